@@ -1,0 +1,37 @@
+# Every command on a fresh machine; CONTRIBUTING.md says what each needs.
+#
+# Cargo decides the features of a dependency by the packages that are selected, so every target selects the whole
+# workspace: another selection would compile the large dependencies a second time.
+
+CARGO ?= cargo
+PIPE  := target/debug/pipe
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench build libtorch
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then run the pipeline sample, which needs no data
+	$(PIPE) run sample
+
+test: build ## build, then run all tests
+	$(CARGO) test --workspace
+
+lint: libtorch ## check format, lints, licences and advisories
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		echo '$(CARGO) deny check' && $(CARGO) deny check; \
+	else \
+		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
+	fi
+
+bench: build ## time a run with nothing to do beside make -q
+	benches/noop.sh
+
+build: libtorch ## build pipe and pipe-worker into target/debug
+	$(CARGO) build --workspace
+
+libtorch: ## put libtorch into .libtorch, unless LIBTORCH is set
+	@scripts/libtorch.sh

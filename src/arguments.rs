@@ -1,0 +1,115 @@
+//! The command line.
+
+use crate::plan::Wishes;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Turns a paper into a program that anyone can run, vary and trust.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, about, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run what is not up to date, then print the metrics.
+    Run(RunArguments),
+    /// Say what would run, and why; run nothing.
+    Plan(PlanArguments),
+    /// Print the metrics of a pipeline again.
+    Metrics(MetricsArguments),
+}
+
+/// Which pipeline, with which settings, and where its results are.
+#[derive(Debug, Args)]
+pub struct PipelineArguments {
+    /// The pipeline: a path, or the name of a file in a folder `pipelines` here or above.
+    pub pipeline: String,
+    /// Set a parameter, as the file would: STAGE.PARAMETER=VALUE, or seed=N.
+    #[arg(long = "set", value_name = "STAGE.PARAMETER=VALUE")]
+    pub settings: Vec<String>,
+    /// The store; `artifacts` in the project's folder when not given.
+    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// The worker; `pipe-worker` beside this program when not given.
+    #[arg(long, env = "PIPE_WORKER", value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+    /// Write JSON for programs instead of text for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which stages are meant.
+#[derive(Debug, Args)]
+pub struct SelectionArguments {
+    /// Run this stage and all that follow it again.
+    #[arg(long, value_name = "STAGE")]
+    pub from: Option<String>,
+    /// Go no further than this stage.
+    #[arg(long, value_name = "STAGE")]
+    pub until: Option<String>,
+    /// Run nothing but this stage; what it needs must have results.
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["from", "until"])]
+    pub only: Option<String>,
+    /// Run this stage even if its result is there; without a name, all of them.
+    #[arg(long, value_name = "STAGE", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub force: Vec<String>,
+}
+
+impl SelectionArguments {
+    /// The same for the planner.
+    pub fn wishes(&self) -> Wishes {
+        Wishes {
+            from: self.from.clone(),
+            until: self.until.clone(),
+            only: self.only.clone(),
+            force: self.force.clone(),
+        }
+    }
+}
+
+/// `pipe run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Which pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// Which stages.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Only say what would run, as `pipe plan`.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// After a failure, still run the stages that do not depend on it.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// How many stages may run at once; as many as the machine has threads when not given.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// The device for stages that name none: auto, cpu or cuda.
+    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda"])]
+    pub device: String,
+}
+
+/// `pipe plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Which pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// Which stages.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+}
+
+/// `pipe metrics`.
+#[derive(Debug, Args)]
+pub struct MetricsArguments {
+    /// Which pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+}

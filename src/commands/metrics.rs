@@ -1,0 +1,117 @@
+//! `pipe metrics`: prints the tables that a pipeline's stages made. What is in them is the stages' business.
+
+use crate::arguments::MetricsArguments;
+use crate::commands::session::Session;
+use crate::error::{Error, Result};
+use crate::names::PortName;
+use crate::plan::{Decision, Selection, Wishes, outputs_of};
+use crate::show::table;
+use petgraph::graph::NodeIndex;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The kind of artifact whose JSON rows are shown.
+const KIND: &str = "metrics";
+
+/// One row of a table.
+pub(super) type Row = Map<String, Value>;
+
+/// Prints the metrics of a pipeline.
+pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&Wishes::default())?;
+    let rows = rows(&session, &selection)?;
+    if rows.is_empty() {
+        let pipeline = &session.graph.pipeline;
+        return Err(Error::NoResults(format!(
+            "pipeline '{pipeline}' has no metrics yet; `pipe run {pipeline}` makes them"
+        )));
+    }
+    print(&rows, arguments.pipeline.json);
+    Ok(())
+}
+
+/// The rows of every metrics artifact in the selection: of what the file says now, or else the newest there is.
+pub(super) fn rows(session: &Session, selection: &Selection) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut current: Option<BTreeMap<(NodeIndex, PortName), PathBuf>> = None;
+    for (stage, port) in outputs_of_kind(session, selection) {
+        if current.is_none() {
+            current = Some(up_to_date(session, selection)?);
+        }
+        let fresh = current.as_ref().and_then(|found| found.get(&(stage, port.clone())).cloned());
+        let name = &session.graph.stages[stage].name;
+        let folder = match fresh {
+            Some(folder) => folder,
+            None => match session.store.newest_output(&session.graph.pipeline, name, &port) {
+                Some(folder) => {
+                    tracing::warn!("these are the newest metrics of {name}; they are not up to date with the pipeline");
+                    folder
+                }
+                None => continue,
+            },
+        };
+        rows.extend(read(&folder)?);
+    }
+    Ok(rows)
+}
+
+/// Prints rows as a table, or as one JSON array.
+pub(super) fn print(rows: &[Row], as_json: bool) {
+    if rows.is_empty() && !as_json {
+        return;
+    }
+    let text = if as_json {
+        let lines: Vec<String> = rows.iter().map(|row| Value::Object(row.clone()).to_string()).collect();
+        format!("[{}]\n", lines.join(",\n "))
+    } else {
+        table(rows)
+    };
+    // Nobody may be reading any more.
+    drop(std::io::stdout().write_all(text.as_bytes()));
+}
+
+fn outputs_of_kind(session: &Session, selection: &Selection) -> Vec<(NodeIndex, PortName)> {
+    let in_scope = session.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage));
+    in_scope
+        .flat_map(|stage| {
+            let outputs = session.graph.stages[stage].description.outputs.iter();
+            outputs.filter(|output| output.kind.0 == KIND).map(move |output| (stage, PortName::new(&output.name)))
+        })
+        .collect()
+}
+
+/// The folders of all outputs that are what the pipeline says now.
+fn up_to_date(session: &Session, selection: &Selection) -> Result<BTreeMap<(NodeIndex, PortName), PathBuf>> {
+    let calm = Selection { forced: std::collections::BTreeSet::new(), ..selection.clone() };
+    let mut planner = session.planner(&calm);
+    let mut known = BTreeMap::new();
+    let mut folders = BTreeMap::new();
+    if !planner.missing().is_empty() {
+        return Ok(folders);
+    }
+    for stage in session.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
+        let mut upstream = session.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
+        if !upstream.all(|upstream| known.contains_key(&upstream)) {
+            continue;
+        }
+        if let Decision::Hit(action) = planner.decide(stage, &known)? {
+            let outputs = outputs_of(&action);
+            folders
+                .extend(outputs.iter().map(|(port, digest)| ((stage, port.clone()), session.store.artifact(digest))));
+            known.insert(stage, outputs);
+        }
+    }
+    Ok(folders)
+}
+
+/// The rows of an artifact: a JSON array of objects, each given the name of the point of the sweep that it belongs to.
+fn read(folder: &Path) -> Result<Vec<Row>> {
+    let path = folder.join("metrics.json");
+    let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
+    let rows: Vec<Row> = serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
+    let point = || ("point".to_owned(), Value::String(String::new()));
+    Ok(rows.into_iter().map(|row| std::iter::once(point()).chain(row).collect()).collect())
+}

@@ -1,0 +1,80 @@
+//! `pipe run`: runs what is not up to date, then prints the metrics.
+
+use crate::arguments::RunArguments;
+use crate::commands::metrics::{print, rows};
+use crate::commands::plan::show;
+use crate::commands::session::Session;
+use crate::error::{Error, Result};
+use crate::run::{Interrupt, Settings, Summary};
+use crate::show::{Bars, Json, Lines, Observer, duration};
+use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Instant;
+
+/// Runs a pipeline.
+pub fn run(arguments: &RunArguments) -> Result<()> {
+    let began = Instant::now();
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&arguments.selection.wishes())?;
+    let mut planner = session.planner(&selection);
+    if arguments.dry_run {
+        return show(&session, &mut planner, arguments.pipeline.json);
+    }
+    let missing = planner.missing();
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    session.store.prepare()?;
+    let settings = Settings {
+        worker: session.worker.clone(),
+        jobs: arguments.jobs.map_or(session.machine.threads, usize::from),
+        keep_going: arguments.keep_going,
+        device: arguments.device.clone(),
+        arguments: std::env::args().skip(1).collect(),
+    };
+    let mut observer = observer(arguments.pipeline.json);
+    let interrupt = Interrupt::listen();
+    let summary =
+        crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
+    drop(observer);
+    conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.json);
+    if let Some(error) = summary.failure {
+        return Err(error);
+    }
+    if !arguments.pipeline.json {
+        print(&rows(&session, &selection)?, false);
+    }
+    Ok(())
+}
+
+fn observer(json: bool) -> Box<dyn Observer> {
+    if json {
+        Box::new(Json(std::io::stdout()))
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bars::default())
+    } else {
+        Box::new(Lines(std::io::stderr()))
+    }
+}
+
+/// The last word: how many ran, were there, failed and were skipped.
+fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
+    let Summary { ran, hit, failed, skipped, failure } = summary;
+    // Nobody may be reading any more; the exit code tells.
+    if as_json {
+        let code = failure.as_ref().map_or(0, Error::exit_code);
+        let line = json!({
+            "event": "done", "ran": ran, "hit": hit, "failed": failed, "skipped": skipped, "seconds": seconds, "code": code,
+        });
+        drop(writeln!(std::io::stdout(), "{line}"));
+        return;
+    }
+    let mut text = format!("{ran} ran, {hit} unchanged");
+    if *failed > 0 {
+        text += &format!(", {failed} failed");
+    }
+    if *skipped > 0 {
+        text += &format!(", {skipped} skipped");
+    }
+    drop(writeln!(std::io::stderr(), "{text}, in {}", duration(seconds)));
+}

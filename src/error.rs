@@ -1,0 +1,216 @@
+//! Every way in which `pipe` can fail, each class with its exit code.
+//!
+//! An error says what was found, where, and what was expected; its hint says what to do. `docs/exit-codes.md` lists the
+//! classes for users.
+
+use crate::pipeline::Place;
+use contract::Failure;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of anything the runner does.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of the runner, by class.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No pipeline file of that name.
+    #[error("there is no pipeline '{asked}'")]
+    PipelineNotFound {
+        /// What the user gave.
+        asked: String,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The file is not TOML, or not a pipeline.
+    #[error("{message}")]
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        place: Place,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The stages do not make a graph: an unknown stage or port, kinds that differ, a cycle.
+    #[error("{message}")]
+    Graph {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        place: Place,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A parameter that does not exist, or with a value that it cannot have.
+    #[error("{message}")]
+    Parameter {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        place: Place,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// Files or devices that the pipeline needs are not there.
+    #[error("{}", missing_text(.0))]
+    Missing(Vec<String>),
+    /// No results to show.
+    #[error("{0}")]
+    NoResults(String),
+    /// An input changed while a stage read it.
+    #[error("{} changed while {stage} was reading it; nothing was stored", path.display())]
+    InputMoved {
+        /// The stage.
+        stage: String,
+        /// The input.
+        path: PathBuf,
+    },
+    /// A stage said that it failed.
+    #[error("{stage} failed: {}", failure.message)]
+    Stage {
+        /// The stage.
+        stage: String,
+        /// What it said.
+        failure: Failure,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A stage ended without a word: killed, or out of memory.
+    #[error("{stage} was ended by {how}")]
+    Killed {
+        /// The stage.
+        stage: String,
+        /// The signal.
+        how: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A stage ended well but did not write what it declares.
+    #[error("{stage} did not keep its contract: {message}")]
+    Contract {
+        /// The stage.
+        stage: String,
+        /// What is missing or too much.
+        message: String,
+    },
+    /// The store's folder cannot be written.
+    #[error("the store at {} cannot be written: {source}", path.display())]
+    StoreNotWritable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk is full.
+    #[error("no space is left for {}", path.display())]
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+    },
+    /// Any other failure to read or write the store or a file.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The worker is not there, or does not answer as it should.
+    #[error("{message}")]
+    Worker {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The user asked for an end.
+    #[error("interrupted; what was finished is kept, what was running is not")]
+    Interrupted,
+    /// Arguments that contradict each other or name nothing.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// A failure to do something with a file; a full disk and a folder that cannot be written have classes of their own.
+    pub fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied if doing.starts_with("writ") => {
+                Self::StoreNotWritable { path, source }
+            }
+            _ => Self::Io { doing, path, source },
+        }
+    }
+
+    /// The exit code of this class.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } => 2,
+            Self::PipelineNotFound { .. } => 10,
+            Self::Syntax { .. } => 11,
+            Self::Graph { .. } => 12,
+            Self::Parameter { .. } => 13,
+            Self::Missing(_) => 14,
+            Self::NoResults(_) => 15,
+            Self::InputMoved { .. } => 16,
+            Self::Stage { failure, .. } => failure.kind.exit_code(),
+            Self::Contract { .. } => 30,
+            Self::Killed { .. } => 31,
+            Self::StoreNotWritable { .. } => 40,
+            Self::DiskFull { .. } => 41,
+            Self::Io { .. } => 42,
+            Self::Worker { .. } => 43,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The way out, where there is one to name.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PipelineNotFound { looked, .. } => Some(format!(
+                "looked for {}; give a path, or a name of a file in a folder 'pipelines' here or above",
+                looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+            )),
+            Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::InputMoved { .. } => Some("run again when nothing writes to it any more".to_owned()),
+            Self::Stage { failure, log, .. } => Some(match &failure.hint {
+                Some(hint) => format!("{hint} (log: {})", log.display()),
+                None => format!("the whole log is {}", log.display()),
+            }),
+            Self::Killed { log, .. } => {
+                Some(format!("if the machine ran out of memory, make the batch smaller; the log is {}", log.display()))
+            }
+            Self::Contract { .. } => Some("this is a fault of the stage; nothing was stored".to_owned()),
+            Self::StoreNotWritable { .. } => {
+                Some("make it writable, or choose another store with --store or PIPE_STORE".to_owned())
+            }
+            Self::DiskFull { .. } => Some("free some space and run again: what was finished is kept".to_owned()),
+            Self::Worker { hint, .. } => Some(hint.clone()),
+            Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted => None,
+        }
+    }
+
+    /// Where in the pipeline file the fault is, for those that are in one.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Syntax { place, .. } | Self::Graph { place, .. } | Self::Parameter { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+}
+
+fn missing_text(missing: &[String]) -> String {
+    let things = if missing.len() == 1 { "one thing is" } else { "some things are" };
+    format!("{things} missing:\n  {}", missing.join("\n  "))
+}

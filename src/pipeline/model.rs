@@ -1,0 +1,69 @@
+//! The form of a pipeline: its name, its seed, and its stages with their settings and bindings.
+
+use crate::names::{Entrance, PortName, StageName};
+use crate::pipeline::place::{Place, Placed};
+
+/// A pipeline file, read.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name, which also names its folder in the store.
+    pub name: String,
+    /// The seed of all its stages.
+    pub seed: u64,
+    /// Its stages, in the order of the file.
+    pub stages: Vec<StageEntry>,
+}
+
+/// One `[stage.NAME]` of a pipeline.
+#[derive(Clone, Debug)]
+pub struct StageEntry {
+    /// Its name in this pipeline.
+    pub name: StageName,
+    /// Where the name stands.
+    pub place: Place,
+    /// What the stage is, such as `ingest`.
+    pub uses: Placed<String>,
+    /// Its own seed, if it has one.
+    pub seed: Option<u64>,
+    /// What enters, from other stages.
+    pub inputs: Vec<Binding>,
+    /// Parameters, and paths for ports that take one.
+    pub settings: Vec<Setting>,
+    /// What it needs of the machine.
+    pub resources: Resources,
+}
+
+/// An output of a stage, bound to an entrance of another.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Where it enters.
+    pub entrance: Entrance,
+    /// Where the entrance's name stands.
+    pub place: Place,
+    /// The stage that it comes from, and where that stands.
+    pub stage: Placed<StageName>,
+    /// The output of that stage.
+    pub output: PortName,
+}
+
+/// A `key = value` of a stage.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The key and where it stands.
+    pub key: Placed<String>,
+    /// The value and where it stands.
+    pub value: Placed<serde_json::Value>,
+}
+
+/// What a stage needs of the machine. It decides where and when a stage runs, never what its result is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// GPUs.
+    pub gpus: usize,
+    /// Threads; what the stage declares where absent.
+    pub threads: Option<usize>,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// `auto`, `cpu` or `cuda`.
+    pub device: Option<String>,
+}

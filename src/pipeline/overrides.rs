@@ -1,0 +1,53 @@
+//! `--set stage.parameter=value`: the same setting as in the file, from the command line.
+
+use crate::error::{Error, Result};
+use crate::names::closest;
+use crate::pipeline::model::{Pipeline, Setting};
+use crate::pipeline::parse::parse_value;
+use crate::pipeline::place::{Place, Placed, Source};
+use std::sync::Arc;
+
+/// Applies one `--set` argument: `seed=7` or `stage.parameter=value`. A value that is not TOML is taken as text.
+pub fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
+    let source = Arc::new(Source::Argument(argument.to_owned()));
+    let whole = || Place::new(&source, 0..argument.len());
+    let Some((target, text)) = argument.split_once('=') else {
+        return Err(Error::Usage {
+            message: format!("--set {argument}: expected STAGE.PARAMETER=VALUE"),
+            hint: Some("for example --set tasks.negatives=4".to_owned()),
+        });
+    };
+    let value = parse_value(text.trim()).unwrap_or_else(|| text.into());
+    let value = Placed { value, place: Place::new(&source, target.len() + 1..argument.len()) };
+    if target == "seed" {
+        pipeline.seed = unsigned(&value)?;
+        return Ok(());
+    }
+    let Some((stage, key)) = target.split_once('.') else {
+        let message = format!("'{target}' names no parameter: expected STAGE.PARAMETER or seed");
+        return Err(Error::Parameter { message, place: whole(), hint: None });
+    };
+    let names: Vec<String> = pipeline.stages.iter().map(|stage| stage.name.to_string()).collect();
+    let Some(entry) = pipeline.stages.iter_mut().find(|entry| entry.name.as_str() == stage) else {
+        let hint = closest(stage, names.iter().map(String::as_str))
+            .map_or_else(|| format!("its stages are {}", names.join(", ")), |name| format!("did you mean '{name}'?"));
+        let message = format!("pipeline '{}' has no stage '{stage}'", pipeline.name);
+        return Err(Error::Parameter { message, place: Place::new(&source, 0..stage.len()), hint: Some(hint) });
+    };
+    if key == "seed" {
+        entry.seed = Some(unsigned(&value)?);
+        return Ok(());
+    }
+    let key = Placed { value: key.to_owned(), place: Place::new(&source, stage.len() + 1..target.len()) };
+    entry.settings.retain(|setting| setting.key.value != key.value);
+    entry.settings.push(Setting { key, value });
+    Ok(())
+}
+
+fn unsigned(value: &Placed<serde_json::Value>) -> Result<u64> {
+    value.value.as_u64().ok_or_else(|| Error::Parameter {
+        message: format!("seed is {}, expected a whole number, zero or more", value.value),
+        place: value.place.clone(),
+        hint: None,
+    })
+}

@@ -1,0 +1,286 @@
+//! The graph of a pipeline: its stages joined by what enters them, checked against what the stages say of themselves.
+
+use crate::error::{Error, Result};
+use crate::names::{Entrance, Label, PortName, StageName, closest};
+use crate::pipeline::{Pipeline, Place, Resources, Setting, StageEntry, resolve};
+use crate::plan::parameter::parameters;
+use contract::{Description, InputPort};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{Dfs, Reversed};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where what enters a stage comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An output of another stage.
+    Output {
+        /// The stage.
+        stage: NodeIndex,
+        /// The output.
+        port: PortName,
+    },
+    /// A file or folder outside the store.
+    Outside(PathBuf),
+}
+
+/// A stage of the graph, ready to be planned.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name in the pipeline.
+    pub name: StageName,
+    /// What the stage says of itself.
+    pub description: Arc<Description>,
+    /// Its parameters, defaults filled in, in canonical form.
+    pub parameters: Map<String, Value>,
+    /// Its seed, if anything in it is random.
+    pub seed: Option<u64>,
+    /// What enters, by entrance.
+    pub inputs: BTreeMap<Entrance, Origin>,
+    /// What it needs of the machine.
+    pub resources: Resources,
+}
+
+/// A pipeline's stages and how they depend on each other.
+#[derive(Debug)]
+pub struct Graph {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The stages; an edge leads from a stage to one that uses its output.
+    pub stages: DiGraph<Node, ()>,
+    /// The stages, each after those that it uses; otherwise in the order of the file.
+    pub order: Vec<NodeIndex>,
+}
+
+impl Graph {
+    /// Checks a pipeline and joins its stages. Paths in it are relative to `folder`.
+    pub fn build(pipeline: &Pipeline, known: &BTreeMap<String, Arc<Description>>, folder: &Path) -> Result<Self> {
+        let mut stages = DiGraph::new();
+        let mut named = BTreeMap::new();
+        for entry in &pipeline.stages {
+            let node = Builder { entry, folder, description: describe(entry, known)? }.node(pipeline.seed)?;
+            named.insert(entry.name.clone(), stages.add_node(node));
+        }
+        for entry in &pipeline.stages {
+            join(entry, &mut stages, &named)?;
+        }
+        for entry in &pipeline.stages {
+            check_required(entry, &stages[named[&entry.name]])?;
+        }
+        let order = order(pipeline, &stages)?;
+        Ok(Self { pipeline: pipeline.name.clone(), stages, order })
+    }
+
+    /// The stage of that name.
+    pub fn find(&self, name: &str) -> Option<NodeIndex> {
+        self.order.iter().copied().find(|index| self.stages[*index].name.as_str() == name)
+    }
+
+    /// A stage and everything that uses what it makes, directly or not.
+    pub fn downstream(&self, from: NodeIndex) -> BTreeSet<NodeIndex> {
+        let mut found = BTreeSet::new();
+        let mut walk = Dfs::new(&self.stages, from);
+        while let Some(next) = walk.next(&self.stages) {
+            found.insert(next);
+        }
+        found
+    }
+
+    /// A stage and everything that it needs, directly or not.
+    pub fn upstream(&self, of: NodeIndex) -> BTreeSet<NodeIndex> {
+        let reversed = Reversed(&self.stages);
+        let mut found = BTreeSet::new();
+        let mut walk = Dfs::new(reversed, of);
+        while let Some(next) = walk.next(reversed) {
+            found.insert(next);
+        }
+        found
+    }
+}
+
+fn describe(entry: &StageEntry, known: &BTreeMap<String, Arc<Description>>) -> Result<Arc<Description>> {
+    known.get(&entry.uses.value).cloned().ok_or_else(|| Error::Graph {
+        message: format!("there is no stage '{}'", entry.uses.value),
+        place: entry.uses.place.clone(),
+        hint: Some(suggestion(&entry.uses.value, "the stages are", known.keys().map(String::as_str))),
+    })
+}
+
+/// Either the name that was meant, or all of them.
+fn suggestion<'a>(given: &str, intro: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    closest(given, names.clone()).map_or_else(
+        || format!("{intro} {}", names.collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean '{name}'?"),
+    )
+}
+
+/// Turns one entry of the file into a node, except for what enters from other stages.
+struct Builder<'a> {
+    entry: &'a StageEntry,
+    folder: &'a Path,
+    description: Arc<Description>,
+}
+
+impl Builder<'_> {
+    fn node(self, pipeline_seed: u64) -> Result<Node> {
+        let expected = parameters(&self.description.parameters).map_err(|message| Error::Worker {
+            message: format!("stage '{}' describes itself wrongly: {message}", self.description.name),
+            hint: "build pipe and pipe-worker from the same sources".to_owned(),
+        })?;
+        let mut values: Map<String, Value> =
+            expected.iter().map(|parameter| (parameter.name.clone(), parameter.default.clone())).collect();
+        let mut inputs = BTreeMap::new();
+        for setting in &self.entry.settings {
+            let key = setting.key.value.as_str();
+            if let Some(parameter) = expected.iter().find(|parameter| parameter.name == key) {
+                let value =
+                    parameter.expected.check(&setting.value.value).map_err(|(message, hint)| Error::Parameter {
+                        message: format!("{}.{key}: {message}", self.entry.name),
+                        place: setting.value.place.clone(),
+                        hint,
+                    })?;
+                values.insert(key.to_owned(), value);
+            } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
+                inputs.insert(entrance(&port.name), Origin::Outside(self.path(setting)?));
+            } else {
+                let names = expected.iter().map(|parameter| parameter.name.as_str());
+                let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
+                return Err(self.unknown(setting, names.chain(ports)));
+            }
+        }
+        let seed = self.description.seeded.then(|| self.entry.seed.unwrap_or(pipeline_seed));
+        Ok(Node {
+            name: self.entry.name.clone(),
+            description: self.description,
+            parameters: values,
+            seed,
+            inputs,
+            resources: self.entry.resources.clone(),
+        })
+    }
+
+    fn path(&self, setting: &Setting) -> Result<PathBuf> {
+        let fault = |message: String, hint| Error::Parameter { message, place: setting.value.place.clone(), hint };
+        let key = &setting.key.value;
+        let Some(text) = setting.value.value.as_str() else {
+            return Err(fault(format!("{}.{key}: expected a path in quotes", self.entry.name), None));
+        };
+        resolve(text, self.folder).map_err(|message| {
+            fault(format!("{}.{key}: {message}", self.entry.name), Some("${NAME:-default} gives a default".to_owned()))
+        })
+    }
+
+    fn unknown<'a>(&self, setting: &Setting, names: impl Iterator<Item = &'a str> + Clone) -> Error {
+        let key = &setting.key.value;
+        Error::Parameter {
+            message: format!("stage '{}' has no parameter '{key}'", self.description.name),
+            place: setting.key.place.clone(),
+            hint: Some(suggestion(key, "its parameters are", names)),
+        }
+    }
+}
+
+fn entrance(port: &str) -> Entrance {
+    Entrance { port: PortName::new(port), label: Label::new("") }
+}
+
+/// Joins what the entry binds, checking that both ends exist and are of one kind.
+fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<StageName, NodeIndex>) -> Result<()> {
+    let to = named[&entry.name];
+    for binding in &entry.inputs {
+        let port = input_port(entry, &stages[to].description, &binding.entrance, &binding.place)?;
+        let fault =
+            |message: String, hint| Error::Graph { message, place: binding.stage.place.clone(), hint: Some(hint) };
+        let from = *named.get(&binding.stage.value).ok_or_else(|| {
+            let names = named.keys().map(StageName::as_str);
+            let hint = suggestion(binding.stage.value.as_str(), "the stages are", names);
+            fault(format!("there is no stage '{}' in this pipeline", binding.stage.value), hint)
+        })?;
+        let outputs = &stages[from].description.outputs;
+        let output = outputs.iter().find(|output| output.name == binding.output.as_str()).ok_or_else(|| {
+            let names = outputs.iter().map(|output| output.name.as_str());
+            let hint = suggestion(binding.output.as_str(), "its outputs are", names);
+            fault(format!("stage '{}' has no output '{}'", binding.stage.value, binding.output), hint)
+        })?;
+        if output.kind != port.kind {
+            let message = format!(
+                "'{}' takes {}, but {}.{} is {}",
+                binding.entrance, port.kind.0, binding.stage.value, binding.output, output.kind.0
+            );
+            return Err(fault(message, "join ports of one kind".to_owned()));
+        }
+        if stages[to].inputs.contains_key(&binding.entrance) {
+            return Err(fault(format!("'{}' is bound twice", binding.entrance), "keep one of the two".to_owned()));
+        }
+        let origin = Origin::Output { stage: from, port: binding.output.clone() };
+        stages[to].inputs.insert(binding.entrance.clone(), origin);
+        stages.update_edge(from, to, ());
+    }
+    Ok(())
+}
+
+fn input_port(entry: &StageEntry, description: &Description, entrance: &Entrance, place: &Place) -> Result<InputPort> {
+    let fault = |message: String, hint: Option<String>| Error::Graph { message, place: place.clone(), hint };
+    let port = description.inputs.iter().find(|port| port.name == entrance.port.as_str()).ok_or_else(|| {
+        let names = description.inputs.iter().map(|port| port.name.as_str());
+        let hint = suggestion(entrance.port.as_str(), "its inputs are", names);
+        fault(format!("stage '{}' has no input '{}'", entry.uses.value, entrance.port), Some(hint))
+    })?;
+    match (port.many, entrance.label.as_str().is_empty()) {
+        (true, true) => {
+            let hint = format!("write inputs.{} = {{ LABEL = \"STAGE.OUTPUT\" }}", port.name);
+            Err(fault(format!("'{}' takes several artifacts, each with a label", port.name), Some(hint)))
+        }
+        (false, false) => Err(fault(format!("'{}' takes one artifact, without a label", port.name), None)),
+        _ => Ok(port.clone()),
+    }
+}
+
+fn check_required(entry: &StageEntry, node: &Node) -> Result<()> {
+    let bound: BTreeSet<&str> = node.inputs.keys().map(|entrance| entrance.port.as_str()).collect();
+    match node.description.inputs.iter().find(|port| port.required && !bound.contains(port.name.as_str())) {
+        None => Ok(()),
+        Some(port) => Err(Error::Graph {
+            message: format!("stage '{}' needs its input '{}' ({})", entry.name, port.name, port.kind.0),
+            place: entry.place.clone(),
+            hint: Some(format!("{}: bind it with inputs = {{ {} = \"STAGE.OUTPUT\" }}", port.doc, port.name)),
+        }),
+    }
+}
+
+/// Orders the stages so that each comes after those that it uses, the file's order deciding among the free ones.
+fn order(pipeline: &Pipeline, stages: &DiGraph<Node, ()>) -> Result<Vec<NodeIndex>> {
+    let mut order = Vec::with_capacity(stages.node_count());
+    let mut needs: Vec<usize> =
+        stages.node_indices().map(|index| stages.neighbors_directed(index, Direction::Incoming).count()).collect();
+    let mut free: BTreeSet<NodeIndex> = stages.node_indices().filter(|index| needs[index.index()] == 0).collect();
+    while let Some(next) = free.pop_first() {
+        order.push(next);
+        for user in stages.neighbors(next) {
+            needs[user.index()] -= 1;
+            if needs[user.index()] == 0 {
+                free.insert(user);
+            }
+        }
+    }
+    if order.len() == stages.node_count() {
+        return Ok(order);
+    }
+    let Some(first) = petgraph::algo::tarjan_scc(stages)
+        .into_iter()
+        .find(|component| component.len() > 1 || component.iter().any(|index| stages.contains_edge(*index, *index)))
+    else {
+        return Ok(order);
+    };
+    let mut names: Vec<String> = first.iter().rev().map(|index| stages[*index].name.to_string()).collect();
+    names.extend(names.first().cloned());
+    let place = pipeline.stages[first.iter().map(|index| index.index()).min().unwrap_or(0)].place.clone();
+    Err(Error::Graph {
+        message: format!("the stages use each other in a circle: {}", names.join(" → ")),
+        place,
+        hint: Some("remove one of these inputs".to_owned()),
+    })
+}

@@ -1,0 +1,129 @@
+//! What identifies a run of a stage, and the digest of it.
+//!
+//! One function lists the facts of a [`Manifest`]. The key hashes that list and the explanation compares two of them, so
+//! they can never disagree.
+
+use crate::digest::{Digest, FieldHasher};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The version of the list of facts. It changes when equal manifests would no longer mean equal results.
+const FORMAT: &str = "pipe-key-1";
+
+/// The identity of one run of one stage. Two runs with one key have one result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(pub Digest);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Everything that decides what a stage makes. Where and how it runs (device, host, threads, time) is not in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The stage, such as `ingest`: what it is, not what a pipeline calls it.
+    pub stage: String,
+    /// The digest of its code.
+    pub version: String,
+    /// Its parameters, defaults filled in, each in canonical form.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// The seed, for a stage in which something is random.
+    pub seed: Option<u64>,
+    /// For each entrance, the digest of the content that enters.
+    pub inputs: BTreeMap<String, Digest>,
+}
+
+impl Manifest {
+    /// The key: the digest of all facts, each name and value with its length before it.
+    pub fn key(&self) -> Key {
+        let mut hasher = FieldHasher::new(FORMAT);
+        for (name, value) in self.facts() {
+            hasher.field(name.as_bytes());
+            hasher.field(value.as_bytes());
+        }
+        Key(hasher.finish())
+    }
+
+    /// The facts by name, in one order.
+    fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![("stage".to_owned(), self.stage.clone()), ("code".to_owned(), self.version.clone())];
+        facts.extend(self.parameters.iter().map(|(name, value)| (format!("parameter {name}"), value.to_string())));
+        facts.extend(self.seed.map(|seed| ("seed".to_owned(), seed.to_string())));
+        facts.extend(self.inputs.iter().map(|(entrance, digest)| (format!("input {entrance}"), digest.to_string())));
+        facts
+    }
+
+    /// What became different from `old` to this one.
+    pub fn differences(&self, old: &Self) -> Vec<Difference> {
+        let before: BTreeMap<String, String> = old.facts().into_iter().collect();
+        let now: BTreeMap<String, String> = self.facts().into_iter().collect();
+        let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
+        names
+            .filter(|name| before.get(*name) != now.get(*name))
+            .map(|name| Difference { fact: name.clone(), old: before.get(name).cloned(), new: now.get(name).cloned() })
+            .collect()
+    }
+}
+
+/// A fact that differs between two manifests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its name, such as `parameter dim`.
+    pub fact: String,
+    /// What it was, if it was there.
+    pub old: Option<String>,
+    /// What it is, if it is there.
+    pub new: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |value: &Option<String>| match value {
+            None => "none".to_owned(),
+            Some(value) => Digest::parse(value).map_or_else(|| value.clone(), |digest| digest.short()),
+        };
+        write!(f, "{}: {} → {}", self.fact, short(&self.old), short(&self.new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn manifest(parameters: &[(String, String)], seed: Option<u64>) -> Manifest {
+        Manifest {
+            stage: "dccf".to_owned(),
+            version: "1".to_owned(),
+            parameters: parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+            seed,
+            inputs: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_difference_names_the_fact_and_both_values() {
+        let old = manifest(&[("dim".to_owned(), "32".to_owned())], Some(1));
+        let new = manifest(&[("dim".to_owned(), "64".to_owned())], Some(1));
+        let text: Vec<String> = new.differences(&old).iter().map(ToString::to_string).collect();
+        assert_eq!(text, [r#"parameter dim: "32" → "64""#]);
+    }
+
+    proptest! {
+        #[test]
+        fn equal_keys_mean_no_differences(
+            a in proptest::collection::vec(("[a-c]{1,2}", "[a-c]{0,2}"), 0..4),
+            b in proptest::collection::vec(("[a-c]{1,2}", "[a-c]{0,2}"), 0..4),
+            seeds in (proptest::option::of(0..2_u64), proptest::option::of(0..2_u64)),
+        ) {
+            let (a, b) = (manifest(&a, seeds.0), manifest(&b, seeds.1));
+            prop_assert_eq!(a.key() == b.key(), a.differences(&b).is_empty());
+            prop_assert_eq!(a.key() == b.key(), a == b);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
+
+mod graph;
+mod key;
+mod parameter;
+mod planner;
+mod selection;
+
+pub use graph::{Graph, Node, Origin};
+pub use key::{Key, Manifest};
+pub use parameter::{Expected, Parameter, parameters};
+pub use planner::{Decision, Job, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
+pub use selection::{Selection, Wishes};

@@ -1,0 +1,240 @@
+//! Deciding for each stage whether the store has its result, and if not, why not.
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::names::{PortName, StageName};
+use crate::plan::graph::{Graph, Node, Origin};
+use crate::plan::key::{Difference, Key, Manifest};
+use crate::plan::selection::Selection;
+use crate::store::{Action, Lookup, OutsideFiles, Status, Store};
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The digests of what a stage made, by output.
+pub type Outputs = BTreeMap<PortName, Digest>;
+
+/// Why a stage runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// This pipeline never ran it.
+    New,
+    /// Its key differs from the last one in these facts.
+    Changed(Vec<Difference>),
+    /// Its key is the last one, but the result is not in the store any more.
+    Gone,
+    /// Its result is damaged.
+    Damaged(String),
+    /// The user asked for it.
+    Forced,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New => f.write_str("it has no result yet"),
+            Self::Changed(differences) => {
+                let text: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                f.write_str(&text.join(", "))
+            }
+            Self::Gone => f.write_str("its result is no longer in the store"),
+            Self::Damaged(why) => write!(f, "its result is damaged: {why}"),
+            Self::Forced => f.write_str("asked for"),
+        }
+    }
+}
+
+/// A stage that is to run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its key.
+    pub key: Key,
+    /// What the key is made of.
+    pub manifest: Manifest,
+    /// Why it runs.
+    pub reason: Reason,
+    /// The artifact that was found damaged, if one was.
+    pub damaged: Option<Digest>,
+}
+
+/// What becomes of a stage, once all that enters it is known.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The store has its result.
+    Hit(Box<Action>),
+    /// It is to run.
+    Run(Box<Job>),
+}
+
+/// What a plan says of a stage.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The store has its result.
+    Hit,
+    /// It will run.
+    Run(Reason),
+    /// It will run unless what enters turns out as it was: these stages run before it.
+    Depends(Vec<StageName>),
+    /// It cannot run: this is missing.
+    Missing(Vec<String>),
+}
+
+/// A stage of a plan.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The stage.
+    pub stage: NodeIndex,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// Decides for the stages of one graph.
+pub struct Planner<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Which of its stages are meant.
+    pub selection: &'a Selection,
+    store: &'a Store,
+    outside: OutsideFiles<'a>,
+    gpus: usize,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner that looks into `store`, on a machine with that many GPUs.
+    pub fn new(
+        graph: &'a Graph,
+        selection: &'a Selection,
+        store: &'a Store,
+        outside: OutsideFiles<'a>,
+        gpus: usize,
+    ) -> Self {
+        Self { graph, selection, store, outside, gpus }
+    }
+
+    /// Decides for a stage when `known` has the outputs of all stages that it uses.
+    pub fn decide(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Decision> {
+        let manifest = self.manifest(stage, known)?;
+        let key = manifest.key();
+        let forced = self.selection.forced.contains(&stage);
+        let (reason, damaged) = match self.store.lookup(key)? {
+            Lookup::Hit(action) if !forced => return Ok(Decision::Hit(action)),
+            Lookup::Hit(_) => (Reason::Forced, None),
+            Lookup::Damaged { why, artifact } => (Reason::Damaged(why), artifact),
+            Lookup::Miss => (self.why(stage, &manifest), None),
+        };
+        Ok(Decision::Run(Box::new(Job { key, manifest, reason, damaged })))
+    }
+
+    /// What would become of each stage in scope. Changes nothing but what is remembered of outside files.
+    pub fn plan(&mut self) -> Result<Vec<Planned>> {
+        let mut known: BTreeMap<NodeIndex, Outputs> = BTreeMap::new();
+        let mut plan = Vec::new();
+        for stage in self.graph.order.iter().copied().filter(|stage| self.selection.scope.contains(stage)) {
+            let before: Vec<StageName> = self
+                .graph
+                .stages
+                .neighbors_directed(stage, petgraph::Direction::Incoming)
+                .filter(|upstream| !known.contains_key(upstream))
+                .map(|upstream| self.graph.stages[upstream].name.clone())
+                .collect();
+            let missing = self.missing_for(stage);
+            let verdict = if !missing.is_empty() {
+                Verdict::Missing(missing)
+            } else if !before.is_empty() && self.selection.forced.contains(&stage) {
+                Verdict::Run(Reason::Forced)
+            } else if !before.is_empty() {
+                Verdict::Depends(before)
+            } else {
+                match self.decide(stage, &known)? {
+                    Decision::Hit(action) => {
+                        known.insert(stage, outputs_of(&action));
+                        Verdict::Hit
+                    }
+                    Decision::Run(job) => Verdict::Run(job.reason),
+                }
+            };
+            plan.push(Planned { stage, verdict });
+        }
+        self.outside.save();
+        Ok(plan)
+    }
+
+    /// Everything that stages in scope need and this machine does not have.
+    pub fn missing(&self) -> Vec<String> {
+        let in_scope = self.graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
+        in_scope.flat_map(|stage| self.missing_for(*stage)).collect()
+    }
+
+    /// Remembers the digests of outside files.
+    pub fn save(&mut self) {
+        self.outside.save();
+    }
+
+    /// The files outside the store that enter a stage, with the status that they had when their digests were taken.
+    pub fn outside_files(&self, stage: NodeIndex) -> Vec<(PathBuf, Status)> {
+        let origins = self.graph.stages[stage].inputs.values();
+        origins
+            .filter_map(|origin| if let Origin::Outside(path) = origin { Some(path) } else { None })
+            .flat_map(|path| self.outside.seen_beneath(path))
+            .collect()
+    }
+
+    fn missing_for(&self, stage: NodeIndex) -> Vec<String> {
+        let node = &self.graph.stages[stage];
+        let mut missing: Vec<String> = node
+            .inputs
+            .iter()
+            .filter_map(|(entrance, origin)| match origin {
+                Origin::Outside(path) if !path.exists() => {
+                    Some(format!("{}.{entrance}: there is nothing at {}", node.name, path.display()))
+                }
+                _ => None,
+            })
+            .collect();
+        let gpus = node.resources.gpus;
+        if gpus > self.gpus {
+            missing.push(format!("{}: it asks for {gpus} GPU(s), this machine has {}", node.name, self.gpus));
+        }
+        missing
+    }
+
+    fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {
+        let node: &Node = &self.graph.stages[stage];
+        let mut inputs = BTreeMap::new();
+        for (entrance, origin) in &node.inputs {
+            let digest = match origin {
+                Origin::Outside(path) => self.outside.digest(path)?,
+                Origin::Output { stage, port } => {
+                    known.get(stage).and_then(|outputs| outputs.get(port)).copied().ok_or_else(|| Error::Contract {
+                        stage: self.graph.stages[*stage].name.to_string(),
+                        message: format!("its result has no output '{port}'"),
+                    })?
+                }
+            };
+            inputs.insert(entrance.to_string(), digest);
+        }
+        Ok(Manifest {
+            stage: node.description.name.clone(),
+            version: node.description.version.clone(),
+            parameters: node.parameters.clone().into_iter().collect(),
+            seed: node.seed,
+            inputs,
+        })
+    }
+
+    fn why(&self, stage: NodeIndex, manifest: &Manifest) -> Reason {
+        match self.store.newest(&self.graph.pipeline, &self.graph.stages[stage].name) {
+            None => Reason::New,
+            Some(last) => {
+                let differences = manifest.differences(&last.manifest);
+                if differences.is_empty() { Reason::Gone } else { Reason::Changed(differences) }
+            }
+        }
+    }
+}
+
+/// The digests in an action's result.
+pub fn outputs_of(action: &Action) -> Outputs {
+    action.outputs.iter().map(|(port, artifact)| (port.clone(), artifact.digest)).collect()
+}

@@ -1,0 +1,92 @@
+//! The JSON schema of a pipeline file, for editors.
+
+use contract::Description;
+use serde_json::{Map, Value, json};
+
+/// `docs/pipeline.schema.json`.
+pub fn schema(descriptions: &[Description]) -> String {
+    let mut definitions = Map::new();
+    for stage in descriptions {
+        let own = stage.parameters.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
+        for (name, definition) in own {
+            definitions.insert(format!("{}.{name}", stage.name), renamed(&definition, &stage.name));
+        }
+        definitions.insert(stage.name.clone(), of_stage(stage));
+    }
+    let choices: Vec<Value> =
+        descriptions.iter().map(|stage| json!({ "$ref": format!("#/$defs/{}", stage.name) })).collect();
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A pipeline of pipe",
+        "type": "object",
+        "required": ["name", "stage"],
+        "additionalProperties": false,
+        "properties": {
+            "name": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "Its name, and its folder in the store." },
+            "seed": { "type": "integer", "minimum": 0, "default": 0, "description": "The seed of all its stages." },
+            "stage": { "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } },
+        },
+        "$defs": definitions,
+    });
+    format!("{schema:#}\n")
+}
+
+fn of_stage(stage: &Description) -> Value {
+    let mut properties = Map::new();
+    properties.insert("uses".to_owned(), json!({ "const": stage.name, "description": stage.about }));
+    properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
+    properties.insert("inputs".to_owned(), inputs(stage));
+    properties.insert("resources".to_owned(), resources());
+    for port in stage.inputs.iter().filter(|port| port.external) {
+        properties.insert(port.name.clone(), json!({ "type": "string", "description": port.doc }));
+    }
+    let parameters = stage.parameters.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    for (name, parameter) in parameters {
+        properties.insert(name, renamed(&parameter, &stage.name));
+    }
+    json!({ "type": "object", "required": ["uses"], "additionalProperties": false, "properties": properties })
+}
+
+fn inputs(stage: &Description) -> Value {
+    let output = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$" });
+    let ports: Map<String, Value> = stage
+        .inputs
+        .iter()
+        .map(|port| {
+            let mut bound =
+                if port.many { json!({ "type": "object", "additionalProperties": output }) } else { output.clone() };
+            bound["description"] = format!("{} ({})", port.doc, port.kind.0).into();
+            (port.name.clone(), bound)
+        })
+        .collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": ports })
+}
+
+fn resources() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "gpus": { "type": "integer", "minimum": 0 },
+            "threads": { "type": "integer", "minimum": 0 },
+            "memory": { "type": "string", "pattern": "^[0-9]+[KMGT]$" },
+            "device": { "enum": ["auto", "cpu", "cuda"] },
+        },
+    })
+}
+
+/// The same schema with references to a stage's own definitions under that stage's name.
+fn renamed(schema: &Value, stage: &str) -> Value {
+    match schema {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| match value.as_str().and_then(|text| text.strip_prefix("#/$defs/")) {
+                Some(name) if key == "$ref" => (key.clone(), format!("#/$defs/{stage}.{name}").into()),
+                _ => (key.clone(), renamed(value, stage)),
+            })
+            .collect::<Map<String, Value>>()
+            .into(),
+        Value::Array(values) => values.iter().map(|value| renamed(value, stage)).collect::<Vec<_>>().into(),
+        other => other.clone(),
+    }
+}

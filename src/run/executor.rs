@@ -1,0 +1,245 @@
+//! Running one stage: a process, its events, and the keeping of what it made.
+
+use crate::error::{Error, Result};
+use crate::names::{Label, PortName, StageName};
+use crate::plan::Job;
+use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store};
+use contract::{Event, Failure, FailureKind, Spec};
+use fs_err as fs;
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// All that an executor needs to run one stage.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The stage's name in the pipeline.
+    pub(crate) stage: StageName,
+    /// What is to be made, and its key.
+    pub(crate) job: Job,
+    /// What the stage is told, but for the folders to write to.
+    pub(crate) spec: Spec,
+    /// The outputs that it declares.
+    pub(crate) ports: Vec<PortName>,
+    /// An empty folder to write in.
+    pub(crate) scratch: PathBuf,
+    /// The file for its log.
+    pub(crate) log: PathBuf,
+    /// The worker.
+    pub(crate) worker: PathBuf,
+    /// Files outside the store that it reads, as they were when their digests were taken.
+    pub(crate) outside: Vec<(PathBuf, Status)>,
+    /// The run, for the record.
+    pub(crate) run: String,
+    /// The machine's name, for the record.
+    pub(crate) host: String,
+    /// The right to run this key, held until the result is kept.
+    pub(crate) lease: FileLock,
+}
+
+/// What an executor tells the dispatcher.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// The stage said something.
+    Said(Event),
+    /// The stage ended, and its result is kept or it failed.
+    Ended(Box<Result<Finished>>),
+}
+
+/// A stage's kept result.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The record.
+    pub(crate) action: Action,
+    /// Whether this key led to something else before: the stage is not reproducible.
+    pub(crate) differs: bool,
+}
+
+/// The hold on a running stage. Letting go of its input tells the worker to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hold(Arc<Mutex<Option<(ChildStdin, u32)>>>);
+
+impl Hold {
+    /// Asks the worker to end, and ends it when it has not after a moment.
+    pub(crate) fn stop(&self) {
+        let taken = self.0.lock().ok().and_then(|mut held| held.take());
+        if let Some((stdin, process)) = taken {
+            drop(stdin);
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_secs(2));
+                if let Some(process) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) {
+                    rustix::process::kill_process(process, rustix::process::Signal::KILL).ok();
+                }
+            });
+        }
+    }
+}
+
+/// Runs a stage to its end and tells `words` about it.
+pub(crate) fn execute(order: Order, store: &Store, hold: &Hold, words: &Sender<(StageName, Word)>) {
+    let stage = order.stage.clone();
+    let tell = |word| {
+        // The dispatcher may have gone after an interrupt.
+        drop(words.send((stage.clone(), word)));
+    };
+    let ended = Execution { order: &order, store }.run(hold, &tell);
+    order.lease.remove();
+    tell(Word::Ended(Box::new(ended)));
+}
+
+struct Execution<'a> {
+    order: &'a Order,
+    store: &'a Store,
+}
+
+impl Execution<'_> {
+    fn run(&self, hold: &Hold, tell: &dyn Fn(Word)) -> Result<Finished> {
+        let order = self.order;
+        let folders: BTreeMap<String, PathBuf> =
+            order.ports.iter().map(|port| (port.to_string(), order.scratch.join(port.as_str()))).collect();
+        for folder in folders.values() {
+            fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;
+        }
+        let spec = Spec { outputs: folders.clone(), ..order.spec.clone() };
+        let (started, clock) = (super::record::now(), Instant::now());
+        self.work(&spec, hold, tell)?;
+        if let Some((path, _)) = order.outside.iter().find(|(path, status)| Status::of(path).ok() != Some(*status)) {
+            return Err(Error::InputMoved { stage: order.stage.to_string(), path: path.clone() });
+        }
+        let provenance = Provenance {
+            run: order.run.clone(),
+            started,
+            seconds: clock.elapsed().as_secs_f64(),
+            host: order.host.clone(),
+            threads: spec.threads,
+            device: spec.device.clone(),
+            peak_memory: None,
+        };
+        self.keep(&folders, provenance)
+    }
+
+    /// Starts the worker, listens to it, and waits for its end.
+    fn work(&self, spec: &Spec, hold: &Hold, tell: &dyn Fn(Word)) -> Result<()> {
+        let mut child = self.start(spec)?;
+        let stdout = child.stdout.take();
+        let process = child.id();
+        let mut stdin = child.stdin.take();
+        if let Some(stdin) = &mut stdin {
+            let line = serde_json::to_string(spec).unwrap_or_default();
+            // A worker that is gone already is found by its exit status.
+            drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
+        }
+        if let Ok(mut held) = hold.0.lock() {
+            *held = stdin.map(|stdin| (stdin, process));
+        }
+        let mut failure = None;
+        let mut done = false;
+        for line in
+            stdout.map(BufReader::new).into_iter().flat_map(|lines| lines.lines().map_while(std::io::Result::ok))
+        {
+            match serde_json::from_str(&line) {
+                Ok(Event::Failed { failure: said }) => failure = Some(said),
+                Ok(Event::Done) => done = true,
+                Ok(event) => {
+                    self.log(&event);
+                    tell(Word::Said(event));
+                }
+                Err(_) => self.log(&Event::Log { message: line }),
+            }
+        }
+        let status = child.wait().map_err(|error| Error::io("waiting for", &self.order.worker, error))?;
+        let stopped = hold.0.lock().is_ok_and(|mut held| held.take().is_none());
+        match failure {
+            _ if stopped => Err(Error::Interrupted),
+            Some(failure) => Err(self.failed(failure)),
+            None if done && status.success() => Ok(()),
+            None => Err(self.ended(status)),
+        }
+    }
+
+    fn start(&self, spec: &Spec) -> Result<Child> {
+        let order = self.order;
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&order.log)
+            .map_err(|error| Error::io("writing", &order.log, error))?;
+        let threads = spec.threads.to_string();
+        Command::new(&order.worker)
+            .arg("stage")
+            .env("OMP_NUM_THREADS", &threads)
+            .env("MKL_NUM_THREADS", &threads)
+            .env("RAYON_NUM_THREADS", &threads)
+            .env("POLARS_MAX_THREADS", &threads)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(log.into_parts().0))
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Error::Worker {
+                message: format!("the worker {} cannot be started: {error}", order.worker.display()),
+                hint: "build it again with `cargo build`".to_owned(),
+            })
+    }
+
+    fn log(&self, event: &Event) {
+        if let Event::Log { message } = event
+            && let Ok(mut log) = fs::OpenOptions::new().create(true).append(true).open(&self.order.log)
+        {
+            drop(writeln!(log, "{message}"));
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        self.log(&Event::Log { message: format!("error: {failure}") });
+        Error::Stage { stage: self.order.stage.to_string(), failure, log: self.order.log.clone() }
+    }
+
+    /// An end without a word.
+    fn ended(&self, status: ExitStatus) -> Error {
+        let stage = self.order.stage.to_string();
+        let log = self.order.log.clone();
+        match status.signal() {
+            Some(signal) => Error::Killed { stage, how: format!("signal {signal}"), log },
+            None => {
+                let message = format!("the worker ended with {status} and said nothing");
+                Error::Stage { stage, failure: Failure::new(FailureKind::Stage, message), log }
+            }
+        }
+    }
+
+    fn keep(&self, folders: &BTreeMap<String, PathBuf>, provenance: Provenance) -> Result<Finished> {
+        let order = self.order;
+        let mut outputs = BTreeMap::new();
+        for (port, folder) in folders {
+            let artifact: Artifact = self.store.seal(folder)?.map_err(|message| Error::Contract {
+                stage: order.stage.to_string(),
+                message: format!("output '{port}': {message}"),
+            })?;
+            outputs.insert(PortName::new(port), artifact);
+        }
+        if order.job.damaged.is_some() || matches!(order.job.reason, crate::plan::Reason::Damaged(_)) {
+            self.store.set_aside(order.job.key, order.job.damaged)?;
+        }
+        for (port, artifact) in &outputs {
+            self.store.keep(&folders[port.as_str()], artifact)?;
+        }
+        let action =
+            Action { format: FORMAT, key: order.job.key, manifest: order.job.manifest.clone(), outputs, provenance };
+        let differs = self.store.record(&action)?.is_some();
+        Ok(Finished { action, differs })
+    }
+}
+
+/// The inputs of a spec: each port's paths by label.
+pub(crate) type Inputs = BTreeMap<String, BTreeMap<String, PathBuf>>;
+
+/// Adds a path to the inputs of a spec.
+pub(crate) fn add_input(inputs: &mut Inputs, port: &PortName, label: &Label, path: PathBuf) {
+    inputs.entry(port.to_string()).or_default().insert(label.as_str().to_owned(), path);
+}

@@ -1,0 +1,47 @@
+//! A run as plain lines, for logs and pipes.
+
+use crate::names::StageName;
+use crate::show::{Ending, Observer, duration};
+use contract::Event;
+use std::io::Write;
+
+/// Writes a line for each thing that happens.
+#[derive(Debug)]
+pub struct Lines<W: Write>(pub W);
+
+impl<W: Write> Lines<W> {
+    fn line(&mut self, stage: &StageName, text: &str) {
+        // Nobody may be reading any more; the run goes on.
+        drop(writeln!(self.0, "{stage:<12} {text}"));
+    }
+}
+
+impl<W: Write> Observer for Lines<W> {
+    fn started(&mut self, stage: &StageName, reason: &str) {
+        self.line(stage, &format!("runs: {reason}"));
+    }
+
+    fn said(&mut self, stage: &StageName, event: &Event) {
+        if let Event::Log { message } = event {
+            self.line(stage, &format!("  {message}"));
+        }
+    }
+
+    fn waits(&mut self, stage: &StageName, message: &str) {
+        self.line(stage, message);
+    }
+
+    fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
+        self.line(stage, &text(ending));
+    }
+}
+
+/// An ending in a few words.
+pub(super) fn text(ending: &Ending<'_>) -> String {
+    match ending {
+        Ending::Hit => "unchanged".to_owned(),
+        Ending::Ran { seconds } => format!("done in {}", duration(*seconds)),
+        Ending::Failed { seconds, .. } => format!("failed after {}", duration(*seconds)),
+        Ending::Skipped => "skipped".to_owned(),
+    }
+}

@@ -1,0 +1,62 @@
+//! What a person or a program sees of a run: bars on a terminal, lines elsewhere, one JSON object a line on demand.
+
+mod bars;
+mod diagnostic;
+mod json;
+mod lines;
+mod table;
+
+pub use bars::Bars;
+pub use diagnostic::diagnostic;
+pub use json::Json;
+pub use lines::Lines;
+pub use table::table;
+
+use crate::error::Error;
+use crate::names::StageName;
+use contract::Event;
+
+/// How a stage ended.
+#[derive(Debug)]
+pub enum Ending<'a> {
+    /// The store had its result.
+    Hit,
+    /// It ran.
+    Ran {
+        /// How long, in seconds.
+        seconds: f64,
+    },
+    /// It failed.
+    Failed {
+        /// How.
+        error: &'a Error,
+        /// After how long, in seconds.
+        seconds: f64,
+    },
+    /// It did not run because of another's failure.
+    Skipped,
+}
+
+/// Whoever watches a run.
+pub trait Observer {
+    /// A stage begins.
+    fn started(&mut self, stage: &StageName, reason: &str);
+    /// A stage says something.
+    fn said(&mut self, stage: &StageName, event: &Event);
+    /// Something about a stage is worth knowing.
+    fn waits(&mut self, stage: &StageName, message: &str);
+    /// A stage ended.
+    fn ended(&mut self, stage: &StageName, ending: &Ending<'_>);
+}
+
+/// A duration for people.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 0.95 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 59.95 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = seconds.round().max(0.0);
+        format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
+    }
+}

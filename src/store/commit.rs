@@ -1,0 +1,133 @@
+//! Keeping a result: outputs are flushed and renamed into place whole, and only then does the record appear.
+
+use crate::error::{Error, Result};
+use crate::store::action::Action;
+use crate::store::artifact::{Artifact, FileEntry, files_beneath, hash_file, listed};
+use crate::store::{Lookup, Store, durable};
+use fs_err as fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+impl Store {
+    /// Reads a folder that a stage has written, makes its files read-only and flushes them.
+    ///
+    /// # Errors
+    /// In words, when it is not an artifact: empty, or with something in it that is neither file nor folder.
+    pub fn seal(&self, folder: &Path) -> Result<std::result::Result<Artifact, String>> {
+        let files = match files_beneath(folder)? {
+            Ok(files) if files.is_empty() => return Ok(Err("it is empty".to_owned())),
+            Ok(files) => files,
+            Err(message) => return Ok(Err(message)),
+        };
+        let mut entries = Vec::with_capacity(files.len());
+        for file in &files {
+            entries.push(seal_file(&folder.join(file), file)?);
+        }
+        for inner in folders_of(&files) {
+            durable::sync_folder(&folder.join(inner))?;
+        }
+        Ok(Ok(Artifact::of(entries)))
+    }
+
+    /// Moves a sealed folder to its place. A folder that is there already and whole is kept.
+    pub fn keep(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
+        let home = self.artifact(&artifact.digest);
+        if home.exists() {
+            if artifact.fault_in(&home).is_none() {
+                return Ok(());
+            }
+            let aside = self.root.join("set-aside");
+            durable::make_folder(&aside)?;
+            let damaged = aside.join(format!("{}.{}", artifact.digest, std::process::id()));
+            fs::rename(&home, &damaged).map_err(|error| Error::io("writing", &damaged, error))?;
+        }
+        match fs::rename(folder, &home) {
+            Ok(()) => durable::sync_folder(&self.root.join("store")),
+            // Another process has just put the same content there.
+            Err(_) if artifact.fault_in(&home).is_none() => Ok(()),
+            Err(error) => Err(Error::io("writing", &home, error)),
+        }
+    }
+
+    /// Writes the record of a key, after its artifacts are in place. Says what the key led to before, if that differs.
+    pub fn record(&self, action: &Action) -> Result<Option<Box<Action>>> {
+        let before = match self.lookup(action.key)? {
+            Lookup::Hit(before) if before.outputs != action.outputs => Some(before),
+            _ => None,
+        };
+        let path = self.action_path(action.key);
+        let bytes = action.encode().map_err(|error| Error::io("writing", &path, error.into()))?;
+        durable::write(&path, &bytes)?;
+        Ok(before)
+    }
+}
+
+fn seal_file(path: &Path, listed_as: &Path) -> Result<FileEntry> {
+    let failed = |error| Error::io("writing", path, error);
+    let digest = hash_file(path)?;
+    let file = fs::File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o444)).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    Ok(FileEntry { path: listed(listed_as), size: metadata.len(), digest })
+}
+
+/// The folders that the files stand in, inner ones first, ending with the outermost, `""`.
+fn folders_of(files: &[std::path::PathBuf]) -> Vec<&Path> {
+    let mut folders: Vec<&Path> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+    folders.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_owned()));
+    folders.dedup();
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().join("artifacts"));
+        store.prepare().unwrap();
+        (folder, store)
+    }
+
+    fn output(folder: &Path, name: &str, content: &str) -> std::path::PathBuf {
+        let output = folder.join(name);
+        std::fs::create_dir_all(output.join("inner")).unwrap();
+        std::fs::write(output.join("inner/a.txt"), content).unwrap();
+        output
+    }
+
+    #[test]
+    fn equal_content_is_one_artifact() {
+        let (folder, store) = store();
+        let one = store.seal(&output(folder.path(), "one", "x")).unwrap().unwrap();
+        let two = store.seal(&output(folder.path(), "two", "x")).unwrap().unwrap();
+        assert_eq!(one, two);
+        store.keep(&folder.path().join("one"), &one).unwrap();
+        store.keep(&folder.path().join("two"), &two).unwrap();
+        assert_eq!(std::fs::read_dir(store.root().join("store")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_truncated_artifact_is_set_aside_and_replaced() {
+        let (folder, store) = store();
+        let artifact = store.seal(&output(folder.path(), "one", "content")).unwrap().unwrap();
+        store.keep(&folder.path().join("one"), &artifact).unwrap();
+        let home = store.artifact(&artifact.digest);
+        std::fs::remove_file(home.join("inner/a.txt")).unwrap();
+        std::fs::write(home.join("inner/a.txt"), "con").unwrap();
+        let again = store.seal(&output(folder.path(), "two", "content")).unwrap().unwrap();
+        store.keep(&folder.path().join("two"), &again).unwrap();
+        assert!(artifact.fault_in(&home).is_none());
+        assert_eq!(std::fs::read_dir(store.root().join("set-aside")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_artifact() {
+        let (folder, store) = store();
+        let empty = folder.path().join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        assert_eq!(store.seal(&empty).unwrap().unwrap_err(), "it is empty");
+    }
+}

@@ -1,0 +1,149 @@
+//! The index: what makes looking up fast and may be lost at any time.
+//!
+//! It holds the digests of files outside the store by their status, and when each key was last used. It is derived and
+//! disposable: it is opened for milliseconds, only when something is to be added or looked for, and every failure of it
+//! costs a look at the files themselves and nothing else.
+
+use crate::store::lock::FileLock;
+use fs_err as fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A map from bytes to bytes that may forget everything, but never answers wrong.
+pub trait Index {
+    /// The value of each key, where there is one.
+    fn get(&self, keys: &[Vec<u8>]) -> Vec<Option<Vec<u8>>>;
+    /// Adds or replaces rows.
+    fn put(&self, rows: &[(Vec<u8>, Vec<u8>)]);
+}
+
+/// The index in sled 0.34, in a folder of its own with a lock beside it.
+#[derive(Debug)]
+pub struct SledIndex {
+    folder: PathBuf,
+}
+
+/// How long to wait for another process to let go of the index before going on without it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl SledIndex {
+    /// The index in that folder; nothing is opened yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Opens sled under our own lock, does `work`, and closes it again. `None` when it cannot be had.
+    fn with<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<T> {
+        let parent = self.folder.parent()?;
+        fs::create_dir_all(parent).ok()?;
+        let _lock = FileLock::wait_at_most(&parent.join("sled.lock"), PATIENCE)?;
+        for _ in 0..2 {
+            match self.attempt(&work) {
+                Some(answer) => return Some(answer),
+                None => self.set_aside(),
+            }
+        }
+        None
+    }
+
+    /// sled reports damage as an error or as a panic; both are `None` here.
+    fn attempt<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<T> {
+        remove_half_written_snapshots(&self.folder);
+        let quiet = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let answer = catch_unwind(AssertUnwindSafe(|| {
+            let db = sled::Config::new()
+                .path(&self.folder)
+                .mode(sled::Mode::LowSpace)
+                .cache_capacity(8 << 20)
+                .flush_every_ms(None)
+                .open()?;
+            let answer = work(&db)?;
+            db.flush()?;
+            Ok::<T, sled::Error>(answer)
+        }));
+        std::panic::set_hook(quiet);
+        answer.ok().and_then(Result::ok)
+    }
+
+    fn set_aside(&self) {
+        let damaged = self.folder.with_extension(format!("damaged-{}", std::process::id()));
+        if fs::rename(&self.folder, &damaged).is_ok() {
+            tracing::warn!("the index was damaged; it is set aside as {} and made anew", damaged.display());
+        }
+    }
+}
+
+impl Index for SledIndex {
+    fn get(&self, keys: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
+        if !self.folder.exists() {
+            return vec![None; keys.len()];
+        }
+        let look = |db: &sled::Db| keys.iter().map(|key| Ok(db.get(key)?.map(|value| value.to_vec()))).collect();
+        self.with(look).unwrap_or_else(|| vec![None; keys.len()])
+    }
+
+    fn put(&self, rows: &[(Vec<u8>, Vec<u8>)]) {
+        let added = self.with(|db| {
+            let mut batch = sled::Batch::default();
+            for (key, value) in rows {
+                batch.insert(key.as_slice(), value.as_slice());
+            }
+            db.apply_batch(batch)
+        });
+        if added.is_none() {
+            tracing::debug!("the index could not be written; going on without it");
+        }
+    }
+}
+
+/// A kill while sled writes a snapshot leaves `snap.*.generating`, with which it refuses to open (sled issue 1527).
+fn remove_half_written_snapshots(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_another_process_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SledIndex::new(folder.path().join("sled"));
+        index.put(&[(b"a".to_vec(), b"1".to_vec())]);
+        let again = SledIndex::new(folder.path().join("sled"));
+        assert_eq!(again.get(&[b"a".to_vec(), b"b".to_vec()]), [Some(b"1".to_vec()), None]);
+    }
+
+    #[test]
+    fn a_damaged_index_is_set_aside_and_works_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SledIndex::new(folder.path().join("sled"));
+        index.put(&[(b"a".to_vec(), b"1".to_vec())]);
+        for entry in std::fs::read_dir(folder.path().join("sled")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::write(path, b"damage").unwrap();
+            }
+        }
+        index.put(&[(b"b".to_vec(), b"2".to_vec())]);
+        assert_eq!(index.get(&[b"b".to_vec()]), [Some(b"2".to_vec())]);
+    }
+
+    #[test]
+    fn a_half_written_snapshot_is_removed_before_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SledIndex::new(folder.path().join("sled"));
+        index.put(&[(b"a".to_vec(), b"1".to_vec())]);
+        std::fs::write(folder.path().join("sled/snap.0000000000000001.generating"), b"half").unwrap();
+        assert_eq!(index.get(&[b"a".to_vec()]), [Some(b"1".to_vec())]);
+    }
+}

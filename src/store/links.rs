@@ -1,0 +1,53 @@
+//! `<pipeline>/<stage>/`: links to the newest result of each stage, for people and for explanations.
+
+use crate::error::{Error, Result};
+use crate::names::{PortName, StageName};
+use crate::plan::Key;
+use crate::store::action::Action;
+use crate::store::{Store, durable};
+use fs_err as fs;
+use std::path::{Path, PathBuf};
+
+impl Store {
+    /// Points the links of a stage to this result.
+    pub fn link(&self, pipeline: &str, stage: &StageName, action: &Action) -> Result<()> {
+        let folder = self.root.join(pipeline).join(stage.as_str());
+        let up = Path::new("../..");
+        let record = up.join("actions").join(format!("{}.json", action.key));
+        let outputs = action
+            .outputs
+            .iter()
+            .map(|(port, artifact)| (port.as_str().to_owned(), up.join("store").join(artifact.digest.to_string())));
+        for (name, target) in outputs.chain([("action.json".to_owned(), record)]) {
+            let link = folder.join(name);
+            if std::fs::read_link(&link).is_ok_and(|now| now == target) {
+                continue;
+            }
+            durable::make_folder(&folder)?;
+            replace_link(&link, &target)?;
+        }
+        Ok(())
+    }
+
+    /// The newest result of a stage of a pipeline, if it can still be read.
+    pub fn newest(&self, pipeline: &str, stage: &StageName) -> Option<Action> {
+        let link = self.root.join(pipeline).join(stage.as_str()).join("action.json");
+        let target = std::fs::read_link(&link).ok()?;
+        let key = Key(crate::digest::Digest::parse(target.file_stem()?.to_str()?)?);
+        Action::decode(&std::fs::read(&link).ok()?, key).ok()
+    }
+
+    /// The folder of the newest artifact of an output, if it is there.
+    pub fn newest_output(&self, pipeline: &str, stage: &StageName, port: &PortName) -> Option<PathBuf> {
+        let folder = self.root.join(pipeline).join(stage.as_str()).join(port.as_str());
+        folder.is_dir().then_some(folder)
+    }
+}
+
+fn replace_link(link: &Path, target: &Path) -> Result<()> {
+    let failed = |error| Error::io("writing", link, error);
+    let beside = link.with_extension(format!("new-{}", std::process::id()));
+    drop(fs::remove_file(&beside));
+    std::os::unix::fs::symlink(target, &beside).map_err(failed)?;
+    fs::rename(&beside, link).map_err(failed)
+}

@@ -1,0 +1,93 @@
+//! The worker: the program that holds the stages. It is asked to describe them once, and started once for each run of one.
+
+use crate::error::{Error, Result};
+use crate::store::{OutsideFiles, Store};
+use contract::Description;
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+/// The version of the language that runner and worker speak.
+const PROTOCOL: u32 = 1;
+
+/// What `pipe-worker describe` prints.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    protocol: u32,
+    stages: Vec<Description>,
+}
+
+/// Where the worker is: `--worker` or `PIPE_WORKER`, or beside this program.
+pub fn find(asked: Option<PathBuf>) -> Result<PathBuf> {
+    let fault = |message: String| Error::Worker {
+        message,
+        hint: "build it with `cargo build`, or name it with --worker or PIPE_WORKER".to_owned(),
+    };
+    let path = match asked {
+        Some(path) => path,
+        None => std::env::current_exe()
+            .map_err(|error| fault(format!("cannot find this program's own folder: {error}")))?
+            .with_file_name("pipe-worker"),
+    };
+    if path.is_file() { Ok(path) } else { Err(fault(format!("there is no worker at {}", path.display()))) }
+}
+
+/// What the worker's stages say of themselves, remembered by the digest of the worker.
+pub fn descriptions(
+    worker: &Path,
+    store: &Store,
+    outside: &mut OutsideFiles<'_>,
+) -> Result<BTreeMap<String, Arc<Description>>> {
+    let note = store.note(&format!("worker-{}.json", outside.digest(worker)?));
+    let remembered = fs::read(&note).ok().and_then(|bytes| parse(&bytes).ok());
+    let stages = match remembered {
+        Some(stages) => stages,
+        None => {
+            let bytes = ask(worker)?;
+            let stages = parse(&bytes).map_err(|message| mismatch(worker, &message))?;
+            if fs::write(&note, &bytes).is_err() {
+                tracing::debug!("{} could not be written", note.display());
+            }
+            stages
+        }
+    };
+    Ok(stages.into_iter().map(|stage| (stage.name.clone(), Arc::new(stage))).collect())
+}
+
+fn ask(worker: &Path) -> Result<Vec<u8>> {
+    let output = Command::new(worker).arg("describe").output().map_err(|error| Error::Worker {
+        message: format!("the worker {} cannot be started: {error}", worker.display()),
+        hint: "build it again with `cargo build`".to_owned(),
+    })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::Worker {
+        message: format!(
+            "the worker {} failed ({}): {}",
+            worker.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        ),
+        hint: "a library may be missing: `make libtorch` fetches libtorch, then build again".to_owned(),
+    })
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<Vec<Description>, String> {
+    let answer: Answer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if answer.protocol == PROTOCOL {
+        Ok(answer.stages)
+    } else {
+        Err(format!("it speaks protocol {}, expected {PROTOCOL}", answer.protocol))
+    }
+}
+
+fn mismatch(worker: &Path, message: &str) -> Error {
+    Error::Worker {
+        message: format!("the worker {} does not describe its stages: {message}", worker.display()),
+        hint: "build pipe and pipe-worker from the same sources".to_owned(),
+    }
+}

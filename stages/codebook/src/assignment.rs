@@ -1,0 +1,82 @@
+//! Eq. 2: the nearest code by squared Euclidean distance.
+
+use crate::rows::Rows;
+use rayon::prelude::*;
+
+/// Codes that are compared at a time, so that their distances stay in registers.
+const TILE: usize = 16;
+
+/// Rows of one task of a thread.
+const ROWS: usize = 256;
+
+/// The codes of a level, in tiles: of 16 codes first all first numbers, then all second numbers, and so on.
+#[derive(Debug)]
+pub(crate) struct Nearest {
+    dim: usize,
+    tiles: Vec<[f32; TILE]>,
+}
+
+impl Nearest {
+    /// Prepares the search among `codes` `[C, d]`.
+    pub(crate) fn new(codes: &Rows) -> Self {
+        // Places without a code are infinitely far from everything.
+        let mut tiles = vec![[f32::INFINITY; TILE]; codes.len().div_ceil(TILE) * codes.dim];
+        for code in 0..codes.len() {
+            for (column, value) in codes.row(code).iter().enumerate() {
+                tiles[code / TILE * codes.dim + column][code % TILE] = *value;
+            }
+        }
+        Self { dim: codes.dim, tiles }
+    }
+
+    /// For each row the nearest code and its squared distance. Among equals the lowest code wins.
+    pub(crate) fn of(&self, rows: &Rows) -> Vec<(u32, f32)> {
+        rows.values.par_chunks_exact(self.dim).with_min_len(ROWS).map(|row| self.of_row(row)).collect()
+    }
+
+    fn of_row(&self, row: &[f32]) -> (u32, f32) {
+        let mut best = (0, f32::INFINITY);
+        for (first, tile) in (0..).step_by(TILE).zip(self.tiles.chunks_exact(self.dim)) {
+            let mut distances = [0.0; TILE];
+            for (value, codes) in row.iter().zip(tile) {
+                for (distance, code) in distances.iter_mut().zip(codes) {
+                    let difference = value - code;
+                    *distance += difference * difference;
+                }
+            }
+            for (code, distance) in (first..).zip(distances) {
+                if distance < best.1 {
+                    best = (code, distance);
+                }
+            }
+        }
+        best
+    }
+}
+
+/// Takes from each row its code: the residual that the next level gets (Eq. 1).
+pub(crate) fn subtract(rows: &mut Rows, codes: &Rows, assigned: &[(u32, f32)]) {
+    for (row, &(code, _)) in assigned.iter().enumerate() {
+        for (value, part) in rows.row_mut(row).iter_mut().zip(codes.row(code as usize)) {
+            *value -= part;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_code_wins_and_the_lowest_among_equals() {
+        let codes = Rows { dim: 2, values: vec![1.0, 0.0, 0.0, 2.0, 1.0, 0.0, -1.0, 0.0] };
+        let mut rows = Rows { dim: 2, values: vec![0.9, 0.1, 0.0, 0.0, 0.0, 1.6] };
+        let assigned = Nearest::new(&codes).of(&rows);
+        assert_eq!(assigned.iter().map(|one| one.0).collect::<Vec<_>>(), [0, 0, 1]);
+        subtract(&mut rows, &codes, &assigned);
+        assert_eq!(rows.row(1), [-1.0, 0.0]);
+        assert!(
+            (rows.mean_squared_length() - f64::from(assigned.iter().map(|one| one.1).sum::<f32>()) / 3.0).abs() < 1e-6
+        );
+    }
+}

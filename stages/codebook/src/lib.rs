@@ -1,0 +1,156 @@
+//! `codebook`: the paper's alignment tokenization. Each item becomes one code of each of N cascaded codebooks.
+//!
+//! With `E_i^0 = Emb(r_i)`, the item's embedding, level n of N works on
+//!
+//! * Eq. 1: `E_i^n = E_i^(n−1) − B_(c*)^(n−1)`, the plain residual (the paper's bars are no absolute value);
+//! * Eq. 2: `c* = argmin_c |E_i^n − B_c^n|²`, the lowest code among equals;
+//! * Eq. 3: `L_i^B = Σ_n |E_i^n − B_(c*)^n|²` (behaviour) and `L_i^L = Σ_n (1 − cos(B_(c*)^n, W E_i^LLM + b))` (LLM);
+//! * Eq. 4: the loss is the mean over items of `L_i^B + alignment_weight × L_i^L`.
+//!
+//! Embeddings are frozen: both terms train the codes, and the second the projection `W, b` too, unless that is a fixed
+//! principal component analysis. A residual is a plain number to later levels. Each level starts from k-means centres
+//! of a batch. After each epoch a code that no item chose moves to the worst represented residual of its level.
+//!
+//! Embeddings are divided by the root of their mean square before training, so that the learning rate and the weight
+//! mean the same for every model; distances keep their order, and codes are written in the original scale.
+
+mod adam;
+mod assignment;
+mod kmeans;
+mod parameters;
+mod projection;
+mod rows;
+mod tokenize;
+mod train;
+
+pub use parameters::{Parameters, Projection};
+
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::write_json;
+use nn::failed;
+use rows::Rows;
+use serde::Serialize;
+use tch::Tensor;
+use tokenize::{Figures, tokenize};
+use train::{Losses, Outcome, train};
+
+/// The stage `codebook`.
+#[derive(Debug)]
+pub struct Codebook;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    items: usize,
+    #[serde(flatten)]
+    figures: Figures,
+    /// By epoch, with embeddings at a mean square of 1.
+    losses: Vec<Losses>,
+}
+
+impl Stage for Codebook {
+    const NAME: &'static str = "codebook";
+    const ABOUT: &'static str = "Turns item embeddings into short sequences of codes, aligned with a language model.";
+    const VERSION: &'static str = env!("STAGE_VERSION");
+    const SEEDED: bool = true;
+    const THREADS: Threads = Threads::All;
+    type Parameters = Parameters;
+
+    fn inputs() -> Vec<InputPort> {
+        vec![
+            InputPort::required("items", "item-embeddings", "Embeddings of the items, from behaviour."),
+            InputPort::optional("text", "text-embeddings", "Embeddings of the items' text, for llm_alignment."),
+        ]
+    }
+
+    fn outputs() -> Vec<OutputPort> {
+        vec![
+            OutputPort::new("codes", "codes", "`codes.parquet`: the code of each item at each level."),
+            OutputPort::new(
+                "codebook",
+                "codebook",
+                "`codebook.safetensors`: level_1 to level_N [codes, d], and projection [h, d] with bias [d] where text was used.",
+            ),
+            OutputPort::new("report", "report", "`report.json`: collisions, code use and residual by level, losses."),
+        ]
+    }
+
+    fn run(parameters: Parameters, context: &Context) -> Result<()> {
+        // The tensors here are small; the device's start-up and transfers would cost more than they save.
+        tch::set_num_threads(1);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(context.threads())
+            .build()
+            .map_err(|error| Failure::other("start threads", error))?;
+        pool.install(|| run(&parameters, context))
+    }
+}
+
+fn run(parameters: &Parameters, context: &Context) -> Result<()> {
+    let items = Rows::read(context.input("items")?)?;
+    parameters.check(items.len())?;
+    let text = read_text(parameters, context, items.len())?;
+
+    let scale = items.scale();
+    let scaled_text = text.as_ref().map(|text| text.times(text.scale().recip()));
+    let outcome = train(&items.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
+    let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
+    let (codes, figures) = tokenize(&items, &levels);
+
+    codes.write(context.output("codes"))?;
+    write_codebook(context, &levels, &outcome, scale, text.as_ref().map_or(1.0, Rows::scale))?;
+    context.log(format!(
+        "{} of {} items share their codes ({:.2} %); codes used by level {:?}; mean squared residual by level {:.5?}",
+        figures.colliding_items,
+        items.len(),
+        100.0 * figures.collision_rate,
+        figures.codes_used,
+        figures.mean_squared_residual,
+    ));
+    let report = Report { items: items.len(), figures, losses: outcome.curve };
+    write_json(context.output("report"), "report.json", &report)
+}
+
+fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result<Option<Rows>> {
+    if !parameters.llm_alignment {
+        return Ok(None);
+    }
+    let Some(folder) = context.optional_input("text") else {
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            "llm_alignment needs the input 'text', and nothing is bound to it",
+        )
+        .hint("bind text embeddings to 'text', or set llm_alignment = false"));
+    };
+    let text = Rows::read(folder)?;
+    if text.len() != items {
+        let message = format!("'text' has {} rows, 'items' has {items}; expected one row per item in both", text.len());
+        return Err(Failure::new(FailureKind::Conflict, message).hint("make both from the same dataset"));
+    }
+    Ok(Some(text))
+}
+
+/// Writes codes and projection so that both work on embeddings in their original scales.
+fn write_codebook(
+    context: &Context,
+    levels: &[Rows],
+    outcome: &Outcome,
+    items_scale: f32,
+    text_scale: f32,
+) -> Result<()> {
+    let mut tensors: Vec<(String, Tensor)> = Vec::new();
+    for (level, codes) in (1..).zip(levels) {
+        tensors.push((format!("level_{level}"), codes.tensor()?));
+    }
+    if let Some(map) = &outcome.projection {
+        let scaled = |tensor: &Tensor, factor: f32| {
+            tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"))
+        };
+        tensors.push(("projection".to_owned(), scaled(&map.weight, items_scale / text_scale)?));
+        tensors.push(("bias".to_owned(), scaled(&map.bias, items_scale)?));
+    }
+    nn::safetensors_file::write(&context.output("codebook").join("codebook.safetensors"), &tensors)
+}
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! The stage's parameters.
+
+use contract::{Failure, FailureKind, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How text embeddings come to the codes' dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Projection {
+    /// A linear map, trained together with the codes.
+    Learned,
+    /// The principal components of the text embeddings, fixed.
+    Pca,
+}
+
+/// Parameters of `codebook`. Levels and codes are the paper's; it gives no settings for the training.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// Number of levels N: tokens of an item.
+    #[schemars(range(min = 1, max = 5))]
+    pub levels: usize,
+    /// Codes of a level, C.
+    #[schemars(range(min = 1))]
+    pub codes: usize,
+    /// Whether the codes are drawn to the items' text embeddings as well. Needs the input `text`.
+    pub llm_alignment: bool,
+    /// How text embeddings come to the codes' dimension.
+    pub projection: Projection,
+    /// Factor of the LLM alignment.
+    #[schemars(range(min = 0.0))]
+    pub alignment_weight: f64,
+    /// Passes over all items.
+    pub epochs: usize,
+    /// Items of a training step.
+    #[schemars(range(min = 1))]
+    pub batch: usize,
+    /// Learning rate of Adam, for embeddings scaled to a mean square of 1 (the scale is undone in the output).
+    #[schemars(range(min = 0.0))]
+    pub learning_rate: f64,
+    /// Items of the batch whose k-means clusters are the first codes; all items when there are fewer.
+    #[schemars(range(min = 1))]
+    pub kmeans_batch: usize,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            levels: 4,
+            codes: 256,
+            llm_alignment: true,
+            projection: Projection::Learned,
+            alignment_weight: 1.0,
+            epochs: 50,
+            batch: 1024,
+            learning_rate: 1e-3,
+            kmeans_batch: 8192,
+        }
+    }
+}
+
+impl Parameters {
+    /// Refuses values that no codebook can have, for that many items.
+    pub(crate) fn check(&self, items: usize) -> Result<()> {
+        let conflict = |message: String, hint: &str| Err(Failure::new(FailureKind::Conflict, message).hint(hint));
+        if !(1..=5).contains(&self.levels) {
+            return conflict(format!("levels is {}, expected 1 to 5", self.levels), "the paper has 4");
+        }
+        if self.codes == 0 || self.batch == 0 {
+            return conflict("codes or batch is 0, expected at least 1".to_owned(), "the paper has 256 codes");
+        }
+        if self.codes > items {
+            return conflict(
+                format!("codes is {}, but there are {items} items", self.codes),
+                "take at most one code per item",
+            );
+        }
+        if self.codes > self.kmeans_batch {
+            let message = format!("codes is {}, but kmeans_batch is {}", self.codes, self.kmeans_batch);
+            return conflict(message, "the first codes are clusters of that batch: make it larger");
+        }
+        let numbers = [("learning_rate", self.learning_rate), ("alignment_weight", self.alignment_weight)];
+        match numbers.into_iter().find(|(_, value)| *value < 0.0 || !value.is_finite()) {
+            Some((name, value)) => conflict(format!("{name} is {value}, expected at least 0"), "take a number above 0"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Embeddings as rows of numbers, read from a file and brought to one scale.
+
+use contract::{Failure, FailureKind, Result};
+use nn::failed;
+use std::path::Path;
+use tch::{Kind, Tensor};
+
+/// A matrix, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rows {
+    /// Length of a row.
+    pub dim: usize,
+    /// `[rows, dim]`.
+    pub values: Vec<f32>,
+}
+
+impl Rows {
+    /// Reads the tensor `items` of `embeddings.safetensors`; every number must be finite.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("embeddings.safetensors");
+        let mut tensors = nn::safetensors_file::read(&path)?;
+        let tensor = tensors.remove("items").ok_or_else(|| {
+            let found: Vec<String> = tensors.into_keys().collect();
+            Failure::new(
+                FailureKind::MissingField,
+                format!("{} has no tensor 'items'; it has {found:?}", path.display()),
+            )
+        })?;
+        let rows = Self::of(&tensor)?;
+        rows.check_finite(&path)?;
+        Ok(rows)
+    }
+
+    /// The rows of a tensor `[rows, dim]`.
+    pub(crate) fn of(tensor: &Tensor) -> Result<Self> {
+        let &[count, dim] = tensor.size().as_slice() else {
+            let message = format!("embeddings have the shape {:?}, expected [items, dimension]", tensor.size());
+            return Err(Failure::new(FailureKind::Conflict, message));
+        };
+        if count == 0 || dim == 0 {
+            return Err(Failure::new(
+                FailureKind::NothingUsable,
+                format!("embeddings have the shape [{count}, {dim}]"),
+            ));
+        }
+        let mut values = vec![0.0; (count * dim) as usize];
+        tensor
+            .f_to_kind(Kind::Float)
+            .and_then(|tensor| tensor.f_contiguous())
+            .and_then(|tensor| tensor.f_copy_data(&mut values, (count * dim) as usize))
+            .map_err(failed("read embeddings"))?;
+        Ok(Self { dim: dim as usize, values })
+    }
+
+    /// The same as a tensor `[rows, dim]`.
+    pub(crate) fn tensor(&self) -> Result<Tensor> {
+        Tensor::f_from_slice(&self.values)
+            .and_then(|flat| flat.f_view([-1, self.dim as i64]))
+            .map_err(failed("make a tensor"))
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// One row.
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.dim..][..self.dim]
+    }
+
+    /// One row, to change.
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.dim..][..self.dim]
+    }
+
+    /// The given rows, in that order.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        Self { dim: self.dim, values: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
+    }
+
+    /// Root of the mean square of all numbers, or 1 where that is 0.
+    pub(crate) fn scale(&self) -> f32 {
+        let squares: f64 = self.values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+        let root = (squares / self.values.len() as f64).sqrt() as f32;
+        if root > 0.0 { root } else { 1.0 }
+    }
+
+    /// The same with every number multiplied.
+    pub(crate) fn times(&self, factor: f32) -> Self {
+        Self { dim: self.dim, values: self.values.iter().map(|value| value * factor).collect() }
+    }
+
+    /// Mean over the rows of their squared lengths.
+    pub(crate) fn mean_squared_length(&self) -> f64 {
+        let squares: f64 = self.values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+        squares / self.len() as f64
+    }
+
+    fn check_finite(&self, path: &Path) -> Result<()> {
+        match self.values.iter().position(|value| !value.is_finite()) {
+            Some(place) => {
+                let (row, column) = (place / self.dim, place % self.dim);
+                let found = self.values[place];
+                let message =
+                    format!("{}: row {row}, column {column} is {found}, expected a finite number", path.display());
+                Err(Failure::new(FailureKind::MalformedRow, message))
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The whole stage on small embeddings, and on a published one where it is at hand.
+
+use super::*;
+use contract::Spec;
+use frames::Codes;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("codebook-{}-{name}", std::process::id()));
+    fs_err::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run_in(folder: &Path, items: &Rows, text: Option<&Rows>, parameters: Value) -> Result<Value> {
+    let mut inputs = BTreeMap::new();
+    for (port, rows) in [("items", Some(items)), ("text", text)] {
+        let Some(rows) = rows else { continue };
+        let data = folder.join(format!("{port}-in"));
+        fs_err::create_dir_all(&data)?;
+        nn::safetensors_file::write(&data.join("embeddings.safetensors"), &[("items".to_owned(), rows.tensor()?)])?;
+        inputs.insert(port.to_owned(), BTreeMap::from([(String::new(), data)]));
+    }
+    let outputs: BTreeMap<String, PathBuf> =
+        ["codes", "codebook", "report"].map(|port| (port.to_owned(), folder.join(port))).into();
+    for path in outputs.values() {
+        fs_err::create_dir_all(path)?;
+    }
+    let context = Context::new(Spec {
+        uses: "codebook".to_owned(),
+        parameters: serde_json::Map::new(),
+        inputs,
+        outputs,
+        seed: 3,
+        threads: 2,
+        device: "cpu".to_owned(),
+    });
+    Codebook::run(serde_json::from_value(parameters).unwrap(), &context)?;
+    Ok(serde_json::from_slice(&fs_err::read(folder.join("report/report.json"))?).unwrap())
+}
+
+/// `count` rows spread over `[0, 1)^dim` by a multiplicative hash.
+fn spread(count: usize, dim: usize) -> Rows {
+    let values = (0..count * dim).map(|n| frames::tie_order(n as u32) as f32 / u64::MAX as f32).collect();
+    Rows { dim, values }
+}
+
+#[test]
+fn levels_represent_items_ever_better_and_alike_in_every_run() {
+    let items = spread(300, 6);
+    let parameters = || json!({ "levels": 3, "codes": 16, "llm_alignment": false, "epochs": 20, "batch": 64 });
+    let runs = ["first", "second"].map(|name| {
+        let folder = scratch(name);
+        let report = run_in(&folder, &items, None, parameters()).unwrap();
+        let files = ["codes/codes.parquet", "codebook/codebook.safetensors", "report/report.json"]
+            .map(|file| fs_err::read(folder.join(file)).unwrap());
+        fs_err::remove_dir_all(folder).unwrap();
+        (report, files)
+    });
+    assert!(runs[0].1 == runs[1].1, "equal runs wrote different bytes");
+    let report = &runs[0].0;
+    let left: Vec<f64> = serde_json::from_value(report["mean_squared_residual"].clone()).unwrap();
+    let first = report["mean_squared_embedding"].as_f64().unwrap();
+    assert!(left[0] < 0.5 * first && left[1] < 0.7 * left[0] && left[2] < 0.8 * left[1], "{first} {left:?}");
+    assert_eq!(report["codes_used"], json!([16, 16, 16]));
+    let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
+    assert!(loss(19) < loss(0));
+}
+
+#[test]
+fn alignment_turns_codes_towards_the_text() {
+    let items = spread(200, 4);
+    // Text that tells the same as the items' embeddings, in other units and in more numbers.
+    let of_item = |row: &[f32]| (0..9).map(|column| row[column % 4] * (1 + column) as f32).collect::<Vec<_>>();
+    let text = Rows { dim: 9, values: items.values.chunks_exact(4).flat_map(of_item).collect() };
+    for projection in ["learned", "pca"] {
+        let [without, with] = [0.0, 1.0].map(|weight| {
+            let folder = scratch(&format!("{projection}-{weight}"));
+            let parameters = json!({
+                "levels": 1, "codes": 8, "epochs": 40, "batch": 64, "learning_rate": 0.01,
+                "projection": projection, "alignment_weight": weight,
+            });
+            let report = run_in(&folder, &items, Some(&text), parameters).unwrap();
+            let tensors = nn::safetensors_file::read(&folder.join("codebook/codebook.safetensors")).unwrap();
+            assert_eq!(tensors["projection"].size(), [9, 4]);
+            assert_eq!(tensors["bias"].size(), [4]);
+            fs_err::remove_dir_all(folder).unwrap();
+            report["losses"][39]["llm"].as_f64().unwrap()
+        });
+        assert!(with < 0.9 * without, "{projection}: {with} with alignment, {without} without");
+    }
+}
+
+#[test]
+fn equal_embeddings_all_collide() {
+    let folder = scratch("equal");
+    let items = Rows { dim: 2, values: [0.5, -0.5].repeat(10) };
+    let report =
+        run_in(&folder, &items, None, json!({ "levels": 2, "codes": 4, "llm_alignment": false, "epochs": 3 })).unwrap();
+    assert_eq!(report["colliding_items"], 10);
+    assert_eq!(Codes::read(&folder.join("codes")).unwrap().levels[0], [0; 10]);
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn contradictions_are_refused_by_name() {
+    let folder = scratch("refused");
+    let items = spread(10, 2);
+    let failure = run_in(&folder, &items, None, json!({ "codes": 4 })).unwrap_err();
+    assert!(failure.kind == FailureKind::Conflict && failure.hint.unwrap().contains("llm_alignment = false"));
+    let failure = run_in(&folder, &items, None, json!({ "codes": 11, "llm_alignment": false })).unwrap_err();
+    assert!(failure.kind == FailureKind::Conflict && failure.message.contains("10 items"));
+    let failure = run_in(&folder, &items, Some(&spread(9, 2)), json!({ "codes": 4 })).unwrap_err();
+    assert!(failure.kind == FailureKind::Conflict && failure.message.contains('9'));
+    let mut broken = items;
+    broken.values[7] = f32::NAN;
+    let failure = run_in(&folder, &broken, None, json!({ "codes": 4, "llm_alignment": false })).unwrap_err();
+    assert!(failure.kind == FailureKind::MalformedRow && failure.message.contains("row 3"), "{failure}");
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_published_embedding_gets_nearly_unique_codes() {
+    let data = std::env::var("PIPE_DATA")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").to_owned());
+    let path = Path::new(&data).join("instruments/sasrec_item_embedding_9922x32.f32");
+    let Ok(bytes) = fs_err::read(&path) else {
+        println!("skipped: {} is not there", path.display());
+        return;
+    };
+    let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let folder = scratch("published");
+    let report =
+        run_in(&folder, &Rows { dim: 32, values }, None, json!({ "llm_alignment": false, "epochs": 20 })).unwrap();
+    println!("collisions {}, residuals {}", report["collision_rate"], report["mean_squared_residual"]);
+    assert!(report["collision_rate"].as_f64().unwrap() < 0.02);
+    fs_err::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,19 @@
+//! What a stage is: its ports, its parameters, how it runs and how it fails.
+//!
+//! A stage is a pure function from typed input artifacts and parameters to output folders. It knows nothing of the
+//! store, of keys or of other stages; the runner knows nothing of recommenders. This crate is all that they share.
+
+mod context;
+mod describe;
+mod failure;
+mod port;
+mod protocol;
+mod stage;
+
+pub use context::{Context, Progress};
+pub use describe::{Description, describe};
+pub use failure::{Failure, FailureKind, Result};
+pub use port::{InputPort, Kind, OutputPort};
+pub use protocol::{Event, Spec};
+pub use schemars;
+pub use stage::{Erased, Stage, Threads};

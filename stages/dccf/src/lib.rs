@@ -1,0 +1,179 @@
+//! `dccf`: embeddings of users and items from behaviour alone (Ren et al. 2023, "Disentangled Contrastive
+//! Collaborative Filtering"), the collaborative side of the paper's alignment tokenization.
+//!
+//! With users and items as nodes, `A` the adjacency of the training pairs, `D` its degrees and
+//! `G = D^-1/2 A D^-1/2`, each of `layers` layers computes from `X_l` (`X_0` is trained):
+//!
+//! * `Z = G X_l`, the graph view;
+//! * `H = softmax(X_l C) Cᵀ`, the intent view, with intents `C_u` for users and `C_i` for items, both trained;
+//! * `B = M_Z X_l` and `T = M_H X_l`, the adaptive views: `M_V` weighs each edge by
+//!   `a(h,t) = (cos(V_h, V_t) + 1) / 2`, normalised by row;
+//! * `X_(l+1) = Z + H + B + T + X_l`.
+//!
+//! The final embeddings are `F = Σ_l X_l`; a score is `F_u · F_i`, and `F_i` is the embedding of item i.
+//!
+//! The loss of a batch of triples (user u, positive i, negative j) is the mean of `softplus(F_u·F_j − F_u·F_i)`, plus
+//! `embedding_decay × Σ` of the squared norms of the triples' rows of `X_0`, plus `intent_decay ×` the squared norms of
+//! `C_u` and `C_i`, plus `contrast_weight × Σ [N(Z,H) + N(Z,B) + N(Z,T)]` over layers, on the batch's unique users and on
+//! its unique positive items, where N is InfoNCE with rows of length 1. Adam takes the steps.
+//!
+//! Forward and backward are written by hand over compressed sparse rows; dense products go through libtorch in blocks
+//! of rows. Everything runs on the processor, in parallel over disjoint rows and with sums in a fixed order, so results
+//! do not depend on the number of threads.
+
+mod adam;
+mod contrast;
+mod graph;
+mod intent;
+mod layer;
+mod loss;
+mod matrix;
+mod parameters;
+mod propagation;
+mod ranking;
+mod sampler;
+mod train;
+mod vectors;
+mod weights;
+
+pub use parameters::Parameters;
+
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::{Interactions, Split, write_json};
+use graph::Graph;
+use loss::Objective;
+use ranking::{Embeddings, rank};
+use sampler::Sampler;
+use serde::Serialize;
+use train::{Epoch, Schedule, train};
+
+/// The stage `dccf`.
+#[derive(Debug)]
+pub struct Dccf;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    users: usize,
+    items: usize,
+    training_pairs: usize,
+    users_without_training_items: usize,
+    items_without_training_users: usize,
+    steps: usize,
+    epochs: Vec<Epoch>,
+}
+
+impl Stage for Dccf {
+    const NAME: &'static str = "dccf";
+    const ABOUT: &'static str = "Learns embeddings of users and items from behaviour, and ranks items by them.";
+    const VERSION: &'static str = env!("STAGE_VERSION");
+    const SEEDED: bool = true;
+    const THREADS: Threads = Threads::All;
+    type Parameters = Parameters;
+
+    fn inputs() -> Vec<InputPort> {
+        vec![InputPort::required(
+            "interactions",
+            "interactions",
+            "Who interacted with what; training rows are learned.",
+        )]
+    }
+
+    fn outputs() -> Vec<OutputPort> {
+        vec![
+            OutputPort::new("items", "item-embeddings", "`embeddings.safetensors`: `items` [items, dim]."),
+            OutputPort::new("users", "user-embeddings", "`embeddings.safetensors`: `users` [users, dim]."),
+            OutputPort::new(
+                "rankings",
+                "rankings",
+                "`rankings.parquet`: the top_k items of each user with a test item.",
+            ),
+            OutputPort::new("report", "report", "`report.json`: sizes, and the loss of each epoch."),
+        ]
+    }
+
+    fn run(parameters: Parameters, context: &Context) -> Result<()> {
+        parameters.check()?;
+        // Blocks are spread over our own threads; a second level inside libtorch would only contend with them.
+        tch::set_num_threads(1);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(context.threads())
+            .build()
+            .map_err(|error| Failure::other("start threads", error))?;
+        let interactions = Interactions::read(context.input("interactions")?)?;
+        context.log(format!("trains on the processor with {} threads", context.threads()));
+        pool.install(|| run(&parameters, context, &interactions))
+    }
+}
+
+fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) -> Result<()> {
+    let positives = interactions.sequences(&[Split::Train]);
+    let items = interactions.dataset.items;
+    let graph = Graph::new(&positives, items);
+    let sampler = Sampler::new(&positives, items);
+    if sampler.is_empty() {
+        return Err(Failure::new(
+            FailureKind::NothingUsable,
+            format!("none of {} users has both a training item and an item that is not one", positives.len()),
+        )
+        .hint("give more interactions, or another holdout"));
+    }
+    let objective = Objective {
+        dim: parameters.dim,
+        layers: parameters.layers,
+        embedding_decay: parameters.embedding_decay,
+        intent_decay: parameters.intent_decay,
+        contrast_weight: parameters.contrast_weight,
+        temperature: parameters.temperature,
+    };
+    let schedule = Schedule {
+        epochs: parameters.epochs,
+        batch: parameters.batch,
+        learning_rate: parameters.learning_rate,
+        intents: parameters.intents,
+        seed: context.seed(),
+    };
+    let (weights, epochs) = train(&graph, &sampler, &objective, &schedule, context)?;
+    let (_, sum) = objective.forward(&graph, &weights)?;
+    if sum.iter().any(|value| !value.is_finite()) {
+        return Err(Failure::new(FailureKind::Diverged, "the trained embeddings are not all finite numbers")
+            .hint(format!("take a learning_rate below {}", parameters.learning_rate)));
+    }
+    let (users, embeddings) = sum.split_at(graph.users * parameters.dim);
+    write_embeddings(context, "users", users, parameters.dim)?;
+    write_embeddings(context, "items", embeddings, parameters.dim)?;
+    write_rankings(parameters, context, interactions, users, embeddings)?;
+    let report = Report {
+        users: graph.users,
+        items,
+        training_pairs: sampler.pairs(),
+        users_without_training_items: (0..graph.users).filter(|&user| graph.neighbours(user).is_empty()).count(),
+        items_without_training_users: (graph.users..graph.nodes())
+            .filter(|&node| graph.neighbours(node).is_empty())
+            .count(),
+        steps: parameters.epochs * sampler.pairs().div_ceil(parameters.batch),
+        epochs,
+    };
+    write_json(context.output("report"), "report.json", &report)
+}
+
+fn write_embeddings(context: &Context, port: &str, values: &[f32], dim: usize) -> Result<()> {
+    let path = context.output(port).join("embeddings.safetensors");
+    nn::safetensors_file::write(&path, &[(port.to_owned(), matrix::tensor(values, dim)?)])
+}
+
+fn write_rankings(
+    parameters: &Parameters,
+    context: &Context,
+    interactions: &Interactions,
+    users: &[f32],
+    items: &[f32],
+) -> Result<()> {
+    let targets = interactions.targets();
+    let ranked: Vec<u32> = (0..).zip(&targets).filter(|(_, target)| target.is_some()).map(|(user, _)| user).collect();
+    let embeddings = Embeddings { dim: parameters.dim, users, items };
+    rank(embeddings, &ranked, &interactions.before_test(), parameters.top_k)?.write(context.output("rankings"))
+}
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! The sparse propagations of one layer, forward and backward, row by row.
+//!
+//! `Z = G X`, and for a view V in {Z, H} the adaptive propagation `M_V X` with
+//! `a(h,t) = (cos(V_h, V_t) + 1) / 2` on each edge, divided by its row's sum. Weights are symmetric before that
+//! division, so the gradient of either propagation needs only the same rows again: no transposed copy is kept.
+
+use crate::graph::Graph;
+use crate::vectors::{add_scaled, add_through_unit, dot, normalise};
+use rayon::prelude::*;
+
+const ROWS: usize = 128;
+
+/// Adds `G X` to `into`; `G = D^-1/2 A D^-1/2`. Its own gradient too, for G is symmetric.
+pub(crate) fn add_propagated(graph: &Graph, x: &[f32], dim: usize, into: &mut [f32]) {
+    let root = &graph.inverse_root_degree;
+    into.par_chunks_mut(ROWS * dim).enumerate().for_each(|(block, rows)| {
+        for (offset, row) in rows.chunks_exact_mut(dim).enumerate() {
+            let node = block * ROWS + offset;
+            for &other in graph.neighbours(node) {
+                let other = other as usize;
+                add_scaled(row, root[node] * root[other], &x[other * dim..][..dim]);
+            }
+        }
+    });
+}
+
+/// The rows of a matrix as directions, with their lengths.
+#[derive(Debug)]
+pub(crate) struct Units {
+    /// `[rows, dim]` rows of length 1, or of zeros.
+    pub rows: Vec<f32>,
+    /// `[rows]` the lengths.
+    pub norms: Vec<f32>,
+}
+
+impl Units {
+    /// The directions of the rows of `matrix`.
+    pub(crate) fn of(matrix: &[f32], dim: usize) -> Self {
+        let (mut rows, mut norms) = (vec![0.0; matrix.len()], vec![0.0; matrix.len() / dim]);
+        (rows.par_chunks_mut(ROWS * dim), matrix.par_chunks(ROWS * dim), norms.par_chunks_mut(ROWS))
+            .into_par_iter()
+            .for_each(|(rows, matrix, norms)| {
+                for ((unit, row), norm) in rows.chunks_exact_mut(dim).zip(matrix.chunks_exact(dim)).zip(norms) {
+                    *norm = normalise(row, unit);
+                }
+            });
+        Self { rows, norms }
+    }
+
+    fn weight(&self, node: usize, other: usize, dim: usize) -> f32 {
+        // The order of the two must not matter to the last bit, and it does not: products commute.
+        0.5 * (dot(&self.rows[node * dim..][..dim], &self.rows[other * dim..][..dim]) + 1.0)
+    }
+}
+
+/// An adaptive propagation `M_V X`, with what its gradient needs.
+#[derive(Debug)]
+pub(crate) struct Adaptive {
+    /// The directions of the view V.
+    pub units: Units,
+    /// `[nodes, dim]` the result.
+    pub output: Vec<f32>,
+    /// `[nodes]` one over the sum of a row's weights, 0 where that is 0.
+    inverse_sums: Vec<f32>,
+}
+
+impl Adaptive {
+    /// Propagates `x` along the edges, weighted by the similarity of their ends in the view.
+    pub(crate) fn forward(graph: &Graph, view: &[f32], x: &[f32], dim: usize) -> Self {
+        let units = Units::of(view, dim);
+        let (mut output, mut inverse_sums) = (vec![0.0; x.len()], vec![0.0; graph.nodes()]);
+        let blocks = (output.par_chunks_mut(ROWS * dim), inverse_sums.par_chunks_mut(ROWS)).into_par_iter();
+        blocks.enumerate().for_each(|(block, (rows, sums))| {
+            for (offset, (row, inverse)) in rows.chunks_exact_mut(dim).zip(sums).enumerate() {
+                let node = block * ROWS + offset;
+                let mut sum = 0.0;
+                for &other in graph.neighbours(node) {
+                    let other = other as usize;
+                    let weight = units.weight(node, other, dim);
+                    sum += weight;
+                    add_scaled(row, weight, &x[other * dim..][..dim]);
+                }
+                *inverse = if sum > 0.0 { sum.recip() } else { 0.0 };
+                row.iter_mut().for_each(|value| *value *= *inverse);
+            }
+        });
+        Self { units, output, inverse_sums }
+    }
+
+    /// Adds what the gradient of the output hands to X and to the view.
+    ///
+    /// With `ĝ_h = g_h / s_h` and `ĉ_h = ĝ_h · output_h`, an edge's weight gets `ĝ_h·x_t − ĉ_h` from row h and
+    /// `ĝ_t·x_h − ĉ_t` from row t.
+    pub(crate) fn backward(&self, graph: &Graph, x: &[f32], gradient: &[f32], into: Targets<'_>) {
+        let Targets { dim, x: into_x, view: into_view } = into;
+        let mut shares = gradient.to_vec();
+        let mut along = vec![0.0; graph.nodes()];
+        (shares.par_chunks_mut(dim), along.par_iter_mut(), self.output.par_chunks(dim), self.inverse_sums.par_iter())
+            .into_par_iter()
+            .with_min_len(ROWS)
+            .for_each(|(share, along, output, inverse)| {
+                share.iter_mut().for_each(|value| *value *= inverse);
+                *along = dot(share, output);
+            });
+        let blocks = (into_x.par_chunks_mut(ROWS * dim), into_view.par_chunks_mut(ROWS * dim)).into_par_iter();
+        blocks.enumerate().for_each(|(block, (rows_x, rows_view))| {
+            let mut of_unit = vec![0.0; dim];
+            for (offset, (row_x, row_view)) in
+                rows_x.chunks_exact_mut(dim).zip(rows_view.chunks_exact_mut(dim)).enumerate()
+            {
+                let node = block * ROWS + offset;
+                let (own_x, own_share) = (&x[node * dim..][..dim], &shares[node * dim..][..dim]);
+                of_unit.fill(0.0);
+                for &other in graph.neighbours(node) {
+                    let other = other as usize;
+                    let (other_x, other_share) = (&x[other * dim..][..dim], &shares[other * dim..][..dim]);
+                    add_scaled(row_x, self.units.weight(node, other, dim), other_share);
+                    let of_weight = dot(own_share, other_x) + dot(other_share, own_x) - along[node] - along[other];
+                    add_scaled(&mut of_unit, 0.5 * of_weight, &self.units.rows[other * dim..][..dim]);
+                }
+                let unit = &self.units.rows[node * dim..][..dim];
+                add_through_unit(row_view, &of_unit, unit, self.units.norms[node]);
+            }
+        });
+    }
+}
+
+/// Where the gradient of an adaptive propagation goes.
+#[derive(Debug)]
+pub(crate) struct Targets<'a> {
+    /// Length of a row.
+    pub dim: usize,
+    /// The gradient of X.
+    pub x: &'a mut [f32],
+    /// The gradient of the view.
+    pub view: &'a mut [f32],
+}

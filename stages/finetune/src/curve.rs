@@ -1,0 +1,68 @@
+//! The loss over the steps.
+
+use crate::new_tokens::Check;
+use crate::samples::Samples;
+use serde_json::{Value, json};
+
+/// The loss of each step, and how much was computed.
+#[derive(Debug, Default)]
+pub(crate) struct Curve {
+    pub(crate) losses: Vec<f64>,
+    pub(crate) steps_an_epoch: usize,
+    /// Tokens of all samples, each sample on its own, once.
+    pub(crate) plain_tokens: usize,
+    /// Tokens of an epoch after merging.
+    pub(crate) merged_tokens: usize,
+    /// Terms of the loss in an epoch.
+    pub(crate) terms: f64,
+}
+
+impl Curve {
+    /// The mean loss of the last steps.
+    pub(crate) fn recent(&self) -> f64 {
+        const STEPS: usize = 50;
+        let recent = &self.losses[self.losses.len().saturating_sub(STEPS)..];
+        recent.iter().sum::<f64>() / recent.len().max(1) as f64
+    }
+
+    /// The report: at most 200 points, each the mean of the steps up to it.
+    pub(crate) fn report(&self, samples: &Samples, check: &Check) -> Value {
+        const POINTS: usize = 200;
+        let width = self.losses.len().div_ceil(POINTS).max(1);
+        let mut step = 0;
+        let points: Vec<Value> = self
+            .losses
+            .chunks(width)
+            .map(|part| {
+                step += part.len();
+                json!({"step": step, "loss": part.iter().sum::<f64>() / part.len() as f64})
+            })
+            .collect();
+        json!({
+            "samples": samples.read - samples.dropped,
+            "samples_dropped_as_too_long": samples.dropped,
+            "groups": samples.groups.len(),
+            "steps": self.losses.len(),
+            "steps_an_epoch": self.steps_an_epoch,
+            "loss": self.recent(),
+            "plain_tokens": self.plain_tokens,
+            "merged_tokens": self.merged_tokens,
+            "plain_over_merged": self.plain_tokens as f64 / self.merged_tokens.max(1) as f64,
+            "loss_terms": self.terms,
+            "tokens": check,
+            "curve": points,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_steps_are_averaged() {
+        let mut curve = Curve { losses: vec![9.0; 10], ..Curve::default() };
+        curve.losses.extend([1.0; 50]);
+        assert!((curve.recent() - 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,129 @@
+//! Fine-tuning of a language model on the tasks (Section 3.3 of the paper).
+//!
+//! **New tokens.** Every code in use is one token, such as `<a_12>`, added to tokenizer, embedding and head. With
+//! `train = "lora"` low-rank adapters and the new tokens' rows are trained, with `"all"` every weight.
+//!
+//! **Loss.** Cross-entropy of the label's tokens given all before them, averaged over the label tokens of a step:
+//! L = −Σ log p(y_t | x, y_<t) / number of terms. The question carries no loss. Nor does an end token, unless
+//! `end_token` is set: an answer has as many codes as there are levels, so decoding knows where it ends.
+//!
+//! **Nothing is computed twice.** Samples of a group begin alike: a user's positive and negative questions, and each
+//! shorter history. They are merged into a tree of tokens in which each distinct beginning exists once. A token's
+//! position is its depth, and it attends to its ancestors only, so its hidden state is the one that it has in each of
+//! its samples. A node may have several targets, weighted by how many samples have them; the loss is therefore the
+//! same as without merging, and so are its gradients. `packing = false` computes the plain form instead, with the
+//! same samples in each step. Trees share rows of a batch where that saves padding.
+
+mod batch;
+mod batching;
+mod curve;
+mod new_tokens;
+mod parameters;
+mod samples;
+#[cfg(test)]
+mod tests;
+mod training;
+mod tree;
+
+pub use parameters::{Parameters, Train};
+
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::{Codes, Prompts};
+use nn::{Llama, LoraConfig, Parameter};
+use std::path::Path;
+use tch::{Device, Kind};
+
+/// Tunes a language model on prompts.
+#[derive(Debug)]
+pub struct Finetune;
+
+impl Stage for Finetune {
+    const NAME: &'static str = "finetune";
+    const ABOUT: &'static str = "Adds the codes as tokens to a language model and tunes it on the tasks.";
+    const VERSION: &'static str = env!("STAGE_VERSION");
+    const SEEDED: bool = true;
+    const THREADS: Threads = Threads::All;
+    type Parameters = Parameters;
+
+    fn inputs() -> Vec<InputPort> {
+        vec![
+            InputPort::required("tasks", "prompts", "Questions and answers."),
+            InputPort::required("codes", "codes", "The items' codes, which become tokens."),
+            InputPort::required("llm", "language-model", "The model to tune: a Hugging Face folder.").or_path(),
+        ]
+    }
+
+    fn outputs() -> Vec<OutputPort> {
+        vec![
+            OutputPort::new(
+                "model",
+                "tuned-model",
+                "A PEFT adapter, or a Hugging Face folder where all weights train.",
+            ),
+            OutputPort::new("curve", "report", "report.json: the loss by step, and what was trained on."),
+        ]
+    }
+
+    fn run(parameters: Parameters, context: &Context) -> Result<()> {
+        parameters.check()?;
+        let device = nn::start(context)?;
+        let prompts = Prompts::read(context.input("tasks")?)?;
+        let codes = Codes::read(context.input("codes")?)?;
+        let llm = context.input("llm")?;
+        let mut tokenizer = nn::read_tokenizer(llm)?;
+        let mut model = Llama::load(llm, device, kind(device, parameters.train))?;
+        let added = new_tokens::add(&mut tokenizer, &mut model, &codes, parameters.new_token_deviation)?;
+        context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
+        let samples = samples::encode(&prompts.0, &tokenizer, model.config(), &parameters)?;
+        context.log(samples.summary());
+        model.set_dropout(parameters.dropout);
+        let trained = trainable(&mut model, &parameters)?;
+        let before = new_tokens::Rows::copy(&model)?;
+        let curve = training::train(&model, trained, &samples, &parameters, context)?;
+        let check = before.compare(&model, &added, &samples, parameters.train)?;
+        context.log(check.summary());
+        let output = context.output("model");
+        match parameters.train {
+            Train::Lora => model.save_adapter(output)?,
+            Train::All => model.save(output)?,
+        }
+        nn::write_tokenizer(output, &tokenizer)?;
+        copy_settings(llm, output)?;
+        frames::write_json(context.output("curve"), "report.json", &curve.report(&samples, &check))
+    }
+}
+
+/// Weights are trained in f32; those that stay as they are may be shorter where the device is fast with that.
+fn kind(device: Device, train: Train) -> Kind {
+    if device.is_cuda() && train == Train::Lora { Kind::BFloat16 } else { Kind::Float }
+}
+
+fn trainable(model: &mut Llama, parameters: &Parameters) -> Result<Vec<Parameter>> {
+    match parameters.train {
+        Train::All => model.train_all(),
+        Train::Lora => model.train_lora(&LoraConfig {
+            r: parameters.lora_r,
+            alpha: parameters.lora_alpha,
+            dropout: parameters.lora_dropout,
+            target_modules: parameters.target_modules.clone(),
+        }),
+    }
+}
+
+/// Takes over what a model's folder says of its tokenizer and of generation.
+fn copy_settings(from: &Path, to: &Path) -> Result<()> {
+    for name in ["tokenizer_config.json", "special_tokens_map.json", "generation_config.json"] {
+        let source = from.join(name);
+        if source.is_file() {
+            let bytes = fs_err::read(&source).map_err(|error| Failure::reading(&source, error))?;
+            let target = to.join(name);
+            fs_err::write(&target, bytes).map_err(|error| Failure::writing(&target, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says that parameters contradict each other.
+fn conflict(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Conflict, message)
+}

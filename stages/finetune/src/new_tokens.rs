@@ -1,0 +1,111 @@
+//! The codes' tokens: added before the training, looked at after it.
+
+use crate::conflict;
+use crate::parameters::Train;
+use crate::samples::Samples;
+use contract::{Failure, FailureKind, Result};
+use frames::Codes;
+use nn::{Llama, failed};
+use serde::Serialize;
+use tch::{Kind, TchError, Tensor};
+use tokenizers::{AddedToken, Tokenizer};
+
+/// The tokens that were added: `count` from `first` on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Added {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+/// Adds a token for each code in use to tokenizer and model; those that the tokenizer has already are left.
+pub(crate) fn add(tokenizer: &mut Tokenizer, model: &mut Llama, codes: &Codes, deviation: f64) -> Result<Added> {
+    let known = tokenizer.get_vocab_size(true);
+    let tokens: Vec<AddedToken> = prompts::code_tokens(codes)
+        .into_iter()
+        .filter(|token| tokenizer.token_to_id(token).is_none())
+        .map(|token| AddedToken::from(token, false).normalized(false))
+        .collect();
+    let count = tokenizer.add_tokens(&tokens);
+    if count != tokens.len() || tokenizer.get_vocab_size(true) != known + count {
+        return Err(conflict(format!("the tokenizer took {count} of {} new tokens", tokens.len())));
+    }
+    if let Some(first) = tokens.first()
+        && tokenizer.token_to_id(&first.content) != u32::try_from(known).ok()
+    {
+        return Err(conflict("the tokenizer's numbers have gaps, so that new tokens cannot be appended to them"));
+    }
+    if count > 0 {
+        model.add_tokens(known as i64, count as i64, deviation)?;
+    }
+    Ok(Added { first: known as u32, count: count as u32 })
+}
+
+/// Copies of the tokens' rows of embedding and head.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    embedding: Tensor,
+    head: Tensor,
+}
+
+/// What the training did to the tokens' rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    /// Tokens that were added.
+    new_tokens: usize,
+    /// Those of them whose rows changed.
+    new_tokens_moved: usize,
+    /// Those of them that no sample has.
+    new_tokens_never_seen: usize,
+    /// Older tokens whose rows changed; none with adapters.
+    old_tokens_moved: usize,
+}
+
+impl Check {
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{} of {} new tokens moved, {} occur in no sample; {} old ones moved",
+            self.new_tokens_moved, self.new_tokens, self.new_tokens_never_seen, self.old_tokens_moved
+        )
+    }
+}
+
+impl Rows {
+    /// The rows as they are now.
+    pub(crate) fn copy(model: &Llama) -> Result<Self> {
+        let (embedding, head) = model.token_rows()?;
+        let copy = || Ok(Self { embedding: embedding.f_detach_copy()?, head: head.f_detach_copy()? });
+        copy().map_err(failed("copy the tokens' rows"))
+    }
+
+    /// Compares them with the rows after training.
+    ///
+    /// # Errors
+    /// When a new token that occurs in samples did not move, or an old one did though only new ones train.
+    pub(crate) fn compare(&self, model: &Llama, added: &Added, samples: &Samples, train: Train) -> Result<Check> {
+        let (embedding, head) = model.token_rows()?;
+        let changed = || -> std::result::Result<Vec<bool>, TchError> {
+            let changed = |before: &Tensor, after: &Tensor| before.f_ne_tensor(after)?.f_any_dim(1, false);
+            let either = changed(&self.embedding, &embedding)?.f_logical_or(&changed(&self.head, &head)?)?;
+            Vec::<bool>::try_from(either.f_to_kind(Kind::Bool)?)
+        };
+        let changed = changed().map_err(failed("compare the tokens' rows"))?;
+        let new = added.first..added.first + added.count;
+        let moved = |token: &u32| changed[*token as usize];
+        let still = new.clone().find(|token| samples.seen.contains(token) && !moved(token));
+        if let Some(token) = still {
+            return Err(Failure::new(FailureKind::Stage, format!("training did not move the new token {token}"))
+                .hint("raise learning_rate or epochs"));
+        }
+        let old_tokens_moved = (0..added.first).filter(moved).count();
+        if train == Train::Lora && old_tokens_moved > 0 {
+            let message = format!("training moved {old_tokens_moved} old tokens, though only new ones are trained");
+            return Err(Failure::new(FailureKind::Stage, message));
+        }
+        Ok(Check {
+            new_tokens: added.count as usize,
+            new_tokens_moved: new.clone().filter(moved).count(),
+            new_tokens_never_seen: new.filter(|token| !samples.seen.contains(token)).count(),
+            old_tokens_moved,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! The parameters of the fine-tuning.
+
+use crate::conflict;
+use contract::Result;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Train {
+    /// Low-rank adapters, and the new tokens' rows of embedding and head.
+    #[default]
+    Lora,
+    /// Every weight.
+    All,
+}
+
+/// The parameters of [`Finetune`](crate::Finetune).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// What is trained. A model that knows nothing yet needs `all`.
+    pub train: Train,
+    /// Rank of the adapters.
+    #[schemars(range(min = 1))]
+    pub lora_r: i64,
+    /// The adapters' scale is alpha / r.
+    pub lora_alpha: f64,
+    /// Share of the adapters' inputs that is dropped.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub lora_dropout: f64,
+    /// The projections that have an adapter.
+    pub target_modules: Vec<String>,
+    /// The highest learning rate; it falls to zero along a cosine.
+    #[schemars(range(min = 0.0))]
+    pub learning_rate: f64,
+    /// How often each sample is seen.
+    #[schemars(range(min = 1))]
+    pub epochs: u32,
+    /// Tokens of a step, after merging what samples share. A step has at least one group.
+    #[schemars(range(min = 1))]
+    pub batch_tokens: usize,
+    /// Tokens that are computed at once, padding included; a step with more is computed in parts.
+    #[schemars(range(min = 1))]
+    pub memory_tokens: usize,
+    /// Share of the steps in which the learning rate rises.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub warmup: f64,
+    /// Decoupled weight decay of matrices.
+    #[schemars(range(min = 0.0))]
+    pub weight_decay: f64,
+    /// The highest norm of a step's gradients; 0 for no limit.
+    #[schemars(range(min = 0.0))]
+    pub clip: f64,
+    /// Samples with more tokens are dropped and counted.
+    #[schemars(range(min = 2))]
+    pub max_tokens: usize,
+    /// Share of the residual stream's inputs that is dropped. LLaMA has none; a small model from nothing gains by some.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub dropout: f64,
+    /// Whether what samples of a group share is computed once.
+    pub packing: bool,
+    /// Whether the end token after a label carries loss too.
+    pub end_token: bool,
+    /// Deviation of the noise around the mean row with which new tokens start.
+    #[schemars(range(min = 0.0))]
+    pub new_token_deviation: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        let targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+        Self {
+            train: Train::Lora,
+            lora_r: 8,
+            lora_alpha: 32.0,
+            lora_dropout: 0.05,
+            target_modules: targets.map(str::to_owned).to_vec(),
+            learning_rate: 1e-4,
+            epochs: 4,
+            batch_tokens: 8192,
+            memory_tokens: 16_384,
+            warmup: 0.01,
+            weight_decay: 0.01,
+            clip: 1.0,
+            max_tokens: 2048,
+            dropout: 0.0,
+            packing: true,
+            end_token: false,
+            new_token_deviation: 0.02,
+        }
+    }
+}
+
+impl Parameters {
+    /// Refuses values with which nothing can be trained.
+    pub(crate) fn check(&self) -> Result<()> {
+        let positive = [
+            ("epochs", f64::from(self.epochs)),
+            ("batch_tokens", self.batch_tokens as f64),
+            ("memory_tokens", self.memory_tokens as f64),
+            ("learning_rate", self.learning_rate),
+            ("lora_r", self.lora_r as f64),
+        ];
+        if let Some((name, value)) = positive.iter().find(|(_, value)| *value <= 0.0 || !value.is_finite()) {
+            return Err(conflict(format!("{name} is {value}, expected more than 0")));
+        }
+        for (name, share) in [("dropout", self.dropout), ("lora_dropout", self.lora_dropout)] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(conflict(format!("{name} is {share}, expected at least 0 and less than 1")));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Parquet in and out, with every column checked.
+
+use contract::{Failure, FailureKind, Result};
+use polars::prelude::{
+    Column, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, SerReader, Series,
+};
+use std::path::{Path, PathBuf};
+
+/// A table that was read, with the path it came from for its errors.
+pub(crate) struct Table {
+    path: PathBuf,
+    frame: DataFrame,
+}
+
+impl Table {
+    /// Reads the Parquet file `name` in `folder`.
+    pub(crate) fn read(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(name);
+        let file = std::fs::File::open(&path).map_err(|error| Failure::reading(&path, error))?;
+        let frame = ParquetReader::new(file)
+            .set_rechunk(true)
+            .finish()
+            .map_err(|error| Failure::reading(&path, error).hint("expected a whole Parquet file; make it again"))?;
+        Ok(Self { path, frame })
+    }
+
+    /// The number of rows.
+    pub(crate) fn height(&self) -> usize {
+        self.frame.height()
+    }
+
+    /// The names of the columns, in order.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        self.frame.get_column_names().iter().map(ToString::to_string).collect()
+    }
+
+    /// A column of unsigned 32-bit integers.
+    pub(crate) fn u32(&self, name: &str) -> Result<Vec<u32>> {
+        let column = self.column(name, &DataType::UInt32)?;
+        let values = column.u32().map_err(|error| self.unreadable(name, error))?;
+        Ok(values.into_no_null_iter().collect())
+    }
+
+    /// A column of signed 64-bit integers.
+    pub(crate) fn i64(&self, name: &str) -> Result<Vec<i64>> {
+        let column = self.column(name, &DataType::Int64)?;
+        let values = column.i64().map_err(|error| self.unreadable(name, error))?;
+        Ok(values.into_no_null_iter().collect())
+    }
+
+    /// A column of 32-bit floats.
+    pub(crate) fn f32(&self, name: &str) -> Result<Vec<f32>> {
+        let column = self.column(name, &DataType::Float32)?;
+        let values = column.f32().map_err(|error| self.unreadable(name, error))?;
+        Ok(values.into_no_null_iter().collect())
+    }
+
+    /// A column of text.
+    pub(crate) fn text(&self, name: &str) -> Result<Vec<String>> {
+        self.words(name, |word| Some(word.to_owned()), "text")
+    }
+
+    /// A column of words out of a known set: `parse` gives `None` for any other, `expected` lists the set.
+    pub(crate) fn words<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>, expected: &str) -> Result<Vec<T>> {
+        let column = self.column(name, &DataType::String)?;
+        let values = column.str().map_err(|error| self.unreadable(name, error))?;
+        values
+            .iter()
+            // Every cell holds a word: `column` refuses empty ones.
+            .flatten()
+            .enumerate()
+            .map(|(row, word)| {
+                parse(word).ok_or_else(|| self.bad_row(row, &format!("{name} is '{word}', expected {expected}")))
+            })
+            .collect()
+    }
+
+    /// The failure of a row whose values cannot be; rows count from 0.
+    pub(crate) fn bad_row(&self, row: usize, found: &str) -> Failure {
+        Failure::new(FailureKind::MalformedRow, format!("{}: row {row}: {found}", self.path.display()))
+    }
+
+    /// The failure of a file whose columns are not those expected.
+    pub(crate) fn missing(&self, found: &str) -> Failure {
+        Failure::new(FailureKind::MissingField, format!("{}: {found}", self.path.display()))
+    }
+
+    fn column(&self, name: &str, expected: &DataType) -> Result<&Column> {
+        let Ok(column) = self.frame.column(name) else {
+            let found = self.column_names().join(", ");
+            return Err(self.missing(&format!("no column '{name}' of type {expected}; found the columns: {found}")));
+        };
+        if column.dtype() != expected {
+            let found = column.dtype();
+            return Err(self.missing(&format!("column '{name}' is of type {found}, expected {expected}")));
+        }
+        if column.null_count() > 0 {
+            let nulls = column.null_count();
+            return Err(self.missing(&format!("column '{name}' has {nulls} empty cells, expected none")));
+        }
+        Ok(column)
+    }
+
+    fn unreadable(&self, name: &str, error: impl std::fmt::Display) -> Failure {
+        Failure::reading(&self.path, format!("column '{name}': {error}"))
+    }
+}
+
+/// A named column of any of the types above.
+pub(crate) fn column<T, Phantom: ?Sized>(name: &str, values: T) -> Column
+where
+    Series: NamedFrom<T, Phantom>,
+{
+    Series::new(name.into(), values).into()
+}
+
+/// Writes `columns`, all of one length, to the Parquet file `name` in `folder`.
+pub(crate) fn write(folder: &Path, name: &str, columns: Vec<Column>) -> Result<()> {
+    // Fixed, so that neither the machine nor its thread count shows in the bytes.
+    const ROWS_PER_GROUP: usize = 262_144;
+    let path = folder.join(name);
+    fs_err::create_dir_all(folder).map_err(|error| Failure::writing(folder, error))?;
+    let mut frame = DataFrame::new_infer_height(columns).map_err(|error| Failure::writing(&path, error))?;
+    let file = std::fs::File::create(&path).map_err(|error| Failure::writing(&path, error))?;
+    ParquetWriter::new(std::io::BufWriter::new(file))
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(ROWS_PER_GROUP))
+        .set_parallel(false)
+        .finish(&mut frame)
+        .map(drop)
+        .map_err(|error| Failure::writing(&path, error))
+}

@@ -1,0 +1,179 @@
+//! Ranked lists of items for users.
+
+use crate::parquet::{Table, column, write};
+use contract::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::path::Path;
+
+const TABLE: &str = "rankings.parquet";
+
+/// Whether items of the user's history may stand in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// They may not.
+    Excluded,
+    /// They may, as in the paper.
+    Kept,
+}
+
+impl Seen {
+    /// The word in the table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::Kept => "kept",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Excluded, Self::Kept].into_iter().find(|seen| seen.word() == word)
+    }
+}
+
+/// One user's items, best first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedList {
+    /// The user.
+    pub user: u32,
+    /// Item and score, best first.
+    pub items: Vec<(u32, f32)>,
+}
+
+/// The lists of all users that have a test item, by user; a user whose list is empty has no row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rankings {
+    /// Lists in which items of the user's history may stand.
+    pub kept: Vec<RankedList>,
+    /// Lists in which they may not.
+    pub excluded: Vec<RankedList>,
+}
+
+impl Rankings {
+    /// The lists of one of the two sorts.
+    #[must_use]
+    pub fn lists(&self, seen: Seen) -> &[RankedList] {
+        match seen {
+            Seen::Kept => &self.kept,
+            Seen::Excluded => &self.excluded,
+        }
+    }
+
+    /// Reads `rankings.parquet` of a folder.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged, a column is missing or of another type, rows are not sorted by seen, user
+    /// and rank, ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not a number.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let table = Table::read(folder, TABLE)?;
+        let seen = table.words("seen", Seen::parse, "kept or excluded")?;
+        let (user, rank) = (table.u32("user")?, table.u32("rank")?);
+        let (item, score) = (table.u32("item")?, table.f32("score")?);
+        let mut rankings = Self::default();
+        let mut in_list = HashSet::new();
+        for row in 0..table.height() {
+            let starts = row == 0 || (seen[row], user[row]) != (seen[row - 1], user[row - 1]);
+            if starts {
+                if row > 0 && (seen[row], user[row]) < (seen[row - 1], user[row - 1]) {
+                    return Err(table.bad_row(row, "rows are not in the order of seen, user and rank"));
+                }
+                in_list.clear();
+                rankings.lists_mut(seen[row]).push(RankedList { user: user[row], items: Vec::new() });
+            }
+            let expected = in_list.len() + 1;
+            if rank[row] as usize != expected {
+                let found = format!("rank is {}, expected {expected} for user {}", rank[row], user[row]);
+                return Err(table.bad_row(row, &found));
+            }
+            if !in_list.insert(item[row]) {
+                let found = format!("item {} stands twice in the list of user {}", item[row], user[row]);
+                return Err(table.bad_row(row, &found));
+            }
+            if score[row].is_nan() {
+                return Err(table.bad_row(row, "score is not a number"));
+            }
+            if let Some(list) = rankings.lists_mut(seen[row]).last_mut() {
+                list.items.push((item[row], score[row]));
+            }
+        }
+        Ok(rankings)
+    }
+
+    /// Writes `rankings.parquet` to a folder, sorted by seen (excluded, kept), user and rank.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let (mut seen, mut user, mut rank) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut item, mut score) = (Vec::new(), Vec::new());
+        for sort in [Seen::Excluded, Seen::Kept] {
+            let mut lists: Vec<&RankedList> = self.lists(sort).iter().collect();
+            lists.sort_by_key(|list| list.user);
+            for list in lists {
+                for (place, &(ranked, points)) in (1_u32..).zip(&list.items) {
+                    seen.push(sort.word());
+                    user.push(list.user);
+                    rank.push(place);
+                    item.push(ranked);
+                    score.push(points);
+                }
+            }
+        }
+        let columns = vec![
+            column("user", user),
+            column("seen", seen),
+            column("rank", rank),
+            column("item", item),
+            column("score", score),
+        ];
+        write(folder, TABLE, columns)
+    }
+
+    fn lists_mut(&mut self, seen: Seen) -> &mut Vec<RankedList> {
+        match seen {
+            Seen::Kept => &mut self.kept,
+            Seen::Excluded => &mut self.excluded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_users() -> Rankings {
+        let list = |user, items: &[(u32, f32)]| RankedList { user, items: items.to_vec() };
+        Rankings {
+            kept: vec![list(0, &[(5, 2.0), (1, 1.5)]), list(3, &[(4, 0.5)])],
+            excluded: vec![list(0, &[(1, 1.5)]), list(3, &[(4, 0.5), (2, -1.0)])],
+        }
+    }
+
+    #[test]
+    fn lists_survive() {
+        let folder = tempfile::tempdir().unwrap();
+        two_users().write(folder.path()).unwrap();
+        assert_eq!(Rankings::read(folder.path()).unwrap(), two_users());
+    }
+
+    #[test]
+    fn ranks_with_a_gap_and_repeated_items_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |rank: [u32; 2], item: [u32; 2]| {
+            let columns = vec![
+                column("user", vec![0_u32; 2]),
+                column("seen", vec!["kept"; 2]),
+                column("rank", rank.to_vec()),
+                column("item", item.to_vec()),
+                column("score", vec![1.0_f32; 2]),
+            ];
+            write(folder.path(), TABLE, columns).unwrap();
+            Rankings::read(folder.path()).unwrap_err().message
+        };
+        assert!(refused([1, 3], [7, 8]).ends_with("row 1: rank is 3, expected 2 for user 0"));
+        assert!(refused([0, 1], [7, 8]).ends_with("row 0: rank is 0, expected 1 for user 0"));
+        assert!(refused([1, 2], [7, 7]).ends_with("row 1: item 7 stands twice in the list of user 0"));
+    }
+}

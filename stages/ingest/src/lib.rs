@@ -1,0 +1,178 @@
+//! From what is published to the tables that every other stage reads.
+//!
+//! Two forms come in: the raw Amazon 2018 one (`reviews`, `metadata`: gzipped, a JSON object a line) and the processed
+//! one (`sequences`, `item_ids`, `item_text`: `X.inter.json`, `X.item2id`, `X.item.json`). What is done to them:
+//!
+//! * **Order.** A user's rows are ordered by time, then by a hash of the original user and item. Many users have
+//!   several items on one day, and no finer time is published; so the same input gives the same split on every machine.
+//!   Processed sequences keep their own order, and their position is their time.
+//! * **Filters** (raw only). Rows rated below `min_rating` go; of several reviews of one item by one user the first
+//!   stays; then users and items with too few interactions go, again and again until none is left (a k-core).
+//! * **Numbers.** Users and items are numbered by the sorted hash of their original identifier. Numbers handed out in
+//!   order of first appearance tell which item came next.
+//! * **Split.** The last item of a user tests; with `last-two` the one before it validates. Users with fewer than three
+//!   interactions only train.
+//! * **Text** is cleaned: lists joined, tags removed, entities decoded, titles that are pieces of a web page dropped.
+//!   Items without metadata stay, with empty text.
+//!
+//! The report counts every row read and what became of it, and looks for leaks of the test item.
+
+mod clean;
+mod core;
+mod digest;
+mod gathered;
+mod lines;
+mod metadata;
+mod numbering;
+mod processed;
+mod raw;
+mod report;
+mod split;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::write_json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Reads published data and writes numbered, ordered, split tables.
+#[derive(Debug)]
+pub struct Ingest;
+
+/// What is held out of training, per user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holdout {
+    /// The last item tests, as in the paper.
+    #[default]
+    Last,
+    /// The last item tests and the one before it validates.
+    LastTwo,
+}
+
+impl Holdout {
+    /// The word in `dataset.json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::LastTwo => "last-two",
+        }
+    }
+}
+
+/// The parameters of [`Ingest`].
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// How many of the latest interactions later stages look at. Written to `dataset.json`; nothing is cut here.
+    #[schemars(range(min = 1))]
+    pub max_history: usize,
+    /// What is held out of training.
+    pub holdout: Holdout,
+    /// The fewest interactions a user may have. Raw input only; 0 and 1 keep all.
+    pub min_user_interactions: usize,
+    /// The fewest interactions an item may have. Raw input only; 0 and 1 keep all.
+    pub min_item_interactions: usize,
+    /// The lowest rating that counts as an interaction. Raw input only; 0 keeps all.
+    #[schemars(range(min = 0.0, max = 5.0))]
+    pub min_rating: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            max_history: 20,
+            holdout: Holdout::Last,
+            min_user_interactions: 5,
+            min_item_interactions: 5,
+            min_rating: 0.0,
+        }
+    }
+}
+
+impl Stage for Ingest {
+    const NAME: &'static str = "ingest";
+    const ABOUT: &'static str =
+        "Reads Amazon reviews and metadata, or processed sequences, and numbers, orders and splits them.";
+    const VERSION: &'static str = env!("STAGE_VERSION");
+    const SEEDED: bool = false;
+    const THREADS: Threads = Threads::One;
+    type Parameters = Parameters;
+
+    fn inputs() -> Vec<InputPort> {
+        let optional = |name, kind, doc| InputPort::optional(name, kind, doc).or_path();
+        vec![
+            optional("reviews", "amazon-reviews", "Raw reviews: gzipped JSON lines of the Amazon 2018 form."),
+            optional("metadata", "amazon-metadata", "Raw metadata of the items: gzipped JSON lines."),
+            optional("sequences", "sequences", "Processed sequences: X.inter.json, {\"user\": [item, ...]} in order."),
+            optional(
+                "item_ids",
+                "item-ids",
+                "Original identifiers of processed items: X.item2id, original<TAB>number.",
+            ),
+            optional("item_text", "item-text", "Texts of processed items: X.item.json, {\"item\": {\"title\": ...}}."),
+        ]
+    }
+
+    fn outputs() -> Vec<OutputPort> {
+        vec![
+            OutputPort::new("interactions", "interactions", "interactions.parquet and dataset.json, whole sequences."),
+            OutputPort::new("users", "users", "users.parquet: the original identifier of each user."),
+            OutputPort::new("items", "items", "items.parquet: identifier, title, description, brand, categories."),
+            OutputPort::new(
+                "reviews",
+                "reviews",
+                "reviews.parquet: what users wrote; no row where nothing was written.",
+            ),
+            OutputPort::new(
+                "report",
+                "report",
+                "report.json: rows read, kept and dropped, by reason; leaks looked for.",
+            ),
+        ]
+    }
+
+    fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
+        check_inputs(context)?;
+        let (gathered, source) = match context.optional_input("sequences") {
+            Some(_) => processed::gather(context)?,
+            None => raw::gather(&parameters, context)?,
+        };
+        let numbered = numbering::number(gathered);
+        let interactions = split::split(&numbered, &parameters);
+        let report = report::Report::new(&numbered, &interactions, source);
+        for line in report.lines() {
+            context.log(line);
+        }
+        interactions.write(context.output("interactions"))?;
+        numbered.users().write(context.output("users"))?;
+        numbered.items().write(context.output("items"))?;
+        numbered.reviews().write(context.output("reviews"))?;
+        write_json(context.output("report"), "report.json", &report)
+    }
+}
+
+/// Exactly one form of input must be bound, and only its own companions.
+fn check_inputs(context: &Context) -> Result<()> {
+    let bound = |port: &&str| context.optional_input(port).is_some();
+    let raw: Vec<&str> = ["reviews", "metadata"].into_iter().filter(bound).collect();
+    let processed: Vec<&str> = ["sequences", "item_ids", "item_text"].into_iter().filter(bound).collect();
+    let conflict = |message: String| {
+        let hint = "bind either reviews and metadata (raw) or sequences, item_ids and item_text (processed)";
+        Err(Failure::new(FailureKind::Conflict, message).hint(hint))
+    };
+    match (raw.first(), processed.first()) {
+        (None, None) => conflict("ingest has no input: neither reviews nor sequences are bound".into()),
+        (Some(_), Some(_)) => conflict(format!(
+            "ingest has inputs of both forms: {} are raw, {} are processed",
+            raw.join(" and "),
+            processed.join(" and ")
+        )),
+        (Some(&"metadata"), None) => conflict("ingest has metadata but no reviews".into()),
+        (None, Some(&first)) if first != "sequences" => conflict(format!("ingest has {first} but no sequences")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,18 @@
+//! The texts that the tokenizer is trained on.
+
+use contract::{Context, Result};
+use frames::{Items, Reviews};
+
+/// The phrasings of all tasks, and the texts of items and reviews where they are bound.
+pub(crate) fn gather(context: &Context) -> Result<Vec<String>> {
+    let mut corpus = prompts::phrasing_corpus();
+    if let Some(folder) = context.optional_input("items") {
+        let items = Items::read(folder)?;
+        corpus.extend([items.title, items.description, items.categories].into_iter().flatten());
+    }
+    if let Some(folder) = context.optional_input("reviews") {
+        corpus.extend(Reviews::read(folder)?.text);
+    }
+    corpus.retain(|text| !text.is_empty());
+    Ok(corpus)
+}

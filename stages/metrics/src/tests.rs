@@ -1,0 +1,107 @@
+use crate::{Metrics, Parameters};
+use contract::{Context, FailureKind, Result, Spec, Stage as _};
+use frames::{Codes, Dataset, Interactions, RankedList, Rankings, Split};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Four users whose test items are 0, 1, 2 and 3, and one without; five items.
+fn interactions() -> Interactions {
+    let dataset = Dataset {
+        users: 5,
+        items: 5,
+        interactions: 5,
+        max_history: 20,
+        holdout: "last".into(),
+        split_digest: "0".into(),
+    };
+    Interactions {
+        dataset,
+        user: vec![0, 1, 2, 3, 4],
+        item: vec![0, 1, 2, 3, 4],
+        position: vec![0; 5],
+        time: vec![0; 5],
+        split: vec![Split::Test, Split::Test, Split::Test, Split::Test, Split::Train],
+    }
+}
+
+fn lists(lists: &[(u32, &[u32])]) -> Vec<RankedList> {
+    let of =
+        |&(user, items): &(u32, &[u32])| RankedList { user, items: items.iter().map(|&item| (item, 1.0)).collect() };
+    lists.iter().map(of).collect()
+}
+
+/// Runs the stage on one ranking labelled `pipe`.
+fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Result<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    interactions().write(&at("interactions")).unwrap();
+    rankings.write(&at("rankings")).unwrap();
+    let one = |label: &str, path: PathBuf| BTreeMap::from([(label.to_owned(), path)]);
+    let mut inputs = BTreeMap::from([
+        ("interactions".to_owned(), one("", at("interactions"))),
+        ("rankings".to_owned(), one("pipe", at("rankings"))),
+    ]);
+    if let Some(codes) = codes {
+        codes.write(&at("codes")).unwrap();
+        inputs.insert("codes".to_owned(), one("", at("codes")));
+    }
+    let outputs = BTreeMap::from([("metrics".to_owned(), at("metrics"))]);
+    let (uses, device) = ("metrics".to_owned(), "cpu".to_owned());
+    let spec = Spec { uses, parameters: serde_json::Map::new(), inputs, outputs, seed: 0, threads: 1, device };
+    Metrics::run(parameters, &Context::new(spec))?;
+    Ok(read(&at("metrics").join("metrics.json")))
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn measures_are_those_computed_by_hand() {
+    // Ranks 1, 3, none within the list, and user 3 without a list; user 4 has no test item and does not count.
+    let rankings = Rankings {
+        kept: lists(&[(0, &[0, 4]), (1, &[4, 3, 1]), (2, &[0, 1, 3, 4]), (4, &[4])]),
+        excluded: lists(&[(0, &[4, 0])]),
+    };
+    let rows = run(&rankings, None, Parameters { cutoffs: vec![5, 1, 5], ..Default::default() }).unwrap();
+    let kept = json!({"model": "pipe", "seen": "kept", "hits": "item", "users": 4,
+        "HR@1": 0.25, "HR@5": 0.5, "NDCG@1": 0.25, "NDCG@5": (1.0 + 0.5) / 4.0});
+    assert_eq!(rows[0], kept);
+    let gain = 1.0 / 3.0_f64.log2() / 4.0;
+    let excluded = json!({"model": "pipe", "seen": "excluded", "hits": "item", "users": 4,
+        "HR@1": 0.0, "HR@5": 0.25, "NDCG@1": 0.0, "NDCG@5": gain});
+    assert_eq!(rows[1], excluded);
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn hits_on_codes_stand_beside_hits_on_items() {
+    // Items 0 and 4 share a code: the list of user 0 has its code first and its item second.
+    let codes = Codes { levels: vec![vec![0, 1, 2, 3, 0]] };
+    let rankings = Rankings { kept: lists(&[(0, &[4, 0])]), excluded: Vec::new() };
+    let rows = run(&rankings, Some(&codes), Parameters::default()).unwrap();
+    let hit_at_one = |row: usize| (rows[row]["hits"].clone(), rows[row]["HR@1"].clone());
+    assert_eq!(hit_at_one(0), (json!("item"), json!(0.0)));
+    assert_eq!(hit_at_one(1), (json!("code"), json!(0.25)));
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let unknown_user = Rankings { kept: lists(&[(9, &[0])]), excluded: Vec::new() };
+    let failure = run(&unknown_user, None, Parameters::default()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Conflict);
+    assert_eq!(failure.message, "rankings 'pipe' have user 9, the interactions only 5 users");
+
+    let unknown_item = Rankings { kept: lists(&[(0, &[5])]), excluded: Vec::new() };
+    assert_eq!(run(&unknown_item, None, Parameters::default()).unwrap_err().kind, FailureKind::Conflict);
+
+    let good = Rankings { kept: lists(&[(0, &[0])]), excluded: Vec::new() };
+    let too_few = Codes { levels: vec![vec![0, 1]] };
+    assert_eq!(run(&good, Some(&too_few), Parameters::default()).unwrap_err().kind, FailureKind::Conflict);
+
+    let zero = Parameters { cutoffs: vec![0, 5], ..Default::default() };
+    assert_eq!(run(&good, None, zero).unwrap_err().kind, FailureKind::Conflict);
+    assert_eq!(run(&Rankings::default(), None, Parameters::default()).unwrap_err().kind, FailureKind::NothingUsable);
+}

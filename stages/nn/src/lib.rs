@@ -1,0 +1,56 @@
+//! What the neural stages share: the device, tensors in files, and a LLaMA that reads and writes the Hugging Face
+//! and PEFT layouts.
+//!
+//! * [`start`] sets threads, seed and device for a stage.
+//! * [`safetensors_file`] reads and writes named tensors, byte for byte the same for equal tensors.
+//! * [`Llama`] is the decoder of Touvron et al. (2023) with the later additions of its family: grouped-query
+//!   attention, tied heads and Llama-3's rotary scaling.
+//! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
+//! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it.
+
+mod adapter;
+mod attention;
+mod checkpoint;
+mod device;
+mod llama;
+mod llama_config;
+mod lora;
+mod optimizer;
+mod projection;
+mod rotary;
+pub mod safetensors_file;
+mod schedule;
+mod token_table;
+mod tokenizer;
+
+pub use adapter::load_tuned;
+pub use attention::{AttentionMask, KvCache};
+pub use checkpoint::read_embedding;
+pub use device::start;
+pub use llama::{Llama, Parameter};
+pub use llama_config::LlamaConfig;
+pub use lora::LoraConfig;
+pub use optimizer::{AdamW, clip_gradients};
+pub use schedule::CosineSchedule;
+pub use tokenizer::{read_tokenizer, write_tokenizer};
+
+use contract::{Failure, FailureKind};
+use tch::TchError;
+
+/// The result of libtorch's operators, inside this crate.
+type Torch<T> = Result<T, TchError>;
+
+/// Turns an error of libtorch that came up while `doing` into a failure; memory that ran out gets its own hint.
+pub fn failed(doing: &str) -> impl Fn(TchError) -> Failure + '_ {
+    move |error| {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        let out_of_memory = text.contains("out of memory") || text.contains("can't allocate memory");
+        if out_of_memory {
+            Failure::new(FailureKind::Device, format!("{doing}: {line}"))
+                .hint("the device has too little memory: take smaller batches or a smaller model")
+        } else {
+            Failure::other(doing, line)
+        }
+    }
+}

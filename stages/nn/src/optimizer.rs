@@ -1,0 +1,139 @@
+//! AdamW with decoupled weight decay (Loshchilov & Hutter, 2019), and clipping of gradients.
+//!
+//! libtorch's own optimizer does not hand out its state, which a checkpoint needs, so the formula stands here.
+
+use crate::llama::Parameter;
+use crate::{Torch, failed};
+use contract::Result;
+use tch::{Kind, Tensor, no_grad};
+
+/// The optimizer of a list of parameters.
+#[derive(Debug)]
+pub struct AdamW {
+    parameters: Vec<Parameter>,
+    /// Running means of gradients and of their squares.
+    moments: Vec<(Tensor, Tensor)>,
+    betas: (f64, f64),
+    epsilon: f64,
+    weight_decay: f64,
+    steps: i32,
+}
+
+impl AdamW {
+    /// With β = (0.9, 0.999) and ε = 1e-8.
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn new(parameters: Vec<Parameter>, weight_decay: f64) -> Result<Self> {
+        let fresh = |parameter: &Parameter| -> Torch<(Tensor, Tensor)> {
+            let value = parameter.tensor.f_detach()?;
+            Ok((value.f_zeros_like()?, value.f_zeros_like()?))
+        };
+        let moments = parameters.iter().map(fresh).collect::<Torch<_>>().map_err(failed("prepare the optimizer"))?;
+        Ok(Self { parameters, moments, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay, steps: 0 })
+    }
+
+    /// What is trained.
+    #[must_use]
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// Moves the parameters against their gradients at that learning rate, and clears the gradients.
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn step(&mut self, rate: f64) -> Result<()> {
+        self.steps += 1;
+        no_grad(|| self.update(rate)).map_err(failed("update the weights"))
+    }
+
+    fn update(&mut self, rate: f64) -> Torch<()> {
+        let (first, second) = self.betas;
+        let mean_correction = 1.0 - first.powi(self.steps);
+        let square_correction = 1.0 - second.powi(self.steps);
+        for (parameter, (mean, square)) in self.parameters.iter_mut().zip(&mut self.moments) {
+            let mut gradient = parameter.tensor.f_grad()?;
+            if !gradient.defined() {
+                continue;
+            }
+            drop(mean.f_lerp_(&gradient, 1.0 - first)?);
+            drop(square.f_lerp_(&gradient.f_square()?, 1.0 - second)?);
+            if parameter.decays && self.weight_decay > 0.0 {
+                drop(parameter.tensor.f_mul_scalar_(1.0 - rate * self.weight_decay)?);
+            }
+            let mut spread = square.f_div_scalar(square_correction)?.f_sqrt()?;
+            drop(spread.f_add_scalar_(self.epsilon)?);
+            let step = mean.f_div(&spread)?.f_mul_scalar(rate / mean_correction)?;
+            drop(parameter.tensor.f_sub_(&step)?);
+            drop(gradient.f_zero_()?);
+        }
+        Ok(())
+    }
+}
+
+/// Scales all gradients down so that their common norm is at most `limit`; returns the norm before.
+///
+/// # Errors
+/// When the device has too little memory.
+pub fn clip_gradients(parameters: &[Parameter], limit: f64) -> Result<f64> {
+    let clip = || -> Torch<f64> {
+        let mut gradients = Vec::new();
+        for parameter in parameters {
+            let gradient = parameter.tensor.f_grad()?;
+            if gradient.defined() {
+                gradients.push(gradient);
+            }
+        }
+        let norms =
+            gradients.iter().map(|gradient| gradient.f_norm()?.f_to_kind(Kind::Float)).collect::<Torch<Vec<_>>>()?;
+        let norm = if norms.is_empty() { 0.0 } else { f64::try_from(Tensor::f_stack(&norms, 0)?.f_norm()?)? };
+        if norm > limit {
+            for gradient in &mut gradients {
+                drop(gradient.f_mul_scalar_(limit / (norm + 1e-6))?);
+            }
+        }
+        Ok(norm)
+    };
+    no_grad(clip).map_err(failed("clip the gradients"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn parameter(value: f64) -> Parameter {
+        let tensor = Tensor::full([1], value, (Kind::Double, Device::Cpu)).set_requires_grad(true);
+        Parameter { name: "w".to_owned(), tensor, decays: true }
+    }
+
+    #[test]
+    fn the_first_steps_are_those_of_the_formula() {
+        let tensor = parameter(2.0);
+        let weight = tensor.tensor.shallow_clone();
+        let mut optimizer = AdamW::new(vec![tensor], 0.1).unwrap();
+        let (mut expected, mut mean, mut square) = (2.0f64, 0.0, 0.0);
+        for step in 1..=3 {
+            (&weight * &weight * 1.5).sum(Kind::Double).backward();
+            let gradient = 3.0 * expected;
+            mean = 0.9 * mean + 0.1 * gradient;
+            square = 0.999 * square + 0.001 * gradient * gradient;
+            let (m, v) = (mean / (1.0 - 0.9f64.powi(step)), square / (1.0 - 0.999f64.powi(step)));
+            expected = expected * (1.0 - 0.01 * 0.1) - 0.01 * m / (v.sqrt() + 1e-8);
+            optimizer.step(0.01).unwrap();
+            assert!((f64::try_from(&weight).unwrap() - expected).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn gradients_are_clipped_together() {
+        let parameters = [parameter(3.0), parameter(4.0)];
+        for parameter in &parameters {
+            (&parameter.tensor * &parameter.tensor * 0.5).sum(Kind::Double).backward();
+        }
+        assert!((clip_gradients(&parameters, 1.0).unwrap() - 5.0).abs() < 1e-6);
+        let gradient = f64::try_from(parameters[0].tensor.grad()).unwrap();
+        assert!((gradient - 0.6).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,73 @@
+//! Linear maps of one input that are computed as one: q, k and v; gate and up.
+
+use crate::Torch;
+use crate::lora::Lora;
+use tch::Tensor;
+
+/// Projections of the same input, stacked, so that one multiplication computes them all.
+#[derive(Debug)]
+pub(crate) struct Projection {
+    /// `[sum of the parts' outputs, inputs]`.
+    pub(crate) weight: Tensor,
+    /// What is stacked, from the top.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One of the stacked projections.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Its name in the Hugging Face layout, without `.weight`.
+    pub(crate) name: String,
+    /// Its outputs.
+    pub(crate) outputs: i64,
+    /// Its adapter.
+    pub(crate) lora: Option<Lora>,
+}
+
+impl Projection {
+    /// Stacks weights `[outputs, inputs]` by name.
+    pub(crate) fn stack(parts: Vec<(String, Tensor)>) -> Torch<Self> {
+        let weight = match parts.as_slice() {
+            [(_, only)] => only.shallow_clone(),
+            several => Tensor::f_cat(&several.iter().map(|(_, weight)| weight).collect::<Vec<_>>(), 0)?,
+        };
+        let parts =
+            parts.into_iter().map(|(name, weight)| Part { name, outputs: weight.size()[0], lora: None }).collect();
+        Ok(Self { weight, parts })
+    }
+
+    /// `[.., inputs]` to `[.., sum of outputs]`.
+    pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
+        let plain = x.f_linear(&self.weight, None::<&Tensor>)?;
+        if self.parts.iter().all(|part| part.lora.is_none()) {
+            return Ok(plain);
+        }
+        let mut updates = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            updates.push(match &part.lora {
+                Some(lora) => lora.update(x, train)?,
+                None => {
+                    let mut size = x.size();
+                    size.pop();
+                    size.push(part.outputs);
+                    Tensor::f_zeros(size, (plain.kind(), plain.device()))?
+                }
+            });
+        }
+        plain.f_add(&Tensor::f_cat(&updates, -1)?)
+    }
+
+    /// The weights by name, `[outputs, inputs]` each.
+    pub(crate) fn unstack(&self) -> Torch<Vec<(String, Tensor)>> {
+        let sizes: Vec<i64> = self.parts.iter().map(|part| part.outputs).collect();
+        let weights = self.weight.f_split_with_sizes(sizes, 0)?;
+        Ok(self.parts.iter().zip(weights).map(|(part, weight)| (part.name.clone(), weight)).collect())
+    }
+}
+
+impl Part {
+    /// The name without its path, such as `q_proj`.
+    pub(crate) fn short_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+}

@@ -1,0 +1,182 @@
+//! Named tensors in `.safetensors` files.
+
+use crate::failed;
+use contract::{Failure, FailureKind, Result};
+use memmap2::Mmap;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Reads all tensors of a file to the CPU, in the kinds in which they are stored.
+///
+/// # Errors
+/// When the file is absent, truncated or of no known format.
+pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let mut tensors = BTreeMap::new();
+    read_each(path, |name, tensor| {
+        tensors.insert(name.to_owned(), tensor);
+        Ok(())
+    })?;
+    Ok(tensors)
+}
+
+/// Hands each tensor of a file to `take`, one at a time, so that no second copy of the file is held.
+///
+/// # Errors
+/// When the file is absent, truncated or of no known format, or `take` fails.
+pub fn read_each(path: &Path, mut take: impl FnMut(&str, Tensor) -> Result<()>) -> Result<()> {
+    let map = map(path)?;
+    let file = SafeTensors::deserialize(&map).map_err(|error| Failure::reading(path, error))?;
+    for (name, view) in file.iter() {
+        take(name, tensor_of(path, name, &view)?)?;
+    }
+    Ok(())
+}
+
+/// Reads one tensor of a file, if it has it.
+///
+/// # Errors
+/// When the file is absent, truncated or of no known format.
+pub fn read_one(path: &Path, name: &str) -> Result<Option<Tensor>> {
+    let map = map(path)?;
+    let file = SafeTensors::deserialize(&map).map_err(|error| Failure::reading(path, error))?;
+    file.tensor(name).ok().map(|view| tensor_of(path, name, &view)).transpose()
+}
+
+/// Writes tensors to a file. Equal tensors give equal bytes, whatever their order.
+///
+/// # Errors
+/// When the file cannot be written or a tensor is of a kind that the format does not have.
+pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let mut stored = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        stored.push((name.as_str(), Stored::new(tensor)?));
+    }
+    // Readers of the Hugging Face family ask for this entry.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(stored, Some(metadata), path).map_err(|error| Failure::writing(path, error))
+}
+
+fn tensor_of(path: &Path, name: &str, view: &TensorView<'_>) -> Result<Tensor> {
+    let shape: Vec<i64> = view.shape().iter().map(|&size| size.cast_signed() as i64).collect();
+    let kind = kind_of(view.dtype()).ok_or_else(|| {
+        Failure::new(
+            FailureKind::DamagedFile,
+            format!("{}: tensor '{name}' is of type {:?}, which is not supported", path.display(), view.dtype()),
+        )
+    })?;
+    Tensor::f_from_data_size(view.data(), &shape, kind).map_err(failed("read a tensor"))
+}
+
+fn map(path: &Path) -> Result<Mmap> {
+    let file = fs_err::File::open(path).map_err(|error| Failure::reading(path, error))?;
+    #[expect(unsafe_code, reason = "memory-mapping spares a second copy of the weights in memory")]
+    // SAFETY: inputs are read-only artifacts or files that no one changes while a stage reads them; the map is only
+    // read, and dropped before this module returns.
+    unsafe { Mmap::map(file.file()) }.map_err(|error| Failure::reading(path, error))
+}
+
+struct Stored {
+    tensor: Tensor,
+    shape: Vec<usize>,
+    dtype: Dtype,
+    bytes: usize,
+}
+
+impl Stored {
+    fn new(tensor: &Tensor) -> Result<Self> {
+        let tensor = tensor
+            .f_detach()
+            .and_then(|tensor| tensor.f_to_device(Device::Cpu))
+            .and_then(|tensor| tensor.f_contiguous())
+            .map_err(failed("write a tensor"))?;
+        let dtype = dtype_of(tensor.kind()).ok_or_else(|| {
+            Failure::other("write a tensor", format!("kind {:?} has no safetensors type", tensor.kind()))
+        })?;
+        let shape = tensor.size().iter().map(|&size| size.cast_unsigned() as usize).collect();
+        let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+        Ok(Self { tensor, shape, dtype, bytes })
+    }
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = vec![0; self.bytes];
+        self.tensor.copy_data_u8(&mut bytes, self.tensor.numel());
+        bytes.into()
+    }
+    fn data_len(&self) -> usize {
+        self.bytes
+    }
+}
+
+fn kind_of(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::BOOL => Kind::Bool,
+        Dtype::U8 => Kind::Uint8,
+        Dtype::I8 => Kind::Int8,
+        Dtype::I16 => Kind::Int16,
+        Dtype::I32 => Kind::Int,
+        Dtype::I64 => Kind::Int64,
+        Dtype::BF16 => Kind::BFloat16,
+        Dtype::F16 => Kind::Half,
+        Dtype::F32 => Kind::Float,
+        Dtype::F64 => Kind::Double,
+        _ => return None,
+    })
+}
+
+fn dtype_of(kind: Kind) -> Option<Dtype> {
+    Some(match kind {
+        Kind::Bool => Dtype::BOOL,
+        Kind::Uint8 => Dtype::U8,
+        Kind::Int8 => Dtype::I8,
+        Kind::Int16 => Dtype::I16,
+        Kind::Int => Dtype::I32,
+        Kind::Int64 => Dtype::I64,
+        Kind::BFloat16 => Dtype::BF16,
+        Kind::Half => Dtype::F16,
+        Kind::Float => Dtype::F32,
+        Kind::Double => Dtype::F64,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_come_back_and_their_order_does_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let matrix = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);
+        let transposed = matrix.tr();
+        let numbers = Tensor::from_slice(&[7i64, 8]);
+        let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+        let named = |name: &str, tensor: &Tensor| (name.to_owned(), tensor.shallow_clone());
+        write(&first, &[named("a", &transposed), named("b", &numbers)]).unwrap();
+        write(&second, &[named("b", &numbers), named("a", &transposed)]).unwrap();
+        assert_eq!(fs_err::read(&first).unwrap(), fs_err::read(&second).unwrap());
+        let read = read(&first).unwrap();
+        assert_eq!(read["a"], transposed);
+        assert_eq!(read["b"], numbers);
+    }
+
+    #[test]
+    fn a_truncated_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        write(&path, &[("a".to_owned(), Tensor::ones([10], (Kind::Float, Device::Cpu)))]).unwrap();
+        let bytes = fs_err::read(&path).unwrap();
+        fs_err::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(read(&path).unwrap_err().kind, FailureKind::DamagedFile);
+    }
+}

@@ -1,0 +1,60 @@
+//! A row of weights for each token: the embedding, and the head.
+
+use crate::Torch;
+use tch::{Kind, Tensor};
+
+/// Rows `[V, h]`, and rows of tokens that were added later, which can be trained while the others stay.
+#[derive(Debug)]
+pub(crate) struct TokenTable {
+    /// `[V, h]`.
+    pub(crate) base: Tensor,
+    /// f32 `[n, h]`, the tokens V, V + 1, ...
+    pub(crate) added: Option<Tensor>,
+}
+
+impl TokenTable {
+    pub(crate) fn new(base: Tensor) -> Self {
+        Self { base, added: None }
+    }
+
+    /// Keeps the rows before `first` and adds `count`: their mean plus normal noise.
+    pub(crate) fn extend(&mut self, first: i64, count: i64, deviation: f64) -> Torch<()> {
+        self.base = self.base.f_narrow(0, 0, first)?;
+        let mean = self.base.f_to_kind(Kind::Float)?.f_mean_dim(0, true, Kind::Float)?;
+        let noise = Tensor::f_randn([count, self.base.size()[1]], (Kind::Float, mean.device()))?;
+        self.added = Some(noise.f_mul_scalar(deviation)?.f_add(&mean)?);
+        Ok(())
+    }
+
+    /// The rows of tokens `[B, T]`: `[B, T, h]`.
+    pub(crate) fn lookup(&self, ids: &Tensor) -> Torch<Tensor> {
+        let Some(added) = &self.added else {
+            return Tensor::f_embedding(&self.base, ids, -1, false, false);
+        };
+        let first_added = self.base.size()[0];
+        let old = Tensor::f_embedding(&self.base, &ids.f_clamp_max(first_added - 1)?, -1, false, false)?;
+        let shifted = ids.f_sub_scalar(first_added)?.f_clamp_min(0)?;
+        let new = Tensor::f_embedding(&added.f_to_kind(old.kind())?, &shifted, -1, false, false)?;
+        new.f_where_self(&ids.f_ge(first_added)?.f_unsqueeze(-1)?, &old)
+    }
+
+    /// The product of `[.., h]` with each row: `[.., V + n]`.
+    pub(crate) fn scores(&self, hidden: &Tensor) -> Torch<Tensor> {
+        let old = hidden.f_linear(&self.base, None::<&Tensor>)?;
+        match &self.added {
+            Some(added) => {
+                let new = hidden.f_linear(&added.f_to_kind(hidden.kind())?, None::<&Tensor>)?;
+                Tensor::f_cat(&[old, new], -1)
+            }
+            None => Ok(old),
+        }
+    }
+
+    /// All rows, `[V + n, h]`.
+    pub(crate) fn rows(&self) -> Torch<Tensor> {
+        match &self.added {
+            Some(added) => Tensor::f_cat(&[self.base.shallow_clone(), added.f_to_kind(self.base.kind())?], 0),
+            None => Ok(self.base.shallow_clone()),
+        }
+    }
+}

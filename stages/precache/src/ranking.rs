@@ -1,0 +1,49 @@
+//! From codes to lists of items.
+
+use crate::search::Leaf;
+use crate::trie::Trie;
+use frames::tie_order;
+
+/// A list of items and scores, best first.
+pub(crate) type Ranked = Vec<(u32, f32)>;
+
+/// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score stand in
+/// [`tie_order`].
+pub(crate) fn lists(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
+    let of_leaf = |leaf: &Leaf| trie.node(leaf.node).items.iter().map(|&item| (item, leaf.score)).collect::<Vec<_>>();
+    let mut items: Ranked = leaves.iter().flat_map(of_leaf).collect();
+    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| tie_order(a.0).cmp(&tie_order(b.0)));
+    // No list reaches further down than this.
+    let enough = top_k + seen.len();
+    if items.len() > enough {
+        items.select_nth_unstable_by(enough - 1, order);
+        items.truncate(enough);
+    }
+    items.sort_unstable_by(order);
+    let excluded = items.iter().copied().filter(|(item, _)| !seen.contains(item)).take(top_k).collect();
+    items.truncate(top_k);
+    (items, excluded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trie::ROOT;
+    use frames::Codes;
+
+    #[test]
+    fn items_of_a_code_share_its_score_and_seen_ones_are_dropped() {
+        let trie = Trie::of(&Codes { levels: vec![vec![0, 1, 1, 1, 2]] });
+        let scores = [-2.0, -1.0, -3.0];
+        let children = trie.node(ROOT).children.iter();
+        let leaves: Vec<Leaf> = children.map(|child| Leaf { node: child.node, score: scores[child.column] }).collect();
+        let (kept, excluded) = lists(&trie, &leaves, &[2, 0], 4);
+        let mut equals = [1, 2, 3];
+        equals.sort_by_key(|&item| tie_order(item));
+        let expected: Ranked = equals.iter().map(|&item| (item, -1.0)).chain([(0, -2.0)]).collect();
+        assert_eq!(kept, expected);
+        let unseen = equals.iter().filter(|&&item| item != 2).map(|&item| (item, -1.0));
+        assert_eq!(excluded, unseen.chain([(4, -3.0)]).collect::<Ranked>());
+        assert_eq!(lists(&trie, &leaves, &[], 1).0.len(), 1);
+    }
+}

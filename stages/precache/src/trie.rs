@@ -1,0 +1,95 @@
+//! The trie of valid codes: its paths from the root to a leaf are the codes that items have.
+
+use frames::{Codes, tie_order};
+
+/// The root's place among the nodes.
+pub(crate) const ROOT: usize = 0;
+
+/// All valid codes.
+#[derive(Debug)]
+pub(crate) struct Trie {
+    /// The codes in use at each level, ascending. A code's place in its level is its *column*.
+    pub(crate) levels: Vec<Vec<u32>>,
+    nodes: Vec<Node>,
+}
+
+/// A prefix of a valid code.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    /// The codes that may follow, in ascending order.
+    pub(crate) children: Vec<Child>,
+    /// The items of a whole code, in [`tie_order`].
+    pub(crate) items: Vec<u32>,
+}
+
+/// One step down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Child {
+    /// The code's place among the codes in use at its level.
+    pub(crate) column: usize,
+    /// The node below.
+    pub(crate) node: usize,
+}
+
+impl Trie {
+    /// The trie of the codes of all items.
+    pub(crate) fn of(codes: &Codes) -> Self {
+        let mut levels = codes.levels.clone();
+        for level in &mut levels {
+            level.sort_unstable();
+            level.dedup();
+        }
+        let mut order: Vec<(Vec<u32>, u32)> =
+            (0_u32..).take(codes.items()).map(|i| (codes.of(i as usize), i)).collect();
+        order.sort_unstable_by_key(|(code, item)| (code.clone(), tie_order(*item)));
+        let mut trie = Self { levels, nodes: vec![Node::default()] };
+        for (code, item) in order {
+            let leaf = code.iter().enumerate().fold(ROOT, |node, (level, &code)| trie.below(node, level, code));
+            trie.nodes[leaf].items.push(item);
+        }
+        trie
+    }
+
+    /// The node at that place.
+    pub(crate) fn node(&self, node: usize) -> &Node {
+        &self.nodes[node]
+    }
+
+    /// The child of `node` for a code, made if it is new. Codes come sorted, so that a known child is the last one.
+    fn below(&mut self, node: usize, level: usize, code: u32) -> usize {
+        let column = self.levels[level].partition_point(|&other| other < code);
+        match self.nodes[node].children.last() {
+            Some(last) if last.column == column => last.node,
+            _ => {
+                let child = Child { column, node: self.nodes.len() };
+                self.nodes[node].children.push(child);
+                self.nodes.push(Node::default());
+                child.node
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_paths_are_the_codes_and_its_leaves_hold_their_items() {
+        let codes = Codes { levels: vec![vec![9, 2, 9, 9, 2], vec![1, 1, 1, 7, 1]] };
+        let trie = Trie::of(&codes);
+        assert_eq!(trie.levels, [[2, 9], [1, 7]]);
+        let mut paths = Vec::new();
+        for first in &trie.node(ROOT).children {
+            for second in &trie.node(first.node).children {
+                let code = [trie.levels[0][first.column], trie.levels[1][second.column]];
+                paths.push((code, trie.node(second.node).items.clone()));
+            }
+        }
+        let ordered = |mut items: Vec<u32>| {
+            items.sort_by_key(|&item| tie_order(item));
+            items
+        };
+        assert_eq!(paths, [([2, 1], ordered(vec![1, 4])), ([9, 1], ordered(vec![0, 2])), ([9, 7], vec![3])]);
+    }
+}

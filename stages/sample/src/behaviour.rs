@@ -1,0 +1,125 @@
+//! What users buy, and in which order.
+
+use crate::Parameters;
+use crate::catalogue::{Catalogue, base36};
+use rand::Rng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+/// The fewest items that a user buys.
+pub(crate) const SHORTEST: usize = 5;
+
+/// The likelihood of each successor of an item.
+const SUCCESSOR_WEIGHTS: [f64; 3] = [0.65, 0.22, 0.13];
+
+/// One item bought by one user.
+#[derive(Debug, Clone)]
+pub(crate) struct Purchase {
+    /// The user's identifier.
+    pub(crate) reviewer: String,
+    /// The user's name.
+    pub(crate) name: String,
+    /// The item.
+    pub(crate) item: usize,
+    /// Days since 1970.
+    pub(crate) day: i64,
+    /// Whether the item is of the user's tastes.
+    pub(crate) of_taste: bool,
+}
+
+/// All purchases, by user and time.
+pub(crate) fn purchases(parameters: &Parameters, catalogue: &Catalogue, random: &mut ChaCha8Rng) -> Vec<Purchase> {
+    let mut serials: Vec<usize> = (0..parameters.users).collect();
+    serials.shuffle(random);
+    serials.into_iter().flat_map(|serial| of_user(serial, parameters, catalogue, random)).collect()
+}
+
+fn of_user(serial: usize, parameters: &Parameters, catalogue: &Catalogue, random: &mut ChaCha8Rng) -> Vec<Purchase> {
+    const FIRST_DAY: i64 = 14_610;
+    const YEARS: i64 = 6;
+    let mut tastes: Vec<usize> = (0..parameters.tastes).collect();
+    let (tastes, _) = tastes.partial_shuffle(random, parameters.tastes_per_user);
+    let reviewer = format!("A{}{}", base36(random.random_range(0..60_466_176), 5), base36(serial, 7));
+    let name = format!("Customer {serial}");
+    let length = length(parameters, random);
+    let mut day = FIRST_DAY + random.random_range(0..365 * YEARS);
+    let mut bought: Vec<usize> = Vec::with_capacity(length);
+    let mut purchases = Vec::with_capacity(length);
+    while bought.len() < length {
+        let item = new_item(&bought, tastes, parameters, catalogue, random);
+        bought.push(item);
+        let of_taste = tastes.contains(&catalogue.items[item].taste);
+        purchases.push(Purchase { reviewer: reviewer.clone(), name: name.clone(), item, day, of_taste });
+        // Now and then two items come on one day: no finer time is published.
+        day += if random.random_bool(0.04) { 0 } else { random.random_range(1..40) };
+    }
+    purchases
+}
+
+/// At least [`SHORTEST`], on average `mean_length`, at most half the items so that there is always something left.
+fn length(parameters: &Parameters, random: &mut ChaCha8Rng) -> usize {
+    let more = parameters.mean_length - SHORTEST as f64;
+    let go_on = more / (more + 1.0);
+    let most = (parameters.items / 2).max(SHORTEST);
+    let mut length = SHORTEST;
+    while length < most && random.random_bool(go_on) {
+        length += 1;
+    }
+    length
+}
+
+/// An item that the user has not bought yet: as behaviour has it, or any when that has nothing new to offer.
+fn new_item(
+    bought: &[usize],
+    tastes: &[usize],
+    parameters: &Parameters,
+    catalogue: &Catalogue,
+    random: &mut ChaCha8Rng,
+) -> usize {
+    const TRIES: usize = 30;
+    for _ in 0..TRIES {
+        let item = next_item(bought.last().copied(), tastes, parameters, catalogue, random);
+        if !bought.contains(&item) {
+            return item;
+        }
+    }
+    // At most half of the items are bought, so that uniform draws end.
+    loop {
+        let item = random.random_range(0..catalogue.items.len());
+        if !bought.contains(&item) {
+            return item;
+        }
+    }
+}
+
+fn next_item(
+    last: Option<usize>,
+    tastes: &[usize],
+    parameters: &Parameters,
+    catalogue: &Catalogue,
+    random: &mut ChaCha8Rng,
+) -> usize {
+    if let Some(last) = last
+        && random.random_bool(parameters.sequence_strength)
+    {
+        let mut point = random.random::<f64>();
+        for (successor, weight) in catalogue.items[last].successors.into_iter().zip(SUCCESSOR_WEIGHTS) {
+            if point < weight {
+                return successor;
+            }
+            point -= weight;
+        }
+        return catalogue.items[last].successors[0];
+    }
+    if random.random_bool(parameters.taste_strength) {
+        let taste = tastes[random.random_range(0..tastes.len())];
+        return popular(&catalogue.by_taste[taste], random);
+    }
+    random.random_range(0..catalogue.items.len())
+}
+
+/// One of the items, the earlier ones more often: the lesser of two uniform picks.
+fn popular(items: &[usize], random: &mut ChaCha8Rng) -> usize {
+    let picks = [random.random_range(0..items.len()), random.random_range(0..items.len())];
+    items[picks[0].min(picks[1])]
+}

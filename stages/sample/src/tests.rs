@@ -1,0 +1,120 @@
+use crate::behaviour::purchases;
+use crate::catalogue::Catalogue;
+use crate::{Parameters, Sample};
+use contract::{Context, FailureKind, Result, Spec, Stage as _};
+use flate2::read::GzDecoder;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+fn run(parameters: Parameters, seed: u64) -> Result<TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    let port = |name: &str| {
+        let path: PathBuf = folder.path().join(name);
+        fs_err::create_dir(&path).unwrap();
+        (name.to_owned(), path)
+    };
+    let outputs = BTreeMap::from([port("reviews"), port("metadata")]);
+    let (uses, device) = ("sample".to_owned(), "cpu".to_owned());
+    let spec =
+        Spec { uses, parameters: serde_json::Map::new(), inputs: BTreeMap::new(), outputs, seed, threads: 1, device };
+    Sample::run(parameters, &Context::new(spec))?;
+    Ok(folder)
+}
+
+fn bytes(folder: &TempDir, port: &str) -> Vec<u8> {
+    fs_err::read(folder.path().join(port).join(format!("{port}.json.gz"))).unwrap()
+}
+
+fn lines(folder: &TempDir, port: &str) -> Vec<Value> {
+    let mut text = String::new();
+    GzDecoder::new(bytes(folder, port).as_slice()).read_to_string(&mut text).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn equal_seeds_give_equal_bytes() {
+    let small = || Parameters { users: 50, items: 60, tastes: 4, ..Default::default() };
+    let (one, same, other) = (run(small(), 1).unwrap(), run(small(), 1).unwrap(), run(small(), 2).unwrap());
+    for port in ["reviews", "metadata"] {
+        assert_eq!(bytes(&one, port), bytes(&same, port));
+        assert_ne!(bytes(&one, port), bytes(&other, port));
+    }
+}
+
+#[test]
+fn the_size_is_as_asked_and_the_flaws_are_there() {
+    let parameters = Parameters { flaws: 0.02, ..Default::default() };
+    let out = run(parameters, 7).unwrap();
+    let (reviews, metadata) = (lines(&out, "reviews"), lines(&out, "metadata"));
+    let distinct = |field: &str| reviews.iter().map(|line| line[field].to_string()).collect::<BTreeSet<_>>().len();
+    assert_eq!((distinct("reviewerID"), distinct("asin")), (1_200, 400));
+    let pairs: BTreeSet<String> =
+        reviews.iter().map(|line| format!("{} {}", line["reviewerID"], line["asin"])).collect();
+    let mean = pairs.len() as f64 / 1_200.0;
+    assert!((mean - 9.0).abs() < 0.5, "{mean}");
+    assert!(pairs.len() < reviews.len());
+    assert!(reviews.iter().any(|line| line.get("reviewText").is_none()));
+    let known: BTreeSet<String> = metadata.iter().map(|line| line["asin"].to_string()).collect();
+    assert!(known.len() < 400 && known.len() < metadata.len());
+    assert!(
+        metadata.iter().any(|line| line["rank"].is_array()) && metadata.iter().any(|line| line["rank"].is_string())
+    );
+    assert!(metadata.iter().any(|line| line["title"].as_str().unwrap().starts_with("<span")));
+}
+
+#[test]
+fn what_comes_next_can_be_learned() {
+    let parameters = Parameters::default();
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let catalogue = Catalogue::new(&parameters, &mut random);
+    for (place, item) in catalogue.items.iter().enumerate() {
+        let distinct = BTreeSet::from(item.successors);
+        assert!(distinct.len() == 3 && !distinct.contains(&place));
+        assert!(distinct.iter().all(|&next| catalogue.items[next].taste == item.taste));
+    }
+    let purchases = purchases(&parameters, &catalogue, &mut random);
+    let steps = || purchases.windows(2).filter(|pair| pair[0].reviewer == pair[1].reviewer);
+    let share = |of: &dyn Fn(&[crate::behaviour::Purchase]) -> bool| {
+        steps().filter(|pair| of(pair)).count() as f64 / steps().count() as f64
+    };
+    let likeliest = share(&|pair| catalogue.items[pair[0].item].successors[0] == pair[1].item);
+    let within_taste = share(&|pair| pair[1].of_taste);
+    assert!(likeliest > 0.3 && within_taste > 0.85, "{likeliest} {within_taste}");
+}
+
+#[test]
+fn users_who_only_follow_series_still_find_something_new() {
+    let parameters = Parameters {
+        users: 30,
+        items: 12,
+        tastes: 2,
+        tastes_per_user: 1,
+        mean_length: 6.0,
+        sequence_strength: 1.0,
+        taste_strength: 1.0,
+        flaws: 0.0,
+    };
+    let out = run(parameters, 5).unwrap();
+    let pairs: BTreeSet<String> =
+        lines(&out, "reviews").iter().map(|line| format!("{} {}", line["reviewerID"], line["asin"])).collect();
+    assert!(pairs.len() >= 30 * 5 && pairs.len() == lines(&out, "reviews").len());
+}
+
+#[test]
+fn parameters_that_contradict_each_other_are_refused() {
+    let refused = |parameters| run(parameters, 1).unwrap_err();
+    for parameters in [
+        Parameters { items: 40, ..Default::default() },
+        Parameters { tastes_per_user: 9, ..Default::default() },
+        Parameters { mean_length: 4.0, ..Default::default() },
+        Parameters { flaws: 1.5, ..Default::default() },
+    ] {
+        assert_eq!(refused(parameters).kind, FailureKind::Conflict);
+    }
+    assert!(refused(Parameters { items: 40, ..Default::default() }).message.contains("at least 48 for 8 tastes"));
+}

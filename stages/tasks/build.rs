@@ -1,0 +1,5 @@
+//! Takes the version of the code that this is built from.
+
+fn main() {
+    fingerprint::emit();
+}

@@ -1,0 +1,134 @@
+//! Alignment Task: the questions and answers that the language model is tuned on (paper, section "Alignment Task").
+//!
+//! From the *training* part of each user's sequence, and from the texts of items and reviews where there are any:
+//!
+//! - `next-item`: after the items i₁ … iₜ₋₁, which one comes next? The label is iₜ. Each t gives a sample.
+//! - `negative`: after the same items, which one will the user hate? For each positive sample, r labels ("1:r") are
+//!   drawn uniformly, without repetition, from all items that are not in the user's training sequence. What is held
+//!   out is not looked at, so a held-out item may be drawn: leaving it out would tell the model what it is tested on.
+//! - `text`: which item has this title and description? Every item with a title, also one that no user chose in the
+//!   training part: its text is known before anyone does.
+//! - `query`: which item answers this review? Only reviews of training interactions.
+//!
+//! Prompts of a user share a group and a wording; each text and each query is a group of its own.
+
+mod history;
+mod negatives;
+mod parameters;
+mod report;
+mod text;
+
+pub use parameters::{Histories, Parameters};
+
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind};
+use report::Report;
+
+/// The stage that writes prompts.
+#[derive(Debug)]
+pub struct Tasks;
+
+impl Stage for Tasks {
+    const NAME: &'static str = "tasks";
+    const ABOUT: &'static str = "Writes the prompts and labels that the language model is tuned on.";
+    const VERSION: &'static str = env!("STAGE_VERSION");
+    const SEEDED: bool = true;
+    const THREADS: Threads = Threads::One;
+    type Parameters = Parameters;
+
+    fn inputs() -> Vec<InputPort> {
+        vec![
+            InputPort::required("interactions", "interactions", "The users' sequences; only training rows are used."),
+            InputPort::required("codes", "codes", "The codes of every item."),
+            InputPort::optional("items", "items", "Titles and descriptions, for the text task."),
+            InputPort::optional("reviews", "reviews", "The users' words about items, for the query task."),
+        ]
+    }
+
+    fn outputs() -> Vec<OutputPort> {
+        vec![
+            OutputPort::new("prompts", "prompts", "prompts.parquet: group, kind, prompt, label."),
+            OutputPort::new("report", "report", "report.json: samples of each kind, and what was left out and why."),
+        ]
+    }
+
+    fn run(parameters: Parameters, context: &Context) -> Result<()> {
+        let interactions = Interactions::read(context.input("interactions")?)?;
+        let codes = Codes::read(context.input("codes")?)?;
+        same_items(&interactions, "codes", codes.items())?;
+        let items = context.optional_input("items").map(Items::read).transpose()?;
+        let reviews = context.optional_input("reviews").map(Reviews::read).transpose()?;
+        if let Some(items) = &items {
+            same_items(&interactions, "items", items.id.len())?;
+        }
+
+        let material = Material {
+            sequences: interactions.sequences(&[Split::Train]),
+            max_history: interactions.dataset.max_history,
+            item_texts: prompts::item_texts(&codes),
+            items,
+            reviews,
+        };
+        let (prompts, report) = write_prompts(&material, &parameters, context.seed());
+        report.lines().into_iter().for_each(|line| context.log(line));
+        if prompts.0.is_empty() {
+            return Err(Failure::new(FailureKind::NothingUsable, "no task gives any sample")
+                .hint("switch a task on, lower min_history, or bind items or reviews"));
+        }
+        prompts.write(context.output("prompts"))?;
+        frames::write_json(context.output("report"), "report.json", &report)
+    }
+}
+
+/// All that prompts are made from.
+#[derive(Debug)]
+struct Material {
+    /// The training items of each user in order.
+    sequences: Vec<Vec<u32>>,
+    max_history: usize,
+    item_texts: Vec<String>,
+    items: Option<Items>,
+    reviews: Option<Reviews>,
+}
+
+fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Prompts, Report) {
+    let mut samples = Samples::default();
+    history::add(&mut samples, material, parameters, seed);
+    text::add_texts(&mut samples, material, parameters, seed);
+    text::add_queries(&mut samples, material, parameters, seed);
+    samples.report.groups = samples.groups;
+    (Prompts(samples.prompts), samples.report)
+}
+
+/// The prompts so far, the number of groups they are in, and their account.
+#[derive(Debug, Default)]
+struct Samples {
+    prompts: Vec<Prompt>,
+    groups: u32,
+    report: Report,
+}
+
+impl Samples {
+    fn add(&mut self, group: u32, kind: TaskKind, prompt: String, label: &str) {
+        self.prompts.push(Prompt { group, kind, prompt, label: label.to_owned() });
+        self.report.count(kind);
+    }
+
+    /// A group that no prompt is in yet.
+    fn next_group(&mut self) -> u32 {
+        self.groups += 1;
+        self.groups - 1
+    }
+}
+
+fn same_items(interactions: &Interactions, port: &str, found: usize) -> Result<()> {
+    let expected = interactions.dataset.items;
+    if found == expected {
+        return Ok(());
+    }
+    let message = format!("'{port}' has {found} items, 'interactions' has {expected}");
+    Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! What can be set.
+
+use prompts::Phrasing;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The parameters of the stage.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// How a history is laid out: `question` as in the paper, or `continuation`, where each shorter history is the
+    /// beginning of the longer one. The stage `precache` must be given the same.
+    pub phrasing: Phrasing,
+    /// Whether to ask for the next item.
+    pub next_item: bool,
+    /// Whether to ask for the item behind a title and description. Without `items` there is no such sample.
+    pub text: bool,
+    /// Whether to ask for the item behind a review. Without `reviews` there is no such sample.
+    pub query: bool,
+    /// Negative samples for each positive one: the r of the paper's ratio 1:r.
+    #[schemars(range(max = 100))]
+    pub negatives: u32,
+    /// Which training items of a user are labels of the next-item task: `every` one after the first, or the last one
+    /// alone (`longest`).
+    pub histories: Histories,
+    /// Behind which of these histories negative samples are asked for: `every` one, or the `longest` of each user.
+    pub negative_histories: Histories,
+    /// How many items a history must have to be asked about.
+    pub min_history: usize,
+    /// How many words of a description are kept. 0 leaves descriptions out.
+    pub description_words: usize,
+    /// How many words of a review are kept.
+    #[schemars(range(min = 1))]
+    pub query_words: usize,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            phrasing: Phrasing::Question,
+            next_item: true,
+            text: true,
+            query: true,
+            negatives: 3,
+            histories: Histories::Every,
+            negative_histories: Histories::Every,
+            min_history: 1,
+            description_words: 64,
+            query_words: 48,
+        }
+    }
+}
+
+/// Which beginnings of a user's training sequence are histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Histories {
+    /// Every one.
+    Every,
+    /// The longest: all training items but the last.
+    Longest,
+}

@@ -1,0 +1,151 @@
+//! The stage as a whole, on a few users.
+
+use super::*;
+use contract::Spec;
+use prompts::Phrasing;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Two users of three and one training items; items 3 and 4 are chosen in the test part alone.
+fn material() -> Material {
+    let codes = Codes { levels: vec![vec![0, 0, 1, 1, 2], vec![0, 1, 0, 1, 0]] };
+    let of = |texts: [&str; 5]| texts.map(str::to_owned).to_vec();
+    let items = Items {
+        id: of(["p", "q", "r", "s", "t"]),
+        title: of(["Lute", "", "Harp", "Drum", "Bell"]),
+        description: of(["made of wood and gut", "", "", "", ""]),
+        brand: of([""; 5]),
+        categories: of([""; 5]),
+    };
+    let reviews = Reviews {
+        user: vec![0, 0, 0, 1],
+        item: vec![2, 0, 3, 1],
+        text: ["warm and clear", " ", "held out", "fine"].map(str::to_owned).to_vec(),
+    };
+    Material {
+        sequences: vec![vec![2, 0, 1], vec![1]],
+        max_history: 2,
+        item_texts: prompts::item_texts(&codes),
+        items: Some(items),
+        reviews: Some(reviews),
+    }
+}
+
+fn samples(parameters: &Parameters, kind: TaskKind) -> Vec<Prompt> {
+    let (prompts, _) = write_prompts(&material(), parameters, 7);
+    prompts.0.into_iter().filter(|prompt| prompt.kind == kind).collect()
+}
+
+#[test]
+fn each_training_item_after_the_first_is_a_label() {
+    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let found = samples(&parameters, TaskKind::NextItem);
+    let labels: Vec<&str> = found.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(labels, ["<a_0><b_0>", "<a_0><b_1>"]);
+    assert!(found[0].prompt.ends_with(":<a_1><b_0>") && found[1].prompt.ends_with(":<a_1><b_0><a_0><b_0>"));
+
+    let longest = Parameters { histories: Histories::Longest, ..parameters };
+    assert_eq!(samples(&longest, TaskKind::NextItem), found[1..]);
+}
+
+#[test]
+fn a_history_keeps_its_newest_items() {
+    let all = Material { max_history: 1, ..material() };
+    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let (prompts, _) = write_prompts(&all, &parameters, 7);
+    let last = prompts.0.iter().rfind(|one| one.kind == TaskKind::NextItem).unwrap();
+    assert!(last.prompt.ends_with(":<a_0><b_0>"), "{}", last.prompt);
+}
+
+#[test]
+fn negatives_are_items_that_the_user_did_not_train_on() {
+    let parameters = Parameters { negatives: 2, ..Parameters::default() };
+    let found = samples(&parameters, TaskKind::Negative);
+    let labels: BTreeSet<&str> = found.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(found.len(), 4);
+    assert_eq!(labels, BTreeSet::from(["<a_1><b_1>", "<a_2><b_0>"]));
+
+    let longest = Parameters { negative_histories: Histories::Longest, ..parameters };
+    assert_eq!(samples(&longest, TaskKind::Negative).len(), 2);
+    assert_eq!(samples(&longest, TaskKind::NextItem).len(), 2);
+}
+
+#[test]
+fn texts_and_training_reviews_ask_for_their_item() {
+    let parameters = Parameters { description_words: 3, query_words: 2, ..Parameters::default() };
+    let texts = samples(&parameters, TaskKind::Text);
+    assert_eq!(texts.len(), 4);
+    assert!(texts[0].prompt.contains("made of wood") && !texts[0].prompt.contains("gut"));
+    let queries = samples(&parameters, TaskKind::Query);
+    let labels: Vec<&str> = queries.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(labels, ["<a_1><b_0>", "<a_0><b_1>"]);
+    assert!(queries[0].prompt.contains("warm and") && !queries[0].prompt.contains("clear"));
+    let groups: BTreeSet<u32> = texts.iter().chain(&queries).map(|one| one.group).collect();
+    assert_eq!(groups, (2..8).collect());
+}
+
+#[test]
+fn a_task_without_its_text_is_counted_as_none_and_said() {
+    let material = Material { items: None, reviews: None, ..material() };
+    let (prompts, report) = write_prompts(&material, &Parameters::default(), 7);
+    assert!(prompts.0.iter().all(|one| matches!(one.kind, TaskKind::NextItem | TaskKind::Negative)));
+    let said = report.lines().join("\n");
+    assert!(said.contains("0 text, 0 query") && said.contains("no items are bound"), "{said}");
+    let report = serde_json::to_value(&report).unwrap();
+    assert_eq!(report["samples"], json!({"next-item": 2, "negative": 4, "text": 0, "query": 0}));
+    assert_eq!(report["left_out"], json!({"short-history": 1, "items-not-bound": 1, "reviews-not-bound": 1}));
+}
+
+#[test]
+fn equal_runs_write_equal_bytes_and_other_seeds_draw_other_negatives() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, seed: u64, parameters: &Value| {
+        let of = |port: &str| folder.path().join(name).join(port);
+        [of("prompts"), of("report")].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+        let inputs =
+            ["interactions", "codes"].map(|port| (port.to_owned(), [(String::new(), folder.path().into())].into()));
+        let spec = Spec {
+            uses: "tasks".into(),
+            parameters: parameters.as_object().unwrap().clone(),
+            inputs: inputs.into(),
+            outputs: ["prompts", "report"].map(|port| (port.to_owned(), of(port))).into(),
+            seed,
+            threads: 1,
+            device: "cpu".into(),
+        };
+        (contract::Erased::of::<Tasks>().run)(spec)
+            .map(|()| std::fs::read(of("prompts").join("prompts.parquet")).unwrap())
+    };
+    write_inputs(folder.path(), 60);
+    let parameters = json!({"negatives": 1});
+    assert_eq!(run("a", 1, &parameters).unwrap(), run("b", 1, &parameters).unwrap());
+    assert_ne!(run("a", 1, &parameters).unwrap(), run("c", 2, &parameters).unwrap());
+    let nothing = run("d", 1, &json!({"negatives": 0, "next_item": false})).unwrap_err();
+    assert_eq!(nothing.kind, FailureKind::NothingUsable);
+    Codes { levels: vec![vec![0; 59]] }.write(folder.path()).unwrap();
+    let conflict = run("e", 1, &parameters).unwrap_err();
+    assert!(conflict.message.contains("59 items, 'interactions' has 60"), "{conflict}");
+}
+
+fn write_inputs(folder: &Path, items: u32) {
+    let dataset = frames::Dataset {
+        users: 1,
+        items: items as usize,
+        interactions: 3,
+        max_history: 20,
+        holdout: "last".into(),
+        split_digest: String::new(),
+    };
+    let split = vec![Split::Train, Split::Train, Split::Test];
+    let table = Interactions {
+        dataset,
+        user: vec![0; 3],
+        item: vec![5, 7, 9],
+        position: vec![0, 1, 2],
+        time: vec![0, 1, 2],
+        split,
+    };
+    table.write(folder).unwrap();
+    Codes { levels: vec![(0..items).collect()] }.write(folder).unwrap();
+}

@@ -1,0 +1,54 @@
+//! Samples from text: titles and descriptions of items, and users' reviews.
+
+use crate::parameters::Parameters;
+use crate::report::Reason;
+use crate::{Material, Samples};
+use prompts::{TaskKind, query_prompt, text_prompt, wording};
+
+/// Adds a sample for each item that has a title.
+pub(crate) fn add_texts(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
+    if !parameters.text {
+        return;
+    }
+    let Some(items) = &material.items else {
+        samples.report.leave_out(Reason::ItemsNotBound);
+        return;
+    };
+    for ((title, description), label) in items.title.iter().zip(&items.description).zip(&material.item_texts) {
+        if title.trim().is_empty() {
+            samples.report.leave_out(Reason::NoTitle);
+            continue;
+        }
+        let group = samples.next_group();
+        let description = first_words(description, parameters.description_words);
+        let prompt = text_prompt(wording(seed, group), title, &description);
+        samples.add(group, TaskKind::Text, prompt, label);
+    }
+}
+
+/// Adds a sample for each review of a training interaction.
+pub(crate) fn add_queries(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
+    if !parameters.query {
+        return;
+    }
+    let Some(reviews) = &material.reviews else {
+        samples.report.leave_out(Reason::ReviewsNotBound);
+        return;
+    };
+    for ((&user, item), text) in reviews.user.iter().zip(&reviews.item).zip(&reviews.text) {
+        let trained = material.sequences.get(user as usize).is_some_and(|sequence| sequence.contains(item));
+        if !trained {
+            samples.report.leave_out(Reason::HeldOutReview);
+        } else if text.trim().is_empty() {
+            samples.report.leave_out(Reason::EmptyReview);
+        } else {
+            let group = samples.next_group();
+            let prompt = query_prompt(wording(seed, group), &first_words(text, parameters.query_words));
+            samples.add(group, TaskKind::Query, prompt, &material.item_texts[*item as usize]);
+        }
+    }
+}
+
+fn first_words(text: &str, count: usize) -> String {
+    text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
+}

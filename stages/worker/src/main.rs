@@ -1,0 +1,81 @@
+//! `pipe-worker` does the work of one stage, or says which stages there are.
+//!
+//! - `pipe-worker describe` prints `{"protocol": 1, "stages": [...]}`: ports, parameters and code version of each.
+//! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
+//!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
+//!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
+
+mod orphan;
+mod panics;
+mod registry;
+
+use contract::{Event, Failure, FailureKind, Result, Spec};
+use std::io::{Write as _, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+pipe-worker does the work of one stage; the program to call is pipe.
+
+usage:
+  pipe-worker describe   print the stages, their ports and parameters as JSON
+  pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
+";
+
+/// The version of what the worker and the runner say to each other.
+const PROTOCOL: u32 = 1;
+
+/// Called in another way than the usage says.
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["describe"] => finish(describe()),
+        ["stage"] => finish(stage()),
+        ["help" | "--help" | "-h"] => {
+            drop(stdout().write_all(USAGE.as_bytes()));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            drop(stderr().write_all(USAGE.as_bytes()));
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn describe() -> Result<()> {
+    let stages: Vec<_> = registry::STAGES.iter().map(|stage| (stage.describe)()).collect();
+    let answer = serde_json::json!({ "protocol": PROTOCOL, "stages": stages });
+    writeln!(stdout(), "{answer}").map_err(|error| Failure::other("print the stages", error))
+}
+
+fn stage() -> Result<()> {
+    let mut line = String::new();
+    stdin().read_line(&mut line).map_err(|error| Failure::other("read the spec", error))?;
+    let spec: Spec = serde_json::from_str(&line).map_err(|error| {
+        Failure::other("the first line of the standard input is no spec", error)
+            .hint("pipe and pipe-worker must be of one version: build both again")
+    })?;
+    let stage = registry::STAGES.iter().find(|stage| stage.name == spec.uses).ok_or_else(|| {
+        let names: Vec<&str> = registry::STAGES.iter().map(|stage| stage.name).collect();
+        let message = format!("there is no stage '{}', expected one of {}", spec.uses, names.join(", "));
+        Failure::new(FailureKind::Conflict, message)
+    })?;
+    orphan::exit_when_alone()?;
+    panics::as_failures(|| (stage.run)(spec))?;
+    say(&Event::Done)
+}
+
+/// The exit code of a result; a failure is also said as an event.
+fn finish(result: Result<()>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    let code = failure.kind.exit_code();
+    // Whoever no longer listens has the exit code.
+    drop(say(&Event::Failed { failure }));
+    ExitCode::from(code)
+}
+
+fn say(event: &Event) -> Result<()> {
+    let line = serde_json::to_string(event).map_err(|error| Failure::other("write an event", error))?;
+    writeln!(stdout(), "{line}").map_err(|error| Failure::other("write an event", error))
+}

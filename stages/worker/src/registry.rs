@@ -1,0 +1,22 @@
+//! The stages that this worker knows.
+
+use contract::Erased;
+use std::sync::LazyLock;
+
+/// All stages, in the order in which a pipeline uses them.
+pub(crate) static STAGES: LazyLock<Vec<Erased>> = LazyLock::new(|| {
+    vec![
+        Erased::of::<sample::Sample>(),
+        Erased::of::<ingest::Ingest>(),
+        Erased::of::<dccf::Dccf>(),
+        Erased::of::<text::TextEmbedding>(),
+        Erased::of::<codebook::Codebook>(),
+        Erased::of::<llama::SmallLlama>(),
+        Erased::of::<tasks::Tasks>(),
+        Erased::of::<finetune::Finetune>(),
+        Erased::of::<precache::Precache>(),
+        Erased::of::<baselines::Popularity>(),
+        Erased::of::<baselines::ItemKnn>(),
+        Erased::of::<metrics::Metrics>(),
+    ]
+});

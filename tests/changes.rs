@@ -1,0 +1,124 @@
+//! What runs after a change is what the change can reach, and no more.
+
+mod space;
+
+use space::{QUICK, Space, with_status};
+
+#[test]
+fn a_set_parameter_runs_its_stage_and_what_its_outputs_change() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    let statuses = space.statuses(&["quick", "--set", "popularity.top_k=15"]);
+    assert_eq!(with_status(&statuses, "ran"), ["metrics", "popularity"]);
+    assert_eq!(with_status(&statuses, "hit"), ["ingest", "sample"]);
+    let back = space.statuses(&["quick"]);
+    assert_eq!(with_status(&back, "ran"), Vec::<&str>::new(), "the first result is still there");
+}
+
+#[test]
+fn an_edited_parameter_is_the_reason_that_the_plan_gives() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    space.write("quick.toml", QUICK.replace("[stage.popularity]\n", "[stage.popularity]\ntop_k = 15\n"));
+    insta::assert_snapshot!(space.succeed(&["plan", "quick"]).out);
+}
+
+#[test]
+fn an_output_that_stays_equal_stops_the_change() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    // Every rating is at least 1, so the same interactions come out.
+    let statuses = space.statuses(&["quick", "--set", "ingest.min_rating=1"]);
+    assert_eq!(with_status(&statuses, "ran"), ["ingest"]);
+    assert_eq!(with_status(&statuses, "hit"), ["metrics", "popularity", "sample"]);
+}
+
+#[test]
+fn another_seed_runs_only_what_the_seed_reaches() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    let statuses = space.statuses(&["quick", "--set", "seed=2"]);
+    assert_eq!(with_status(&statuses, "ran"), ["ingest", "metrics", "popularity", "sample"]);
+    let statuses = space.statuses(&["quick", "--set", "popularity.seed=7"]);
+    assert_eq!(with_status(&statuses, "ran"), Vec::<&str>::new(), "popularity is not random");
+}
+
+#[test]
+fn a_changed_input_file_is_noticed() {
+    let Some(data) = space::data() else { return };
+    let space = Space::new();
+    let pipeline = "name = 'p'\n[stage.ingest]\nuses = 'ingest'\nsequences = 'a.inter.json'\n";
+    space.write("p.toml", pipeline);
+    let text = std::fs::read_to_string(data.join("toys2014/Toys.inter.json")).unwrap();
+    space.write("a.inter.json", &text);
+    space.succeed(&["run", "p"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["ingest"]);
+    space.write("a.inter.json", text.replacen('0', "9", 1));
+    assert!(space.succeed(&["plan", "p"]).out.contains("input sequences"));
+}
+
+#[test]
+fn from_runs_a_stage_and_all_after_it_again() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    let statuses = space.statuses(&["quick", "--from", "popularity"]);
+    assert_eq!(with_status(&statuses, "ran"), ["metrics", "popularity"]);
+}
+
+#[test]
+fn until_goes_no_further() {
+    let space = Space::quick();
+    let statuses = space.statuses(&["quick", "--until", "ingest"]);
+    assert_eq!(with_status(&statuses, "ran"), ["ingest", "sample"]);
+    assert_eq!(statuses.len(), 2);
+}
+
+#[test]
+fn only_runs_one_stage_and_needs_the_results_before_it() {
+    let space = Space::quick();
+    let refused = space.pipe(&["run", "quick", "--only", "popularity"]);
+    assert_eq!(refused.code, 2);
+    space.succeed(&["run", "quick"]);
+    let statuses = space.statuses(&["quick", "--only", "popularity", "--force"]);
+    assert_eq!(with_status(&statuses, "ran"), ["popularity"]);
+    assert!(!statuses.contains_key("metrics"));
+}
+
+#[test]
+fn force_runs_what_is_there_already() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    assert_eq!(with_status(&space.statuses(&["quick", "--force=ingest"]), "ran"), ["ingest"]);
+    assert_eq!(with_status(&space.statuses(&["quick", "--force"]), "ran").len(), 4);
+}
+
+#[test]
+fn a_dry_run_runs_nothing() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick", "--dry-run"]);
+    assert!(space.stored("actions").is_empty());
+}
+
+#[test]
+fn a_lost_artifact_is_made_again() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    let rankings = space.path("artifacts/quick/popularity/rankings").canonicalize().unwrap();
+    std::fs::remove_dir_all(&rankings).unwrap();
+    let statuses = space.statuses(&["quick"]);
+    assert_eq!(with_status(&statuses, "ran"), ["popularity"]);
+    assert!(rankings.is_dir());
+}
+
+#[test]
+fn a_truncated_artifact_is_set_aside_and_made_again() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick"]);
+    let file = space.path("artifacts/quick/popularity/rankings/rankings.parquet").canonicalize().unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(with_status(&space.statuses(&["quick"]), "ran"), ["popularity"]);
+    assert_eq!(std::fs::read(&file).unwrap(), whole);
+    assert_eq!(space.stored("set-aside").len(), 2, "the record and the artifact are kept aside");
+}

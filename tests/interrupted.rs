@@ -1,0 +1,92 @@
+//! A run that is killed or interrupted loses at most the stage that was running.
+
+mod space;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use space::{QUICK, Space, with_status};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// The quick pipeline with a stage that trains for longer than any test waits.
+fn slow() -> Space {
+    let space = Space::new();
+    let training = r#"
+[stage.dccf]
+uses = "dccf"
+inputs = { interactions = "ingest.interactions" }
+epochs = 1000000
+"#;
+    space.write("quick.toml", format!("{QUICK}{training}"));
+    space
+}
+
+/// Starts a run and waits until dccf has begun.
+fn start(space: &Space) -> Child {
+    let mut child = space
+        .command(&["run", "quick", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let begun = lines.any(|line| line.unwrap().contains(r#""event":"progress","stage":"dccf""#));
+    assert!(begun, "dccf never began");
+    // Keep reading, so that the run is not held up by a full pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+fn process(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+/// The workers that have this space's folder in their log.
+fn workers_of(pipe: u32) -> Vec<Pid> {
+    let children = std::fs::read_to_string(format!("/proc/{pipe}/task/{pipe}/children")).unwrap_or_default();
+    let mut found: Vec<i32> = children.split_whitespace().filter_map(|text| text.parse().ok()).collect();
+    for task in std::fs::read_dir(format!("/proc/{pipe}/task")).into_iter().flatten().flatten() {
+        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|text| text.parse::<i32>().ok()));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().filter_map(Pid::from_raw).collect()
+}
+
+fn wait_until_gone(pids: &[Pid]) {
+    let start = Instant::now();
+    while pids.iter().any(|pid| test_kill_process(*pid).is_ok()) {
+        assert!(start.elapsed() < Duration::from_secs(20), "a worker outlives its run");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn ctrl_c_stops_the_workers_and_leaves_the_store_clean() {
+    let space = slow();
+    let mut child = start(&space);
+    let workers = workers_of(child.id());
+    assert!(!workers.is_empty());
+    kill_process(process(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    wait_until_gone(&workers);
+    assert!(space.stored("tmp").iter().all(|name| name == "locks"), "{:?}", space.stored("tmp"));
+    assert!(space.stored("tmp/locks").is_empty());
+}
+
+#[test]
+fn after_a_kill_the_workers_end_and_the_next_run_goes_on() {
+    let space = slow();
+    let mut child = start(&space);
+    let workers = workers_of(child.id());
+    kill_process(process(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    wait_until_gone(&workers);
+    let statuses = space.statuses(&["quick", "--set", "dccf.epochs=1"]);
+    assert_eq!(statuses["sample"], "hit");
+    assert_eq!(statuses["ingest"], "hit");
+    assert_eq!(statuses["dccf"], "ran");
+    assert!(space.stored("tmp").iter().all(|name| name == "locks"), "the dead run's folder is removed");
+    assert_eq!(with_status(&space.statuses(&["quick", "--set", "dccf.epochs=1"]), "ran"), Vec::<&str>::new());
+}

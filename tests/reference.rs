@@ -1,0 +1,37 @@
+//! The reference in `docs/` is what the code says. `PIPE_UPDATE=1 cargo test --test reference` writes it anew.
+
+mod space;
+
+use serde::Deserialize;
+use space::{repository, worker};
+use std::process::Command;
+
+#[derive(Deserialize)]
+struct Answer {
+    stages: Vec<contract::Description>,
+}
+
+#[test]
+fn the_reference_is_not_stale() {
+    let output = Command::new(worker()).arg("describe").output().unwrap();
+    let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
+    for (name, text) in pipe::reference::files(&answer.stages).unwrap() {
+        let path = repository().join("docs").join(name);
+        if std::env::var_os("PIPE_UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == text, "docs/{name} is stale: run PIPE_UPDATE=1 cargo test --test reference");
+    }
+}
+
+#[test]
+fn every_pipeline_of_the_repository_fits_its_stages() {
+    let space = space::Space::new();
+    for entry in std::fs::read_dir(repository().join("pipelines")).unwrap() {
+        let path = entry.unwrap().path();
+        let plan = space.pipe(&["plan", path.to_str().unwrap(), "--store", "artifacts"]);
+        // 14: everything is right but for data that is not on this machine.
+        assert!([0, 14].contains(&plan.code), "{}: {}{}", path.display(), plan.out, plan.err);
+    }
+}
