@@ -71,7 +71,7 @@ fetch() {
     rm -rf "$partial" || fail 7 "$partial cannot be removed"
     mkdir -p "$partial" || fail 7 "$partial cannot be made"
     echo "libtorch: fetches ${PACKAGES[*]} (about 0.6 GB, 1.3 GB unpacked; more with a GPU)"
-    "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-warn-conflicts \
+    PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-input --no-warn-conflicts \
         --only-binary=:all: --target "$partial" "${dependencies[@]}" "${PACKAGES[@]}" ||
         fail 5 "pip could not install torch $VERSION" \
             "pip's own words are above: the network, the disk, or no wheel for $("$python" --version 2>&1) on this system" \

@@ -172,6 +172,8 @@ impl Execution<'_> {
         let threads = spec.threads.to_string();
         Command::new(&order.worker)
             .arg("stage")
+            // Threads that spin while they wait slow down every other process on the machine.
+            .env("OMP_WAIT_POLICY", "passive")
             .env("OMP_NUM_THREADS", &threads)
             .env("MKL_NUM_THREADS", &threads)
             .env("RAYON_NUM_THREADS", &threads)

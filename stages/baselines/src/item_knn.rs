@@ -26,7 +26,7 @@ pub struct ItemKnnParameters {
     pub history: usize,
     /// What an item of the history weighs relative to the one after it.
     #[schemars(range(min = 0.0, max = 1.0))]
-    pub decay: f32,
+    pub decay: f64,
 }
 
 impl Default for ItemKnnParameters {
@@ -60,7 +60,7 @@ impl Stage for ItemKnn {
                 for &(item, similarity) in &neighbours[seen as usize] {
                     scores[item as usize] += weight * similarity;
                 }
-                weight *= parameters.decay;
+                weight *= parameters.decay as f32;
             }
         };
         rank_everyone(&interactions, parameters.top_k, context, score)?.write(context.output("rankings"))

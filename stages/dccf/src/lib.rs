@@ -120,15 +120,15 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
     let objective = Objective {
         dim: parameters.dim,
         layers: parameters.layers,
-        embedding_decay: parameters.embedding_decay,
-        intent_decay: parameters.intent_decay,
-        contrast_weight: parameters.contrast_weight,
+        embedding_decay: parameters.embedding_decay as f32,
+        intent_decay: parameters.intent_decay as f32,
+        contrast_weight: parameters.contrast_weight as f32,
         temperature: parameters.temperature,
     };
     let schedule = Schedule {
         epochs: parameters.epochs,
         batch: parameters.batch,
-        learning_rate: parameters.learning_rate,
+        learning_rate: parameters.learning_rate as f32,
         intents: parameters.intents,
         seed: context.seed(),
     };

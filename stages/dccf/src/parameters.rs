@@ -23,16 +23,16 @@ pub struct Parameters {
     pub batch: usize,
     /// Learning rate of Adam.
     #[schemars(range(min = 0.0))]
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Factor of the squared norms of the batch's layer-0 embeddings, summed over the batch.
     #[schemars(range(min = 0.0))]
-    pub embedding_decay: f32,
+    pub embedding_decay: f64,
     /// Factor of the squared norms of the intents.
     #[schemars(range(min = 0.0))]
-    pub intent_decay: f32,
+    pub intent_decay: f64,
     /// Factor of the contrastive terms. With 0 they are not computed.
     #[schemars(range(min = 0.0))]
-    pub contrast_weight: f32,
+    pub contrast_weight: f64,
     /// Temperature of the contrastive terms.
     #[schemars(range(min = 0.0))]
     pub temperature: f64,
@@ -72,7 +72,7 @@ impl Parameters {
         positive("intents", self.intents as f64)?;
         positive("batch", self.batch as f64)?;
         positive("top_k", self.top_k as f64)?;
-        positive("learning_rate", f64::from(self.learning_rate))?;
+        positive("learning_rate", self.learning_rate)?;
         positive("temperature", self.temperature)?;
         let factors = [
             ("embedding_decay", self.embedding_decay),

@@ -10,7 +10,14 @@ use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::{Device, Kind, Tensor};
+
+/// Libtorch's random numbers are the process's, so tests that need them take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn config() -> LlamaConfig {
     let fields = json!({"model_type": "llama", "vocab_size": 30, "hidden_size": 16, "intermediate_size": 24,
@@ -44,6 +51,7 @@ fn taken(parameters: &[Parameter]) -> Vec<Tensor> {
 
 #[test]
 fn packing_changes_neither_the_loss_nor_its_gradients() {
+    let _turn = alone();
     for lora in [false, true] {
         tch::manual_seed(11);
         let mut model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
@@ -73,6 +81,7 @@ fn packing_changes_neither_the_loss_nor_its_gradients() {
 
 #[test]
 fn the_loss_is_the_cross_entropy_of_the_labels() {
+    let _turn = alone();
     tch::manual_seed(12);
     let model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
     let sample = &groups()[0][0];
@@ -88,7 +97,7 @@ fn the_loss_is_the_cross_entropy_of_the_labels() {
     assert!((loss - expected / 3.0).abs() < 1e-5);
 }
 
-fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)], parameters: serde_json::Value) -> Context {
+fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]) -> Context {
     let named = |(name, path): &(&str, &Path)| {
         fs_err::create_dir_all(path).unwrap();
         ((*name).to_owned(), path.to_path_buf())
@@ -96,7 +105,7 @@ fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)], parameters: serd
     let inputs = inputs.iter().map(named).map(|(name, path)| (name, BTreeMap::from([(String::new(), path)])));
     Context::new(Spec {
         uses: "test".to_owned(),
-        parameters: parameters.as_object().cloned().unwrap_or_default(),
+        parameters: serde_json::Map::new(),
         inputs: inputs.collect(),
         outputs: outputs.iter().map(named).collect(),
         seed: 5,
@@ -124,7 +133,7 @@ fn write_inputs(folder: &Path) {
         .collect();
     Prompts(prompts).write(&folder.join("tasks")).unwrap();
     let small = json!({"vocabulary": 300, "hidden": 32, "layers": 2, "heads": 2, "kv_heads": 1, "intermediate": 48});
-    let context = context(&[], &[("model", &folder.join("llm"))], json!({}));
+    let context = context(&[], &[("model", &folder.join("llm"))]);
     llama::SmallLlama::run(serde_json::from_value(small).unwrap(), &context).unwrap();
 }
 
@@ -134,47 +143,50 @@ fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
     let outputs = [("model", path(name)), ("curve", path(&format!("{name}_curve")))];
     let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
-    Finetune::run(parameters, &context(&inputs, &outputs, json!({})))
+    Finetune::run(parameters, &context(&inputs, &outputs))
 }
 
-/// The share of questions whose answer is the likeliest, token by token.
-fn answered(folder: &Path, name: &str) -> f64 {
+/// Of the model as it was written: the share of questions whose answer is the likeliest, token by token, and the mean
+/// cross-entropy of the answers' tokens.
+fn answers(folder: &Path, name: &str) -> (f64, f64) {
     let (model, tokenizer) = nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu).unwrap();
     let prompts = Prompts::read(&folder.join("tasks")).unwrap().0;
-    let right = prompts.iter().filter(|prompt| {
-        let mut ids: Vec<i64> = Vec::new();
-        let question = tokenizer.encode(prompt.prompt.as_str(), true).unwrap();
-        ids.extend(question.get_ids().iter().copied().map(i64::from));
-        let start = ids.len() as i64;
-        let answer = tokenizer.encode(prompt.label.as_str(), false).unwrap();
+    let (mut right, mut loss) = (0, 0.0);
+    for prompt in &prompts {
+        let encode = |text: &str, special| tokenizer.encode(text, special).unwrap().get_ids().to_vec();
+        let (question, answer) = (encode(&prompt.prompt, true), encode(&prompt.label, false));
         assert_eq!(answer.len(), 2);
-        ids.extend(answer.get_ids().iter().copied().map(i64::from));
-        let length = ids.len() as i64;
-        let positions = Tensor::arange(length, (Kind::Int64, Device::Cpu)).view([1, length]);
-        let ids = Tensor::from_slice(&ids).view([1, length]);
+        let ids: Vec<i64> = question.iter().chain(&answer).copied().map(i64::from).collect();
+        let positions = Tensor::arange(ids.len() as i64, (Kind::Int64, Device::Cpu)).unsqueeze(0);
+        let ids = Tensor::from_slice(&ids).unsqueeze(0);
         let hidden = model.forward(&ids, &positions, &AttentionMask::Causal, None, false).unwrap();
-        let likeliest = model.logits(&hidden).unwrap().argmax(-1, false).narrow(1, start - 1, 2);
-        likeliest == ids.narrow(1, start, 2)
-    });
-    right.count() as f64 / prompts.len() as f64
+        let chances = model.logits(&hidden).unwrap().log_softmax(-1, Kind::Float);
+        let chances = chances.narrow(1, question.len() as i64 - 1, 2).squeeze_dim(0);
+        let wanted = ids.narrow(1, question.len() as i64, 2).squeeze_dim(0);
+        right += usize::from(chances.argmax(-1, false) == wanted);
+        loss += chances.nll_loss(&wanted).double_value(&[]);
+    }
+    (right as f64 / prompts.len() as f64, loss / prompts.len() as f64)
 }
 
 #[test]
 fn a_small_model_learns_its_answers_and_runs_repeat_to_the_byte() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
     let parameters = Parameters {
         train: Train::All,
-        learning_rate: 5e-3,
-        epochs: 40,
-        batch_tokens: 80,
+        learning_rate: 1e-2,
+        epochs: 100,
+        batch_tokens: 120,
         new_token_deviation: 0.02,
         ..Parameters::default()
     };
     for name in ["first", "second"] {
         tune(folder.path(), name, parameters.clone()).unwrap();
     }
-    assert!(answered(folder.path(), "first") > 0.95);
+    let (right, _) = answers(folder.path(), "first");
+    assert!(right > 0.95, "{right}");
     for file in ["first/model.safetensors", "first_curve/report.json", "first/tokenizer.json"] {
         let read = |file: &str| fs_err::read(folder.path().join(file)).unwrap();
         assert_eq!(read(file), read(&file.replace("first", "second")), "{file}");
@@ -183,14 +195,16 @@ fn a_small_model_learns_its_answers_and_runs_repeat_to_the_byte() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["tokens"]["new_tokens"], json!(3 + 3));
     assert_eq!(report["tokens"]["new_tokens_never_seen"], json!(1));
-    assert!(report["plain_over_merged"].as_f64().unwrap() > 1.5);
+    assert!(report["plain_over_merged"].as_f64().unwrap() > 1.2);
 }
 
 #[test]
 fn an_adapter_is_written_and_moves_new_tokens_only() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
-    let parameters = Parameters { learning_rate: 1e-2, epochs: 60, batch_tokens: 80, ..Parameters::default() };
+    let parameters =
+        Parameters { learning_rate: 1e-2, epochs: 80, batch_tokens: 120, lora_dropout: 0.0, ..Parameters::default() };
     tune(folder.path(), "tuned", parameters).unwrap();
     let report = fs_err::read_to_string(folder.path().join("tuned_curve/report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
@@ -199,11 +213,14 @@ fn an_adapter_is_written_and_moves_new_tokens_only() {
     let loss = |point: &serde_json::Value| point["loss"].as_f64().unwrap();
     assert!(loss(&curve[curve.len() - 1]) < 0.5 * loss(&curve[0]), "{curve:?}");
     assert!(folder.path().join("tuned/adapter_config.json").is_file());
-    assert!(answered(folder.path(), "tuned") > 0.3);
+    let (_, written) = answers(folder.path(), "tuned");
+    let trained = report["loss"].as_f64().unwrap();
+    assert!((written - trained).abs() < 0.1 * trained, "{written} {trained}");
 }
 
 #[test]
 fn a_loss_that_is_no_number_stops_the_run() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
     let parameters = Parameters { train: Train::All, learning_rate: 1e30, clip: 0.0, ..Parameters::default() };
@@ -213,51 +230,9 @@ fn a_loss_that_is_no_number_stops_the_run() {
 
 #[test]
 fn samples_that_are_too_long_are_dropped() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
     let parameters = Parameters { max_tokens: 3, ..Parameters::default() };
     assert_eq!(tune(folder.path(), "tuned", parameters).unwrap_err().kind, FailureKind::NothingUsable);
-}
-
-/// Not a check: prints how fast a model of 0.9 million parameters trains on full histories.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    tch::set_num_threads(2);
-    tch::manual_seed(1);
-    let fields = json!({"model_type": "llama", "vocab_size": 1500, "hidden_size": 128, "intermediate_size": 384,
-        "num_hidden_layers": 4, "num_attention_heads": 4, "tie_word_embeddings": true});
-    let mut model = Llama::random(serde_json::from_value(fields).unwrap(), 0.02, Device::Cpu, Kind::Float).unwrap();
-    let trained = model.train_all().unwrap();
-    println!("{} parameters", trained.iter().map(|one| one.tensor.numel()).sum::<usize>());
-    let mut optimizer = nn::AdamW::new(trained, 0.01).unwrap();
-    for (name, negatives) in [("histories", 0), ("histories and negatives", 3)] {
-        let trees: Vec<TokenTree> = (0..120)
-            .map(|group: u32| {
-                let items = 4 + group as usize % 17;
-                let token = |place: usize| ((place as u32 + 1) * (group + 7) * 131) % 1400;
-                let all: Vec<u32> = (0..items * 4 + 8).map(token).collect();
-                let mut samples: Vec<Sample> =
-                    (1..=items).map(|n| Sample { tokens: all[..8 + 4 * n].to_vec(), label: 4 + 4 * n }).collect();
-                for negative in 0..negatives {
-                    let mut tokens = all[..4 + 4 * items].to_vec();
-                    tokens.extend([1499, 1498, 1400, 1300 + negative, 1200 + negative, 1100 + negative]);
-                    samples.push(Sample { label: tokens.len() - 4, tokens });
-                }
-                TokenTree::merge(&samples)
-            })
-            .collect();
-        let step: Vec<&TokenTree> = trees.iter().collect();
-        let tokens: usize = trees.iter().map(TokenTree::len).sum();
-        let mut times = Vec::new();
-        for _ in 0..12 {
-            let started = std::time::Instant::now();
-            gradients(&model, &step, 16_384).unwrap();
-            nn::clip_gradients(optimizer.parameters(), 1.0).unwrap();
-            optimizer.step(1e-3).unwrap();
-            times.push(started.elapsed().as_secs_f64());
-        }
-        times.sort_by(f64::total_cmp);
-        println!("{name}: {tokens} tokens a step, {:.0} tokens/s", tokens as f64 / times[times.len() / 2]);
-    }
 }

@@ -128,7 +128,8 @@ fn measure(
 /// A row from the ranks of the users that have the test item in their list.
 fn row(label: &str, seen: Seen, hits: Hits, users: usize, ranks: &[usize], cutoffs: &[usize]) -> Map<String, Value> {
     let mean = |gain: fn(usize) -> f64, cutoff: usize| {
-        ranks.iter().filter(|&&rank| rank <= cutoff).map(|&rank| gain(rank)).sum::<f64>() / users as f64
+        // A sum of nothing is -0.0 in Rust.
+        ranks.iter().filter(|&&rank| rank <= cutoff).fold(0.0, |sum, &rank| sum + gain(rank)) / users as f64
     };
     let mut row = Map::new();
     row.insert("model".into(), label.into());

@@ -207,7 +207,7 @@ mod tests {
         for tied in [false, true] {
             tch::manual_seed(7);
             let (base, tuned) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-            let config = tiny(json!({"tie_word_embeddings": tied}));
+            let config = tiny(&json!({"tie_word_embeddings": tied}));
             let mut model = Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap();
             model.save(base.path()).unwrap();
             model.add_tokens(23, 2, 0.02).unwrap();
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn an_adapter_for_another_base_is_refused() {
         let (base, tuned) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let random = |other| Llama::random(tiny(other), 0.3, Device::Cpu, Kind::Float).unwrap();
-        random(json!({"hidden_size": 32})).save(base.path()).unwrap();
-        let mut model = random(json!({}));
+        let random = |other: &Value| Llama::random(tiny(other), 0.3, Device::Cpu, Kind::Float).unwrap();
+        random(&json!({"hidden_size": 32})).save(base.path()).unwrap();
+        let mut model = random(&json!({}));
         let config = LoraConfig { r: 2, alpha: 6.0, dropout: 0.0, target_modules: vec!["q_proj".to_owned()] };
         model.train_lora(&config).unwrap();
         model.save_adapter(tuned.path()).unwrap();

@@ -183,7 +183,7 @@ mod tests {
         for tied in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             tch::manual_seed(5);
-            let config = tiny(json!({"tie_word_embeddings": tied}));
+            let config = tiny(&json!({"tie_word_embeddings": tied}));
             let model = Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap();
             model.save(folder.path()).unwrap();
             let load = || Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap();
@@ -207,9 +207,9 @@ mod tests {
     #[test]
     fn a_vocabulary_that_does_not_fit_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let model = Llama::random(tiny(json!({})), 0.3, Device::Cpu, Kind::Float).unwrap();
+        let model = Llama::random(tiny(&json!({})), 0.3, Device::Cpu, Kind::Float).unwrap();
         model.save(folder.path()).unwrap();
-        tiny(json!({"vocab_size": 99})).write(folder.path()).unwrap();
+        tiny(&json!({"vocab_size": 99})).write(folder.path()).unwrap();
         let failure = Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Conflict);
         assert!(failure.message.contains("embed_tokens") && failure.message.contains("99"), "{failure}");

@@ -3,7 +3,7 @@
 use crate::attention::{AttentionMask, KernelMask, KvCache, attend};
 use crate::llama_config::LlamaConfig;
 use crate::lora::{Lora, LoraConfig};
-use crate::projection::Projection;
+use crate::projection::{Part, Projection};
 use crate::rotary::{Rotary, Rotation};
 use crate::token_table::TokenTable;
 use crate::{Torch, failed};
@@ -211,7 +211,7 @@ impl Llama {
 
     pub(crate) fn check_targets(&self, config: &LoraConfig) -> Result<()> {
         let names = self.blocks.first().map(Block::projections).into_iter().flatten();
-        let names: Vec<&str> = names.flat_map(|projection| &projection.parts).map(|part| part.short_name()).collect();
+        let names: Vec<&str> = names.flat_map(|projection| &projection.parts).map(Part::short_name).collect();
         match config.target_modules.iter().find(|target| !names.contains(&target.as_str())) {
             Some(unknown) => Err(Failure::new(
                 FailureKind::Conflict,
@@ -298,7 +298,7 @@ mod tests {
     use serde_json::json;
     use tch::Kind;
 
-    fn model(other: serde_json::Value) -> Llama {
+    fn model(other: &serde_json::Value) -> Llama {
         tch::manual_seed(3);
         Llama::random(tiny(other), 0.3, Device::Cpu, Kind::Float).unwrap()
     }
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn token_by_token_with_a_cache_equals_all_at_once() {
-        let model = model(json!({}));
+        let model = model(&json!({}));
         let (ids, positions) = ids();
         let full = model.forward(&ids, &positions, &AttentionMask::Causal, None, false).unwrap();
         let mut cache = model.new_cache();
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn selected_cache_rows_continue_their_own_sequence() {
-        let model = model(json!({"num_key_value_heads": 4}));
+        let model = model(&json!({"num_key_value_heads": 4}));
         let (ids, positions) = ids();
         let mut cache = model.new_cache();
         let (start, next) = (ids.narrow(1, 0, 4), ids.narrow(1, 4, 1));
@@ -350,8 +350,8 @@ mod tests {
 
     #[test]
     fn shared_key_heads_equal_as_many_equal_ones() {
-        let shared = model(json!({}));
-        let mut full = model(json!({"num_key_value_heads": 4}));
+        let shared = model(&json!({}));
+        let mut full = model(&json!({"num_key_value_heads": 4}));
         for (shared, full) in shared.blocks.iter().zip(&mut full.blocks) {
             let weight = shared.qkv.weight.split_with_sizes([16, 8, 8], 0);
             let repeat = |w: &Tensor| w.view([2, 4, 16]).repeat_interleave_self_int(2, 0, None).view([16, 16]);
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_fresh_adapter_and_new_tokens_leave_the_old_logits() {
-        let mut model = model(json!({}));
+        let mut model = model(&json!({}));
         let before = logits(&model);
         model.add_tokens(23, 3, 0.02).unwrap();
         let targets = vec!["q_proj".to_owned(), "up_proj".to_owned()];
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn old_rows_get_no_gradient_while_new_ones_do() {
-        let mut model = model(json!({"tie_word_embeddings": true}));
+        let mut model = model(&json!({"tie_word_embeddings": true}));
         model.add_tokens(23, 2, 0.02).unwrap();
         let config = LoraConfig { r: 2, alpha: 4.0, dropout: 0.1, target_modules: vec!["v_proj".to_owned()] };
         let parameters = model.train_lora(&config).unwrap();

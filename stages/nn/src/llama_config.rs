@@ -198,7 +198,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     /// Two blocks of width 16 with grouped-query attention.
-    pub(crate) fn tiny(other: Value) -> LlamaConfig {
+    pub(crate) fn tiny(other: &Value) -> LlamaConfig {
         let mut fields = json!({
             "model_type": "llama", "vocab_size": 23, "hidden_size": 16, "intermediate_size": 24,
             "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2
@@ -209,7 +209,7 @@ pub(crate) mod tests {
         serde_json::from_value(fields).unwrap()
     }
 
-    fn read(fields: Value) -> Result<LlamaConfig> {
+    fn read(fields: &Value) -> Result<LlamaConfig> {
         let folder = tempfile::tempdir().unwrap();
         fs_err::write(folder.path().join("config.json"), serde_json::to_string(&tiny(fields)).unwrap()).unwrap();
         LlamaConfig::read(folder.path())
@@ -217,7 +217,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        assert!(read(json!({})).is_ok());
+        assert!(read(&json!({})).is_ok());
         for (fields, name) in [
             (json!({"model_type": "mamba"}), "mamba"),
             (json!({"hidden_act": "gelu"}), "gelu"),
@@ -226,14 +226,14 @@ pub(crate) mod tests {
             (json!({"rope_scaling": {"type": "linear"}}), "factor"),
             (json!({"num_key_value_heads": 3}), "num_key_value_heads"),
         ] {
-            let failure = read(fields).unwrap_err();
+            let failure = read(&fields).unwrap_err();
             assert!(failure.message.contains(name), "{failure}");
         }
     }
 
     #[test]
     fn newer_files_keep_the_rotary_base_elsewhere() {
-        let config = read(json!({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "bos_token_id": 1}));
+        let config = read(&json!({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "bos_token_id": 1}));
         let config = config.unwrap();
         assert!((config.rope_theta - 5e5).abs() < 1e-9);
         assert_eq!(config.other["bos_token_id"], json!(1));

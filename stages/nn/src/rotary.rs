@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_pair_is_turned_by_its_angle() {
-        let config = tiny(json!({}));
+        let config = tiny(&json!({}));
         let rotary = Rotary::new(&config, Device::Cpu).unwrap();
         let heads = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0]).view([1, 1, 1, 4]);
         let turned = rotary.at(&Tensor::from_slice(&[3i64]).view([1, 1]), Kind::Float).unwrap().apply(&heads).unwrap();
@@ -99,8 +99,8 @@ mod tests {
     fn llama_3_keeps_short_waves_and_stretches_long_ones() {
         let scaling = json!({"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
             "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}, "head_dim": 64, "rope_theta": 5e5});
-        let plain = frequencies(&tiny(json!({"head_dim": 64, "rope_theta": 5e5})));
-        let scaled = frequencies(&tiny(scaling));
+        let plain = frequencies(&tiny(&json!({"head_dim": 64, "rope_theta": 5e5})));
+        let scaled = frequencies(&tiny(&scaling));
         assert!((scaled[0] - plain[0]).abs() < 1e-12);
         assert!((scaled[31] - plain[31] / 8.0).abs() < 1e-12);
         let between = (0..32).filter(|&pair| scaled[pair] < plain[pair] && scaled[pair] > plain[pair] / 8.0).count();
