@@ -48,8 +48,8 @@ pub fn descriptions(
         None => {
             let bytes = ask(worker)?;
             let stages = parse(&bytes).map_err(|message| mismatch(worker, &message))?;
-            if fs::write(&note, &bytes).is_err() {
-                tracing::debug!("{} could not be written", note.display());
+            if let Err(error) = store.write_note(&note, &bytes) {
+                tracing::debug!("{} could not be written: {error}", note.display());
             }
             stages
         }

@@ -4,7 +4,8 @@ mod space;
 
 use space::{Outcome, QUICK, Space};
 
-const REVIEW: &str = r#"{"overall": 5.0, "reviewerID": "U1", "asin": "A1", "unixReviewTime": 1529193600, "reviewText": "good"}"#;
+const REVIEW: &str =
+    r#"{"overall": 5.0, "reviewerID": "U1", "asin": "A1", "unixReviewTime": 1529193600, "reviewText": "good"}"#;
 
 const PIPELINE: &str = r#"
 name = "reviews"
@@ -116,37 +117,6 @@ fn kinds_that_do_not_match() {
 fn an_input_that_is_not_bound() {
     let text = QUICK.replace("inputs = { interactions = \"ingest.interactions\" }\n", "");
     insta::assert_snapshot!(shown(&pipeline(&text)));
-}
-
-#[test]
-fn a_circle() {
-    let text = r#"
-name = "circle"
-
-[stage.llm]
-uses = "llama"
-inputs = { items = "ingest.items" }
-
-[stage.codebook]
-uses = "codebook"
-inputs = { items = "codebook.codes" }
-
-[stage.ingest]
-uses = "ingest"
-"#;
-    insta::assert_snapshot!("a circle of other kinds is refused for the kinds", shown(&pipeline(text)));
-    let circle = r#"
-name = "circle"
-
-[stage.a]
-uses = "metrics"
-inputs.interactions = "b.interactions"
-
-[stage.b]
-uses = "ingest"
-inputs.reviews = "a.metrics"
-"#;
-    insta::assert_snapshot!("metrics cannot be reviews", shown(&pipeline(circle)));
 }
 
 #[test]

@@ -43,7 +43,10 @@ fn keep_going_finishes_what_does_not_depend_on_the_failure() {
     assert_eq!(with_status(&statuses, "failed"), ["strict"]);
     assert_eq!(with_status(&statuses, "skipped"), ["strict-popularity"]);
     let done = outcome.events().pop().unwrap();
-    assert_eq!((done["failed"].as_u64(), done["skipped"].as_u64(), done["code"].as_u64()), (Some(1), Some(1), Some(24)));
+    assert_eq!(
+        (done["failed"].as_u64(), done["skipped"].as_u64(), done["code"].as_u64()),
+        (Some(1), Some(1), Some(24))
+    );
 }
 
 #[test]
@@ -58,7 +61,10 @@ fn a_failure_names_the_log_and_the_log_has_the_failure() {
 #[test]
 fn a_worker_that_dies_without_a_word_is_told_apart() {
     let space = Space::quick();
-    space.write("worker.sh", format!("#!/bin/sh\n[ \"$1\" = describe ] && exec '{}' describe\nkill -9 $$\n", space::worker().display()));
+    space.write(
+        "worker.sh",
+        format!("#!/bin/sh\n[ \"$1\" = describe ] && exec '{}' describe\nkill -9 $$\n", space::worker().display()),
+    );
     make_executable(&space.path("worker.sh"));
     let worker = space.path("worker.sh");
     let outcome = space.pipe(&["run", "quick", "--worker", worker.to_str().unwrap()]);

@@ -23,12 +23,8 @@ epochs = 1000000
 
 /// Starts a run and waits until dccf has begun.
 fn start(space: &Space) -> Child {
-    let mut child = space
-        .command(&["run", "quick", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        space.command(&["run", "quick", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let begun = lines.any(|line| line.unwrap().contains(r#""event":"progress","stage":"dccf""#));
     assert!(begun, "dccf never began");

@@ -8,12 +8,18 @@ use std::collections::BTreeMap;
 
 /// The file's own pipeline with less of everything.
 const SMALLER: [&str; 12] = [
-    "--set", "sample.users=200",
-    "--set", "sample.items=80",
-    "--set", "dccf.epochs=10",
-    "--set", "codebook.epochs=10",
-    "--set", "codebook.codes=16",
-    "--set", "finetune.epochs=1",
+    "--set",
+    "sample.users=200",
+    "--set",
+    "sample.items=80",
+    "--set",
+    "dccf.epochs=10",
+    "--set",
+    "codebook.epochs=10",
+    "--set",
+    "codebook.codes=16",
+    "--set",
+    "finetune.epochs=1",
 ];
 
 fn arguments<'a>(pipeline: &'a str, store: &'a str) -> Vec<&'a str> {
@@ -52,7 +58,8 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     let rows: Vec<BTreeMap<String, Value>> = serde_json::from_str(&table.out).unwrap();
     for model in ["pipe", "dccf", "popularity"] {
         for seen in ["kept", "excluded"] {
-            let row = rows.iter().find(|row| row["model"] == model && row["seen"] == seen && row["hits"] == "item").unwrap();
+            let row =
+                rows.iter().find(|row| row["model"] == model && row["seen"] == seen && row["hits"] == "item").unwrap();
             let hits = row["HR@10"].as_f64().unwrap();
             assert!((0.0..=1.0).contains(&hits) && row["users"].as_u64().unwrap() > 100, "{row:?}");
         }

@@ -33,6 +33,7 @@ impl Session {
         let sheet = store.note(&format!("{}.files.json", pipeline.name));
         let mut outside = OutsideFiles::open(sheet.clone(), &index);
         let known = worker::descriptions(&worker, &store, &mut outside)?;
+        outside.save();
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &known, &folder)?;
         Ok(Self { graph, store, worker, machine: Machine::look(), index, sheet })

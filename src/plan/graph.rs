@@ -210,7 +210,7 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
                 "'{}' takes {}, but {}.{} is {}",
                 binding.entrance, port.kind.0, binding.stage.value, binding.output, output.kind.0
             );
-            return Err(fault(message, "join ports of one kind".to_owned()));
+            return Err(fault(message, outputs_of_kind(stages, &port)));
         }
         if stages[to].inputs.contains_key(&binding.entrance) {
             return Err(fault(format!("'{}' is bound twice", binding.entrance), "keep one of the two".to_owned()));
@@ -220,6 +220,22 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
         stages.update_edge(from, to, ());
     }
     Ok(())
+}
+
+/// The outputs in the pipeline that could have been meant.
+fn outputs_of_kind(stages: &DiGraph<Node, ()>, port: &InputPort) -> String {
+    let fitting: Vec<String> = stages
+        .node_weights()
+        .flat_map(|node| {
+            let outputs = node.description.outputs.iter().filter(|output| output.kind == port.kind);
+            outputs.map(|output| format!("{}.{}", node.name, output.name))
+        })
+        .collect();
+    if fitting.is_empty() {
+        format!("no stage of this pipeline makes {}", port.kind.0)
+    } else {
+        format!("of that kind there is {}", fitting.join(", "))
+    }
 }
 
 fn input_port(entry: &StageEntry, description: &Description, entrance: &Entrance, place: &Place) -> Result<InputPort> {
@@ -246,7 +262,11 @@ fn check_required(entry: &StageEntry, node: &Node) -> Result<()> {
         Some(port) => Err(Error::Graph {
             message: format!("stage '{}' needs its input '{}' ({})", entry.name, port.name, port.kind.0),
             place: entry.place.clone(),
-            hint: Some(format!("{}: bind it with inputs = {{ {} = \"STAGE.OUTPUT\" }}", port.doc, port.name)),
+            hint: Some(format!(
+                "bind it with inputs = {{ {} = \"STAGE.OUTPUT\" }}; it is for this: {}",
+                port.name,
+                port.doc.trim_end_matches('.').to_lowercase()
+            )),
         }),
     }
 }
@@ -283,4 +303,76 @@ fn order(pipeline: &Pipeline, stages: &DiGraph<Node, ()>) -> Result<Vec<NodeInde
         place,
         hint: Some("remove one of these inputs".to_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Source, parse};
+    use contract::OutputPort;
+
+    /// A stage that turns artifacts of one kind into others of that kind.
+    fn stage(name: &str) -> (String, Arc<Description>) {
+        let description = Description {
+            name: name.to_owned(),
+            about: String::new(),
+            version: "1".to_owned(),
+            seeded: false,
+            all_threads: false,
+            inputs: vec![InputPort::optional("from", "rows", ""), InputPort::optional("more", "rows", "").many()],
+            outputs: vec![OutputPort::new("to", "rows", "")],
+            parameters: serde_json::json!({}),
+        };
+        (name.to_owned(), Arc::new(description))
+    }
+
+    fn build(text: &str) -> Result<Graph> {
+        let source = Arc::new(Source::File { path: "test.toml".into(), text: text.to_owned() });
+        Graph::build(&parse(&source)?, &BTreeMap::from([stage("s")]), Path::new("/"))
+    }
+
+    fn chain(bindings: &[(&str, &str)]) -> String {
+        let stages = bindings.iter().map(|(name, input)| {
+            let input = if input.is_empty() { String::new() } else { format!("inputs = {{ from = '{input}.to' }}\n") };
+            format!("[stage.{name}]\nuses = 's'\n{input}")
+        });
+        format!("name = 't'\n{}", stages.collect::<String>())
+    }
+
+    #[test]
+    fn a_stage_comes_after_those_that_it_uses_wherever_it_stands_in_the_file() {
+        let graph = build(&chain(&[("c", "b"), ("b", "a"), ("a", ""), ("free", "")])).unwrap();
+        let names: Vec<&str> = graph.order.iter().map(|index| graph.stages[*index].name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", "free"]);
+    }
+
+    #[test]
+    fn a_circle_is_named_from_stage_to_stage() {
+        let error = build(&chain(&[("a", "c"), ("b", "a"), ("c", "b"), ("d", "")])).unwrap_err();
+        assert_eq!(error.exit_code(), 12);
+        let message = error.to_string();
+        assert!(
+            message.contains("a → b → c → a") || message.contains("b → c → a → b") || message.contains("c → a → b → c"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_stage_that_uses_itself_is_a_circle() {
+        assert!(build(&chain(&[("a", "a")])).unwrap_err().to_string().contains("a → a"));
+    }
+
+    #[test]
+    fn downstream_and_upstream_are_opposite_walks() {
+        let graph = build(&chain(&[("a", ""), ("b", "a"), ("c", "b")])).unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| graph.find(name).unwrap());
+        assert_eq!(graph.downstream(b), BTreeSet::from([b, c]));
+        assert_eq!(graph.upstream(b), BTreeSet::from([a, b]));
+    }
+
+    #[test]
+    fn a_port_for_many_needs_labels() {
+        let text = "name = 't'\n[stage.a]\nuses = 's'\n[stage.b]\nuses = 's'\ninputs = { more = 'a.to' }\n";
+        assert!(build(text).unwrap_err().to_string().contains("each with a label"));
+    }
 }

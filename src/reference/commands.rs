@@ -15,7 +15,8 @@ pub fn commands() -> String {
 
 fn section(command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut text = format!("\n## `pipe {}`\n\n{about}.\n\n| argument | what it does |\n|---|---|\n", command.get_name());
+    let mut text =
+        format!("\n## `pipe {}`\n\n{about}.\n\n| argument | what it does |\n|---|---|\n", command.get_name());
     for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         text += &format!("| `{}` | {}{} |\n", form(argument), help.replace('|', "\\|"), environment(argument));

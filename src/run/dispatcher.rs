@@ -84,6 +84,7 @@ pub fn run(
         summary: Summary::default(),
         records: Vec::new(),
         started: (record::now(), Instant::now()),
+        stopping: false,
     };
     dispatcher.go(interrupt)
 }
@@ -117,6 +118,8 @@ struct Dispatcher<'a, 'p> {
     summary: Summary,
     records: Vec<StageRecord>,
     started: (u64, Instant),
+    /// Whether nothing more may start.
+    stopping: bool,
 }
 
 impl Dispatcher<'_, '_> {
@@ -124,8 +127,9 @@ impl Dispatcher<'_, '_> {
         self.states = self.selection.scope.iter().map(|stage| (*stage, State::Waiting)).collect();
         std::thread::scope(|threads| {
             loop {
-                if interrupt.is_raised() && self.summary.failure.is_none() {
-                    self.stop(Error::Interrupted);
+                if interrupt.is_raised() && !self.stopping {
+                    self.summary.failure = Some(Error::Interrupted);
+                    self.stop();
                 }
                 self.decide();
                 self.start(threads);
@@ -160,9 +164,8 @@ impl Dispatcher<'_, '_> {
     }
 
     fn next_decidable(&self) -> Option<NodeIndex> {
-        let halted = self.summary.failure.is_some() && !self.settings.keep_going;
         self.graph.order.iter().copied().find(|stage| {
-            !halted
+            !self.stopping
                 && matches!(self.states.get(stage), Some(State::Waiting))
                 && self.upstream(*stage).all(|upstream| self.known.contains_key(&upstream))
         })
@@ -177,7 +180,7 @@ impl Dispatcher<'_, '_> {
     where
         Self: 'env,
     {
-        if self.summary.failure.is_some() && !self.settings.keep_going {
+        if self.stopping {
             return;
         }
         let wanted: Vec<NodeIndex> = self.graph.order.iter().copied().filter(|stage| self.is_wanted(*stage)).collect();
@@ -358,30 +361,35 @@ impl Dispatcher<'_, '_> {
     fn fail(&mut self, stage: NodeIndex, seconds: f64, error: Error) {
         let name = self.graph.stages[stage].name.clone();
         self.states.insert(stage, State::Ended);
-        // A worker that ends because we stopped it is not a failure of its own.
-        if !matches!(error, Error::Interrupted) {
-            self.summary.failed += 1;
-            self.observer.ended(&name, &Ending::Failed { error: &error, seconds });
-            self.records.push(StageRecord {
-                stage: name,
-                status: "failed",
-                key: None,
-                reason: Some(error.to_string()),
-                seconds,
-            });
+        if matches!(error, Error::Interrupted) {
+            // It ended because we stopped it, which is no failure of its own.
+            self.skip(name);
+            return;
         }
-        if self.settings.keep_going && !matches!(error, Error::Interrupted) {
-            self.summary.failure.get_or_insert(error);
-        } else {
-            self.stop(error);
+        self.summary.failed += 1;
+        self.observer.ended(&name, &Ending::Failed { error: &error, seconds });
+        self.records.push(StageRecord {
+            stage: name,
+            status: "failed",
+            key: None,
+            reason: Some(error.to_string()),
+            seconds,
+        });
+        self.summary.failure.get_or_insert(error);
+        if !self.settings.keep_going {
+            self.stop();
         }
     }
 
+    fn skip(&mut self, stage: StageName) {
+        self.summary.skipped += 1;
+        self.observer.ended(&stage, &Ending::Skipped);
+        self.records.push(StageRecord { stage, status: "skipped", key: None, reason: None, seconds: 0.0 });
+    }
+
     /// Stops what runs and starts nothing more.
-    fn stop(&mut self, error: Error) {
-        if self.summary.failure.is_none() || matches!(error, Error::Interrupted) && !self.settings.keep_going {
-            self.summary.failure.get_or_insert(error);
-        }
+    fn stop(&mut self) {
+        self.stopping = true;
         for state in self.states.values() {
             if let State::Running { hold, .. } = state {
                 hold.stop();
@@ -391,9 +399,8 @@ impl Dispatcher<'_, '_> {
 
     fn is_over(&self) -> bool {
         let running = self.states.values().any(|state| matches!(state, State::Running { .. }));
-        let halted = self.summary.failure.is_some() && !self.settings.keep_going;
         let wanted = self.states.values().any(|state| matches!(state, State::Wanted { .. }));
-        !running && (halted || !wanted && self.next_decidable().is_none())
+        !running && (self.stopping || !wanted && self.next_decidable().is_none())
     }
 
     fn finish(&mut self) -> Summary {
@@ -401,10 +408,7 @@ impl Dispatcher<'_, '_> {
         let left: BTreeSet<NodeIndex> =
             self.states.iter().filter(|(_, state)| !matches!(state, State::Ended)).map(|(stage, _)| *stage).collect();
         for stage in left {
-            let name = self.graph.stages[stage].name.clone();
-            self.summary.skipped += 1;
-            self.observer.ended(&name, &Ending::Skipped);
-            self.records.push(StageRecord { stage: name, status: "skipped", key: None, reason: None, seconds: 0.0 });
+            self.skip(self.graph.stages[stage].name.clone());
         }
         self.scratch = None;
         if self.summary.ran + self.summary.failed > 0 {

@@ -62,21 +62,52 @@ pub(crate) struct Finished {
 
 /// The hold on a running stage. Letting go of its input tells the worker to end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hold(Arc<Mutex<Option<(ChildStdin, u32)>>>);
+pub(crate) struct Hold(Arc<Mutex<Grip>>);
+
+#[derive(Debug, Default)]
+struct Grip {
+    /// The worker's input and process while it runs.
+    worker: Option<(ChildStdin, u32)>,
+    /// Whether the stage is to end, or never to begin.
+    stopped: bool,
+}
 
 impl Hold {
     /// Asks the worker to end, and ends it when it has not after a moment.
     pub(crate) fn stop(&self) {
-        let taken = self.0.lock().ok().and_then(|mut held| held.take());
-        if let Some((stdin, process)) = taken {
+        let Ok(mut grip) = self.0.lock() else { return };
+        grip.stopped = true;
+        if let Some((stdin, process)) = grip.worker.take() {
             drop(stdin);
+            let hold = Arc::downgrade(&self.0);
             std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_secs(2));
-                if let Some(process) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) {
+                // The executor lets go of the hold once the worker is gone, and its number may then be another's.
+                let still_running = hold.upgrade().is_some();
+                if let Some(process) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw)
+                    && still_running
+                {
                     rustix::process::kill_process(process, rustix::process::Signal::KILL).ok();
                 }
             });
         }
+    }
+
+    /// Takes hold of a worker that has just begun; lets go at once when the stage is to end.
+    fn take(&self, stdin: Option<ChildStdin>, process: u32) {
+        if let Ok(mut grip) = self.0.lock()
+            && !grip.stopped
+        {
+            grip.worker = stdin.map(|stdin| (stdin, process));
+        }
+    }
+
+    /// Lets go of a worker that has ended. Says whether it was stopped.
+    fn let_go(&self) -> bool {
+        self.0.lock().is_ok_and(|mut grip| {
+            grip.worker = None;
+            grip.stopped
+        })
     }
 }
 
@@ -134,9 +165,7 @@ impl Execution<'_> {
             // A worker that is gone already is found by its exit status.
             drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
         }
-        if let Ok(mut held) = hold.0.lock() {
-            *held = stdin.map(|stdin| (stdin, process));
-        }
+        hold.take(stdin, process);
         let mut failure = None;
         let mut done = false;
         for line in
@@ -153,7 +182,7 @@ impl Execution<'_> {
             }
         }
         let status = child.wait().map_err(|error| Error::io("waiting for", &self.order.worker, error))?;
-        let stopped = hold.0.lock().is_ok_and(|mut held| held.take().is_none());
+        let stopped = hold.let_go();
         match failure {
             _ if stopped => Err(Error::Interrupted),
             Some(failure) => Err(self.failed(failure)),

@@ -56,14 +56,27 @@ impl Artifact {
     }
 }
 
+/// Whether links are looked through or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// A link is what it points to, as users lay out their own folders.
+    Follow,
+    /// A link is no part of an artifact.
+    Refuse,
+}
+
 /// All files beneath a folder, as paths relative to it, sorted. Anything but files and folders is an error, in words.
-pub(crate) fn files_beneath(folder: &Path) -> Result<std::result::Result<Vec<PathBuf>, String>> {
+pub(crate) fn files_beneath(folder: &Path, links: Links) -> Result<std::result::Result<Vec<PathBuf>, String>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
         for entry in fs::read_dir(&next).map_err(|error| Error::io("reading", &next, error))? {
             let entry = entry.map_err(|error| Error::io("reading", &next, error))?;
-            let kind = entry.file_type().map_err(|error| Error::io("reading", &entry.path(), error))?;
+            let kind = match links {
+                Links::Follow => fs::metadata(entry.path()).map(|found| found.file_type()),
+                Links::Refuse => entry.file_type(),
+            };
+            let kind = kind.map_err(|error| Error::io("reading", &entry.path(), error))?;
             if kind.is_dir() {
                 open.push(entry.path());
             } else if kind.is_file() {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::action::Action;
-use crate::store::artifact::{Artifact, FileEntry, files_beneath, hash_file, listed};
+use crate::store::artifact::{Artifact, FileEntry, Links, files_beneath, hash_file, listed};
 use crate::store::{Lookup, Store, durable};
 use fs_err as fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ impl Store {
     /// # Errors
     /// In words, when it is not an artifact: empty, or with something in it that is neither file nor folder.
     pub fn seal(&self, folder: &Path) -> Result<std::result::Result<Artifact, String>> {
-        let files = match files_beneath(folder)? {
+        let files = match files_beneath(folder, Links::Refuse)? {
             Ok(files) if files.is_empty() => return Ok(Err("it is empty".to_owned())),
             Ok(files) => files,
             Err(message) => return Ok(Err(message)),

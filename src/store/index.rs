@@ -24,6 +24,13 @@ pub struct SledIndex {
     folder: PathBuf,
 }
 
+/// What came of opening sled once.
+enum Attempt<T> {
+    Done(T),
+    Damaged,
+    Unavailable,
+}
+
 /// How long to wait for another process to let go of the index before going on without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -40,17 +47,18 @@ impl SledIndex {
         let _lock = FileLock::wait_at_most(&parent.join("sled.lock"), PATIENCE)?;
         for _ in 0..2 {
             match self.attempt(&work) {
-                Some(answer) => return Some(answer),
-                None => self.set_aside(),
+                Attempt::Done(answer) => return Some(answer),
+                Attempt::Damaged => self.set_aside(),
+                Attempt::Unavailable => return None,
             }
         }
         None
     }
 
-    /// sled reports damage as an error or as a panic; both are `None` here.
-    fn attempt<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<T> {
+    /// sled reports damage as an error or as a panic. An error of the system, such as a full disk, is no damage.
+    fn attempt<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Attempt<T> {
         remove_half_written_snapshots(&self.folder);
-        let quiet = std::panic::take_hook();
+        let loud = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
         let answer = catch_unwind(AssertUnwindSafe(|| {
             let db = sled::Config::new()
@@ -63,8 +71,12 @@ impl SledIndex {
             db.flush()?;
             Ok::<T, sled::Error>(answer)
         }));
-        std::panic::set_hook(quiet);
-        answer.ok().and_then(Result::ok)
+        std::panic::set_hook(loud);
+        match answer {
+            Ok(Ok(answer)) => Attempt::Done(answer),
+            Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => Attempt::Unavailable,
+            Ok(Err(_)) | Err(_) => Attempt::Damaged,
+        }
     }
 
     fn set_aside(&self) {

@@ -106,6 +106,12 @@ impl Store {
         self.root.join("index").join(name)
     }
 
+    /// Writes a derived note.
+    pub fn write_note(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        durable::make_folder(&self.root.join("index"))?;
+        durable::replace(path, bytes)
+    }
+
     /// Takes the lease of a key, which only one process may hold. `None` when another has it.
     pub fn lease(&self, key: Key) -> Result<Option<FileLock>> {
         FileLock::try_take(&self.root.join("tmp/locks").join(format!("{key}.lock")))

@@ -5,7 +5,7 @@
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::store::artifact::{Artifact, FileEntry, files_beneath, hash_file, listed};
+use crate::store::artifact::{Artifact, FileEntry, Links, files_beneath, hash_file, listed};
 use crate::store::durable;
 use crate::store::index::Index;
 use fs_err as fs;
@@ -79,7 +79,7 @@ impl<'a> OutsideFiles<'a> {
         if !path.is_dir() {
             return self.file(path);
         }
-        let files = match files_beneath(path)? {
+        let files = match files_beneath(path, Links::Follow)? {
             Ok(files) => files,
             Err(message) => return Err(Error::Missing(vec![message])),
         };
@@ -92,14 +92,26 @@ impl<'a> OutsideFiles<'a> {
         Ok(Artifact::of(entries).digest)
     }
 
+    /// The digest of a file that stays as it is while it is read.
     fn file(&mut self, path: &Path) -> Result<Digest> {
+        const ATTEMPTS: usize = 3;
+        for _ in 0..ATTEMPTS {
+            if let Some(digest) = self.attempt(path)? {
+                return Ok(digest);
+            }
+        }
+        Err(Error::InputMoved { stage: "pipe".to_owned(), path: path.to_owned() })
+    }
+
+    /// The digest, or nothing when the file changed while it was read.
+    fn attempt(&mut self, path: &Path) -> Result<Option<Digest>> {
         let failed = |error| Error::io("reading", path, error);
         let status = Status::of(path).map_err(failed)?;
         self.seen.insert(path.to_owned(), status);
         if let Some((known, digest)) = self.sheet.files.get(path)
             && *known == status
         {
-            return Ok(*digest);
+            return Ok(Some(*digest));
         }
         let row = status.row();
         let remembered = self.index.get(std::slice::from_ref(&row)).pop().flatten();
@@ -108,13 +120,13 @@ impl<'a> OutsideFiles<'a> {
             None => hash_file(path)?,
         };
         if Status::of(path).map_err(failed)? != status {
-            return self.file(path);
+            return Ok(None);
         }
         if status.is_settled() {
             self.added.push((row, digest.to_string().into_bytes()));
             self.sheet.files.insert(path.to_owned(), (status, digest));
         }
-        Ok(digest)
+        Ok(Some(digest))
     }
 
     /// The files beneath `path` whose digests were taken, each with the status that it had then.

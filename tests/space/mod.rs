@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A chain of quick stages: made-up reviews, ingest, the popularity ranking and its metrics.
-pub const QUICK: &str = r#"
+pub(crate) const QUICK: &str = r#"
 name = "quick"
 seed = 1
 
@@ -33,47 +33,47 @@ inputs.rankings = { popularity = "popularity.rankings" }
 "#;
 
 /// The folder.
-pub struct Space {
+pub(crate) struct Space {
     folder: tempfile::TempDir,
 }
 
 /// What a run of `pipe` came to.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The exit code; -1 after a signal.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl Space {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with the quick pipeline as `quick.toml`.
-    pub fn quick() -> Self {
+    pub(crate) fn quick() -> Self {
         let space = Self::new();
         space.write("quick.toml", QUICK);
         space
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file in the folder.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
     /// Writes a gzipped file in the folder, cut to `keep` bytes if given.
-    pub fn write_gzip(&self, name: &str, content: &str, keep: Option<usize>) {
+    pub(crate) fn write_gzip(&self, name: &str, content: &str, keep: Option<usize>) {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(content.as_bytes()).unwrap();
         let mut bytes = encoder.finish().unwrap();
@@ -82,34 +82,38 @@ impl Space {
     }
 
     /// `pipe` with these arguments, in this folder.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
         command.current_dir(self.folder.path()).args(arguments).env_remove("PIPE_STORE").env_remove("PIPE_WORKER");
         command
     }
 
     /// Runs `pipe` to its end.
-    pub fn pipe(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn pipe(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.command(arguments).output().unwrap())
     }
 
     /// Runs `pipe` to its end, which must be a good one.
-    pub fn succeed(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> Outcome {
         let outcome = self.pipe(arguments);
         assert_eq!(outcome.code, 0, "pipe {}\n{}{}", arguments.join(" "), outcome.out, outcome.err);
         outcome
     }
 
     /// Runs a pipeline and gives what became of each stage.
-    pub fn statuses(&self, arguments: &[&str]) -> BTreeMap<String, String> {
+    pub(crate) fn statuses(&self, arguments: &[&str]) -> BTreeMap<String, String> {
         let outcome = self.succeed(&[&["run"], arguments, &["--json"]].concat());
         outcome.statuses()
     }
 
     /// A worker that writes a line to `calls` each time it is started, then is the real one.
-    pub fn counting_worker(&self) -> PathBuf {
+    pub(crate) fn counting_worker(&self) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
-        let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\nexec '{}' \"$@\"\n", self.path("calls").display(), worker().display());
+        let script = format!(
+            "#!/bin/sh\necho \"$1\" >> '{}'\nexec '{}' \"$@\"\n",
+            self.path("calls").display(),
+            worker().display()
+        );
         self.write("worker.sh", script);
         let path = self.path("worker.sh");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -117,17 +121,17 @@ impl Space {
     }
 
     /// How often the counting worker was started to run a stage.
-    pub fn stage_calls(&self) -> usize {
+    pub(crate) fn stage_calls(&self) -> usize {
         std::fs::read_to_string(self.path("calls")).unwrap_or_default().lines().filter(|line| *line == "stage").count()
     }
 
     /// How often the counting worker was started at all.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         std::fs::read_to_string(self.path("calls")).unwrap_or_default().lines().count()
     }
 
     /// The names in a folder of the store, sorted; empty where there is none.
-    pub fn stored(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn stored(&self, folder: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.path("artifacts").join(folder)) else { return Vec::new() };
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
@@ -136,7 +140,7 @@ impl Space {
     }
 
     /// A text with what differs from run to run replaced: the folder, digests, times.
-    pub fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         let folder = self.folder.path().canonicalize().unwrap();
         let text = text.replace(folder.to_str().unwrap(), "[FOLDER]");
         let text = text.replace(self.folder.path().to_str().unwrap(), "[FOLDER]");
@@ -156,37 +160,39 @@ impl Outcome {
     }
 
     /// The events of `--json`.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// What became of each stage, from the events.
-    pub fn statuses(&self) -> BTreeMap<String, String> {
+    pub(crate) fn statuses(&self) -> BTreeMap<String, String> {
         let events = self.events();
         let stages = events.iter().filter(|event| event["event"] == "stage");
-        stages.map(|event| (event["stage"].as_str().unwrap().to_owned(), event["status"].as_str().unwrap().to_owned())).collect()
+        stages
+            .map(|event| (event["stage"].as_str().unwrap().to_owned(), event["status"].as_str().unwrap().to_owned()))
+            .collect()
     }
 }
 
 /// The stages of a map that have this status.
-pub fn with_status<'a>(statuses: &'a BTreeMap<String, String>, wanted: &str) -> Vec<&'a str> {
+pub(crate) fn with_status<'a>(statuses: &'a BTreeMap<String, String>, wanted: &str) -> Vec<&'a str> {
     statuses.iter().filter(|(_, status)| *status == wanted).map(|(stage, _)| stage.as_str()).collect()
 }
 
 /// The worker beside `pipe`.
-pub fn worker() -> PathBuf {
+pub(crate) fn worker() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_pipe")).with_file_name("pipe-worker");
     assert!(path.is_file(), "{} is missing: run `cargo build --workspace` before the tests", path.display());
     path
 }
 
 /// The repository's root.
-pub fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The folder of the real data, if it is there; otherwise says that the test is skipped.
-pub fn data() -> Option<PathBuf> {
+pub(crate) fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("PIPE_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     if folder.is_dir() {
         return Some(folder.canonicalize().unwrap());

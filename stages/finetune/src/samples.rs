@@ -20,7 +20,7 @@ pub(crate) struct Sample {
 /// All samples that are not too long.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    /// Samples of a group, in the order of the groups' numbers.
+    /// Samples of a group, in the order of the groups' numbers; a large group is several.
     pub(crate) groups: Vec<Vec<Sample>>,
     /// How many samples were read.
     pub(crate) read: usize,
@@ -70,12 +70,40 @@ pub(crate) fn encode(
             groups.entry(prompt.group).or_default().push(Sample { tokens, label });
         }
     }
-    samples.groups = groups.into_values().collect();
+    samples.groups = groups.into_values().flat_map(split).collect();
     if samples.groups.is_empty() {
         let message = format!("none of {} samples has at most {} tokens", samples.read, parameters.max_tokens);
         return Err(Failure::new(FailureKind::NothingUsable, message).hint("raise max_tokens"));
     }
     Ok(samples)
+}
+
+/// Cuts a group's samples where its tree would grow too large: attention costs the square of a tree's size, so beyond
+/// this it costs more than what is shared saves. The loss is the same.
+fn split(group: Vec<Sample>) -> Vec<Vec<Sample>> {
+    const LARGE: usize = 512;
+    let mut parts: Vec<Vec<Sample>> = Vec::new();
+    let mut size = 0;
+    for sample in group {
+        let new = match parts.last().and_then(|part| part.last()) {
+            None => sample.tokens.len(),
+            Some(before) => {
+                let pairs = before.tokens.iter().zip(&sample.tokens);
+                sample.tokens.len() - pairs.take_while(|(a, b)| a == b).count()
+            }
+        };
+        match parts.last_mut() {
+            Some(part) if size + new <= LARGE => {
+                size += new;
+                part.push(sample);
+            }
+            _ => {
+                size = sample.tokens.len();
+                parts.push(vec![sample]);
+            }
+        }
+    }
+    parts
 }
 
 fn encode_all(tokenizer: &Tokenizer, texts: Vec<&str>, special: bool) -> Result<Vec<Encoding>> {
@@ -90,4 +118,18 @@ fn end_token(config: &LlamaConfig) -> Result<u32> {
     };
     id.and_then(|id| u32::try_from(id).ok())
         .ok_or_else(|| conflict("end_token is set, but config.json of the model has no eos_token_id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_group_is_cut_and_loses_no_sample() {
+        let sample = |first: u32, length: u32| Sample { tokens: (first..first + length).collect(), label: 1 };
+        let group = vec![sample(0, 300), sample(0, 400), sample(1000, 200), sample(2000, 50)];
+        let parts = split(group.clone());
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(parts.concat(), group);
+    }
 }

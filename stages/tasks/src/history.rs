@@ -46,7 +46,7 @@ impl User<'_> {
         negatives: &[u32],
     ) {
         let text = |item: u32| material.item_texts[item as usize].as_str();
-        let oldest = label.saturating_sub(material.max_history);
+        let oldest = parameters.windows.oldest(label, material.max_history);
         let history: Vec<&str> = self.sequence[oldest..label].iter().map(|&item| text(item)).collect();
         if parameters.next_item {
             let prompt = next_item_prompt(parameters.phrasing, self.wording, &history);

@@ -25,6 +25,9 @@ pub struct Parameters {
     pub histories: Histories,
     /// Behind which of these histories negative samples are asked for: `every` one, or the `longest` of each user.
     pub negative_histories: Histories,
+    /// Where a history begins that is longer than the data's `max_history` allows: at the most recent items (`sliding`),
+    /// or at every half of `max_history` (`anchored`), so that the histories of a long sequence share their beginnings.
+    pub windows: Windows,
     /// How many items a history must have to be asked about.
     pub min_history: usize,
     /// How many words of a description are kept. 0 leaves descriptions out.
@@ -44,6 +47,7 @@ impl Default for Parameters {
             negatives: 3,
             histories: Histories::Every,
             negative_histories: Histories::Every,
+            windows: Windows::Sliding,
             min_history: 1,
             description_words: 64,
             query_words: 48,
@@ -59,4 +63,39 @@ pub enum Histories {
     Every,
     /// The longest: all training items but the last.
     Longest,
+}
+
+/// Where a history begins when the sequence before its label is longer than a history may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Windows {
+    /// At the item that makes it as long as it may be.
+    Sliding,
+    /// At a multiple of half of that length, the first that makes it short enough.
+    Anchored,
+}
+
+impl Windows {
+    /// The oldest item of the history before `label`, which may have `longest` items.
+    pub(crate) fn oldest(self, label: usize, longest: usize) -> usize {
+        let excess = label.saturating_sub(longest);
+        match self {
+            Self::Sliding => excess,
+            Self::Anchored => excess.next_multiple_of((longest / 2).max(1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchored_histories_share_beginnings_and_are_never_too_long() {
+        for label in 0..100 {
+            let oldest = Windows::Anchored.oldest(label, 20);
+            assert!(oldest % 10 == 0 && label - oldest <= 20 && (label <= 20 || label - oldest > 10));
+        }
+        assert_eq!(Windows::Sliding.oldest(25, 20), 5);
+    }
 }

@@ -7,6 +7,7 @@
 
 mod orphan;
 mod panics;
+mod processor;
 mod registry;
 
 use contract::{Event, Failure, FailureKind, Result, Spec};
