@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench build libtorch
+.PHONY: help run test lint audit bench build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,14 +18,17 @@ run: build ## build, then run the pipeline sample, which needs no data
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
 
-lint: libtorch ## check format, lints, licences and advisories
+lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		echo '$(CARGO) deny check' && $(CARGO) deny check; \
+		$(CARGO) deny check bans licenses sources; \
 	else \
 		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
 	fi
+
+audit: ## check dependencies against published advisories, which are fetched
+	$(CARGO) deny check advisories
 
 bench: build ## time a run with nothing to do beside make -q
 	benches/noop.sh

@@ -1,5 +1,7 @@
 //! Bad input: each a clear error with its own exit code, and nothing is committed.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use space::{Outcome, QUICK, Space};

@@ -1,5 +1,7 @@
 //! What runs after a change is what the change can reach, and no more.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use space::{QUICK, Space, with_status};

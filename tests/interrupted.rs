@@ -1,5 +1,7 @@
 //! A run that is killed or interrupted loses at most the stage that was running.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};

@@ -1,5 +1,7 @@
 //! The sample pipeline, every stage of it, at a size for a test: from nothing to a table, twice with equal bytes.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use serde_json::Value;

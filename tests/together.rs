@@ -1,5 +1,7 @@
 //! Several `pipe` processes share one store: each key runs once, and the others get its result.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use space::{Space, with_status};

@@ -1,5 +1,7 @@
 //! A second run does nothing: every stage is a hit and no worker is started.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 mod space;
 
 use space::{Space, with_status};

@@ -19,7 +19,7 @@ fn section(command: &Command) -> String {
         format!("\n## `pipe {}`\n\n{about}.\n\n| argument | what it does |\n|---|---|\n", command.get_name());
     for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        text += &format!("| `{}` | {}{} |\n", form(argument), help.replace('|', "\\|"), environment(argument));
+        text += &format!("| `{}` | {}.{} |\n", form(argument), help.replace('|', "\\|"), environment(argument));
     }
     text
 }

@@ -90,7 +90,7 @@ impl Space {
 
     /// Runs `pipe` to its end.
     pub(crate) fn pipe(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(self.command(arguments).output().unwrap())
+        Outcome::of(&self.command(arguments).output().unwrap())
     }
 
     /// Runs `pipe` to its end, which must be a good one.
@@ -151,7 +151,7 @@ impl Space {
 }
 
 impl Outcome {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

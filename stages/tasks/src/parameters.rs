@@ -94,7 +94,7 @@ mod tests {
     fn anchored_histories_share_beginnings_and_are_never_too_long() {
         for label in 0..100 {
             let oldest = Windows::Anchored.oldest(label, 20);
-            assert!(oldest % 10 == 0 && label - oldest <= 20 && (label <= 20 || label - oldest > 10));
+            assert!(oldest.is_multiple_of(10) && label - oldest <= 20 && (label <= 20 || label - oldest > 10));
         }
         assert_eq!(Windows::Sliding.oldest(25, 20), 5);
     }
