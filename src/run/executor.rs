@@ -138,7 +138,7 @@ impl Execution<'_> {
         }
         let spec = Spec { outputs: folders.clone(), ..order.spec.clone() };
         let (started, clock) = (super::record::now(), Instant::now());
-        self.work(&spec, hold, tell)?;
+        let peak_memory = self.work(&spec, hold, tell)?;
         if let Some((path, _)) = order.outside.iter().find(|(path, status)| Status::of(path).ok() != Some(*status)) {
             return Err(Error::InputMoved { stage: order.stage.to_string(), path: path.clone() });
         }
@@ -149,13 +149,13 @@ impl Execution<'_> {
             host: order.host.clone(),
             threads: spec.threads,
             device: spec.device.clone(),
-            peak_memory: None,
+            peak_memory,
         };
         self.keep(&folders, provenance)
     }
 
-    /// Starts the worker, listens to it, and waits for its end.
-    fn work(&self, spec: &Spec, hold: &Hold, tell: &dyn Fn(Word)) -> Result<()> {
+    /// Starts the worker, listens to it, and waits for its end. Returns its peak memory as last seen, in bytes.
+    fn work(&self, spec: &Spec, hold: &Hold, tell: &dyn Fn(Word)) -> Result<Option<u64>> {
         let mut child = self.start(spec)?;
         let stdout = child.stdout.take();
         let process = child.id();
@@ -166,11 +166,11 @@ impl Execution<'_> {
             drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
         }
         hold.take(stdin, process);
-        let mut failure = None;
-        let mut done = false;
+        let (mut failure, mut done, mut memory) = (None, false, None);
         for line in
             stdout.map(BufReader::new).into_iter().flat_map(|lines| lines.lines().map_while(std::io::Result::ok))
         {
+            memory = peak_memory(process).or(memory);
             match serde_json::from_str(&line) {
                 Ok(Event::Failed { failure: said }) => failure = Some(said),
                 Ok(Event::Done) => done = true,
@@ -186,7 +186,7 @@ impl Execution<'_> {
         match failure {
             _ if stopped => Err(Error::Interrupted),
             Some(failure) => Err(self.failed(failure)),
-            None if done && status.success() => Ok(()),
+            None if done && status.success() => Ok(memory),
             None => Err(self.ended(status)),
         }
     }
@@ -265,6 +265,13 @@ impl Execution<'_> {
         let differs = self.store.record(&action)?.is_some();
         Ok(Finished { action, differs })
     }
+}
+
+/// The most memory that a process has had so far, in bytes, where the system tells.
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
 /// The inputs of a spec: each port's paths by label.
