@@ -1,7 +1,7 @@
 # Every command on a fresh machine; CONTRIBUTING.md says what each needs.
 #
 # Cargo decides the features of a dependency by the packages that are selected, so every target selects the whole
-# workspace and all of its targets: another selection would compile the large dependencies a second time.
+# workspace: another selection would compile the large dependencies a second time.
 
 CARGO ?= cargo
 PIPE  := target/debug/pipe
@@ -33,8 +33,8 @@ audit: ## check dependencies against published advisories, which are fetched
 bench: build ## time a run with nothing to do beside make -q
 	benches/noop.sh
 
-build: libtorch ## build pipe, pipe-worker and the tests into target/debug
-	$(CARGO) build --workspace --all-targets
+build: libtorch ## build pipe and pipe-worker into target/debug
+	$(CARGO) build --workspace
 
 libtorch: ## put libtorch into .libtorch, unless LIBTORCH is set
 	@scripts/libtorch.sh
