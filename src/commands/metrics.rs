@@ -1,7 +1,7 @@
 //! `pipe metrics`: prints the tables that a pipeline's stages made. What is in them is the stages' business.
 
 use crate::arguments::MetricsArguments;
-use crate::commands::session::Session;
+use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::PortName;
 use crate::plan::{Decision, Selection, Wishes, outputs_of};
@@ -20,11 +20,11 @@ pub(super) type Row = Map<String, Value>;
 
 /// Prints the metrics of a pipeline.
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
-    let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&Wishes::default())?;
-    let rows = rows(&session, &selection)?;
+    let opened = Opened::open(&arguments.pipeline)?;
+    let selection = opened.select(&Wishes::default())?;
+    let rows = rows(&opened, &selection)?;
     if rows.is_empty() {
-        let pipeline = &session.graph.pipeline;
+        let pipeline = &opened.graph.pipeline;
         return Err(Error::NoResults(format!(
             "pipeline '{pipeline}' has no metrics yet; `pipe run {pipeline}` makes them"
         )));
@@ -34,18 +34,18 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
 }
 
 /// The rows of every metrics artifact in the selection: of what the file says now, or else the newest there is.
-pub(super) fn rows(session: &Session, selection: &Selection) -> Result<Vec<Row>> {
+pub(super) fn rows(opened: &Opened, selection: &Selection) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut current: Option<BTreeMap<(NodeIndex, PortName), PathBuf>> = None;
-    for (stage, port) in outputs_of_kind(session, selection) {
+    for (stage, port) in outputs_of_kind(opened, selection) {
         if current.is_none() {
-            current = Some(up_to_date(session, selection)?);
+            current = Some(up_to_date(opened, selection)?);
         }
         let fresh = current.as_ref().and_then(|found| found.get(&(stage, port.clone())).cloned());
-        let name = &session.graph.stages[stage].name;
+        let name = &opened.graph.stages[stage].name;
         let folder = match fresh {
             Some(folder) => folder,
-            None => match session.store.newest_output(&session.graph.pipeline, name, &port) {
+            None => match opened.store.newest_output(&opened.graph.pipeline, name, &port) {
                 Some(folder) => {
                     tracing::warn!("these are the newest metrics of {name}; they are not up to date with the pipeline");
                     folder
@@ -73,34 +73,33 @@ pub(super) fn print(rows: &[Row], as_json: bool) {
     drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
-fn outputs_of_kind(session: &Session, selection: &Selection) -> Vec<(NodeIndex, PortName)> {
-    let in_scope = session.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage));
+fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, PortName)> {
+    let in_scope = opened.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage));
     in_scope
         .flat_map(|stage| {
-            let outputs = session.graph.stages[stage].description.outputs.iter();
+            let outputs = opened.graph.stages[stage].description.outputs.iter();
             outputs.filter(|output| output.kind.0 == KIND).map(move |output| (stage, PortName::new(&output.name)))
         })
         .collect()
 }
 
 /// The folders of all outputs that are what the pipeline says now.
-fn up_to_date(session: &Session, selection: &Selection) -> Result<BTreeMap<(NodeIndex, PortName), PathBuf>> {
+fn up_to_date(opened: &Opened, selection: &Selection) -> Result<BTreeMap<(NodeIndex, PortName), PathBuf>> {
     let calm = Selection { forced: std::collections::BTreeSet::new(), ..selection.clone() };
-    let mut planner = session.planner(&calm);
+    let mut planner = opened.planner(&calm);
     let mut known = BTreeMap::new();
     let mut folders = BTreeMap::new();
     if !planner.missing().is_empty() {
         return Ok(folders);
     }
-    for stage in session.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
-        let mut upstream = session.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
+    for stage in opened.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
+        let mut upstream = opened.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
         if !upstream.all(|upstream| known.contains_key(&upstream)) {
             continue;
         }
         if let Decision::Hit(action) = planner.decide(stage, &known)? {
             let outputs = outputs_of(&action);
-            folders
-                .extend(outputs.iter().map(|(port, digest)| ((stage, port.clone()), session.store.artifact(digest))));
+            folders.extend(outputs.iter().map(|(port, digest)| ((stage, port.clone()), opened.store.artifact(digest))));
             known.insert(stage, outputs);
         }
     }

@@ -1,9 +1,9 @@
 //! The commands of the command line, each in a file.
 
 mod metrics;
+mod opened;
 mod plan;
 mod run;
-mod session;
 
 pub use metrics::metrics;
 pub use plan::plan;

@@ -1,7 +1,7 @@
 //! `pipe plan`: says what would run, and why.
 
 use crate::arguments::PlanArguments;
-use crate::commands::session::Session;
+use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::StageName;
 use crate::plan::{Planned, Planner, Verdict};
@@ -10,20 +10,20 @@ use std::io::Write as _;
 
 /// Plans a pipeline and runs nothing.
 pub fn plan(arguments: &PlanArguments) -> Result<()> {
-    let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&arguments.selection.wishes())?;
-    show(&session, &mut session.planner(&selection), arguments.pipeline.json)
+    let opened = Opened::open(&arguments.pipeline)?;
+    let selection = opened.select(&arguments.selection.wishes())?;
+    show(&opened, &mut opened.planner(&selection), arguments.pipeline.json)
 }
 
 /// Prints what would become of each stage.
 ///
 /// # Errors
 /// When something is missing, after everything has been printed.
-pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
+pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
     let plan = planner.plan()?;
     let mut out = std::io::stdout().lock();
     for planned in &plan {
-        let name = &session.graph.stages[planned.stage].name;
+        let name = &opened.graph.stages[planned.stage].name;
         let (status, reason) = words(planned);
         let line = if as_json {
             json!({ "event": "stage", "stage": name, "status": status, "reason": reason }).to_string()

@@ -2,8 +2,8 @@
 
 use crate::arguments::RunArguments;
 use crate::commands::metrics::{print, rows};
+use crate::commands::opened::Opened;
 use crate::commands::plan::show;
-use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::run::{Interrupt, Settings, Summary};
 use crate::show::{Bars, Json, Lines, Observer, duration};
@@ -14,20 +14,20 @@ use std::time::Instant;
 /// Runs a pipeline.
 pub fn run(arguments: &RunArguments) -> Result<()> {
     let began = Instant::now();
-    let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&arguments.selection.wishes())?;
-    let mut planner = session.planner(&selection);
+    let opened = Opened::open(&arguments.pipeline)?;
+    let selection = opened.select(&arguments.selection.wishes())?;
+    let mut planner = opened.planner(&selection);
     if arguments.dry_run {
-        return show(&session, &mut planner, arguments.pipeline.json);
+        return show(&opened, &mut planner, arguments.pipeline.json);
     }
     let missing = planner.missing();
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
-    session.store.prepare()?;
+    opened.store.prepare()?;
     let settings = Settings {
-        worker: session.worker.clone(),
-        jobs: arguments.jobs.map_or(session.machine.threads, usize::from),
+        worker: opened.worker.clone(),
+        jobs: arguments.jobs.map_or(opened.machine.threads, usize::from),
         keep_going: arguments.keep_going,
         device: arguments.device.clone(),
         arguments: std::env::args().skip(1).collect(),
@@ -35,14 +35,14 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let mut observer = observer(arguments.pipeline.json);
     let interrupt = Interrupt::listen();
     let summary =
-        crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
+        crate::run::run(&mut planner, &opened.store, &opened.machine, &settings, observer.as_mut(), &interrupt);
     drop(observer);
     conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.json);
     if let Some(error) = summary.failure {
         return Err(error);
     }
     if !arguments.pipeline.json {
-        print(&rows(&session, &selection)?, false);
+        print(&rows(&opened, &selection)?, false);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::worker;
 use std::path::PathBuf;
 
 /// A pipeline opened over its store.
-pub(crate) struct Session {
+pub(crate) struct Opened {
     /// The pipeline's graph.
     pub(crate) graph: Graph,
     /// The store.
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     sheet: PathBuf,
 }
 
-impl Session {
+impl Opened {
     /// Reads the pipeline and checks it against what the worker's stages say of themselves.
     pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
         let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.settings)?;
