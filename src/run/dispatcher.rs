@@ -180,11 +180,12 @@ impl Dispatcher<'_, '_> {
     where
         Self: 'env,
     {
-        if self.stopping {
-            return;
-        }
         let wanted: Vec<NodeIndex> = self.graph.order.iter().copied().filter(|stage| self.is_wanted(*stage)).collect();
         for stage in wanted {
+            // A stage that cannot be started stops the rest as well.
+            if self.stopping {
+                return;
+            }
             if let Err(error) = self.start_one(stage, threads) {
                 self.fail(stage, 0.0, error);
             }
