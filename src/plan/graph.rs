@@ -319,6 +319,7 @@ mod tests {
             version: "1".to_owned(),
             seeded: false,
             all_threads: false,
+            checkpoints: false,
             inputs: vec![InputPort::optional("from", "rows", ""), InputPort::optional("more", "rows", "").many()],
             outputs: vec![OutputPort::new("to", "rows", "")],
             parameters: serde_json::json!({}),

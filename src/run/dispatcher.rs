@@ -311,6 +311,7 @@ impl Dispatcher<'_, '_> {
             seed: node.seed.unwrap_or(0),
             threads: claim.threads,
             device: node.resources.device.clone().unwrap_or_else(|| self.settings.device.clone()),
+            checkpoint: None,
         }
     }
 

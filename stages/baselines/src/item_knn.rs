@@ -131,6 +131,7 @@ mod tests {
             seed: 0,
             threads: 2,
             device: "cpu".into(),
+            checkpoint: None,
         };
         S::run(parameters, &Context::new(spec)).unwrap();
         Rankings::read(output.path()).unwrap()

@@ -35,6 +35,7 @@ fn run_in(folder: &Path, items: &Rows, text: Option<&Rows>, parameters: Value) -
         seed: 3,
         threads: 2,
         device: "cpu".to_owned(),
+        checkpoint: None,
     });
     Codebook::run(serde_json::from_value(parameters).unwrap(), &context)?;
     Ok(serde_json::from_slice(&fs_err::read(folder.join("report/report.json"))?).unwrap())

@@ -78,6 +78,12 @@ impl Context {
         &self.spec.device
     }
 
+    /// The folder where this stage may leave what the next attempt needs to go on; it is removed once the stage succeeds.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<&Path> {
+        self.spec.checkpoint.as_deref()
+    }
+
     /// Says a line to whoever watches or reads the log.
     pub fn log(&self, message: impl Into<String>) {
         say(&Event::Log { message: message.into() });

@@ -17,6 +17,8 @@ pub struct Description {
     pub seeded: bool,
     /// Whether it uses all of the machine's threads, or one.
     pub all_threads: bool,
+    /// Whether it leaves checkpoints for a later attempt.
+    pub checkpoints: bool,
     /// Where artifacts enter.
     pub inputs: Vec<InputPort>,
     /// Where artifacts leave.
@@ -34,6 +36,7 @@ pub fn describe<S: Stage>() -> Description {
         version: S::VERSION.to_owned(),
         seeded: S::SEEDED,
         all_threads: S::THREADS == Threads::All,
+        checkpoints: S::CHECKPOINTS,
         inputs: S::inputs(),
         outputs: S::outputs(),
         parameters: schemars::schema_for!(S::Parameters).to_value(),

@@ -23,6 +23,9 @@ pub struct Spec {
     pub threads: usize,
     /// `auto`, `cpu` or `cuda`.
     pub device: String,
+    /// A folder that outlives this attempt, for a stage that can go on where an earlier attempt was stopped.
+    #[serde(default)]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// What a worker says while it runs a stage.

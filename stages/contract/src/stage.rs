@@ -30,6 +30,8 @@ pub trait Stage {
     const SEEDED: bool;
     /// How many threads it makes use of.
     const THREADS: Threads;
+    /// Whether it leaves checkpoints, so that a stopped attempt goes on where it was.
+    const CHECKPOINTS: bool = false;
     /// Its parameters: `#[serde(deny_unknown_fields, default)]`, each field documented.
     type Parameters: DeserializeOwned + JsonSchema;
 

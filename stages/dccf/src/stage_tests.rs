@@ -57,6 +57,7 @@ fn run_in(folder: &Path, threads: usize, parameters: serde_json::Value) -> Resul
         seed: 7,
         threads,
         device: "cpu".to_owned(),
+        checkpoint: None,
     });
     Dccf::run(serde_json::from_value(parameters).unwrap(), &context)
 }

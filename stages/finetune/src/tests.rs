@@ -111,6 +111,7 @@ fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]) -> Context {
         seed: 5,
         threads: 1,
         device: "cpu".to_owned(),
+        checkpoint: None,
     })
 }
 

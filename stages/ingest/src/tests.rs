@@ -23,6 +23,7 @@ fn run(inputs: &[(&str, &Path)], parameters: Parameters) -> Result<TempDir> {
         seed: 0,
         threads: 1,
         device: "cpu".into(),
+        checkpoint: None,
     };
     Ingest::run(parameters, &Context::new(spec))?;
     Ok(folder)

@@ -100,6 +100,7 @@ mod tests {
             seed: 1,
             threads: 1,
             device: device.to_owned(),
+            checkpoint: None,
         })
     }
 

@@ -143,6 +143,7 @@ fn the_stage_ranks_every_tested_user_and_repeats_its_bytes() {
             seed: 0,
             threads: 1,
             device: "cpu".into(),
+            checkpoint: None,
         };
         (Erased::of::<Precache>().run)(spec).unwrap();
         (std::fs::read(output.join("rankings.parquet")).unwrap(), Rankings::read(&output).unwrap())
