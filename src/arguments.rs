@@ -22,6 +22,13 @@ pub enum Command {
     Plan(PlanArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
+    /// Run a program that ends when `pipe` does.
+    #[command(hide = true)]
+    Leash {
+        /// The program and its arguments.
+        #[arg(last = true)]
+        words: Vec<std::ffi::OsString>,
+    },
 }
 
 /// Which pipeline, with which settings, and where its results are.
@@ -38,6 +45,9 @@ pub struct PipelineArguments {
     /// The worker; `pipe-worker` beside this program when not given.
     #[arg(long, env = "PIPE_WORKER", value_name = "FILE")]
     pub worker: Option<PathBuf>,
+    /// What stages may share, when not the whole machine: gpus=N,threads=N,memory=NG.
+    #[arg(long, env = "PIPE_SLOTS", value_name = "AMOUNTS")]
+    pub slots: Option<String>,
     /// Write JSON for programs instead of text for people.
     #[arg(long)]
     pub json: bool,

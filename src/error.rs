@@ -7,6 +7,7 @@ use crate::pipeline::Place;
 use contract::Failure;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The result of anything the runner does.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -83,6 +84,24 @@ pub enum Error {
         stage: String,
         /// The signal.
         how: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A stage was ended by the system for want of memory.
+    #[error("{stage} was ended by the system: the machine ran out of memory")]
+    OutOfMemory {
+        /// The stage.
+        stage: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A stage took longer than it may.
+    #[error("{stage} took longer than its timeout of {} s and was ended", limit.as_secs())]
+    TimedOut {
+        /// The stage.
+        stage: String,
+        /// How long it may take.
+        limit: Duration,
         /// Its log.
         log: PathBuf,
     },
@@ -166,6 +185,8 @@ impl Error {
             Self::Stage { failure, .. } => failure.kind.exit_code(),
             Self::Contract { .. } => 30,
             Self::Killed { .. } => 31,
+            Self::OutOfMemory { .. } => 32,
+            Self::TimedOut { .. } => 33,
             Self::StoreNotWritable { .. } => 40,
             Self::DiskFull { .. } => 41,
             Self::Io { .. } => 42,
@@ -188,8 +209,13 @@ impl Error {
                 Some(hint) => format!("{hint} (log: {})", log.display()),
                 None => format!("the whole log is {}", log.display()),
             }),
-            Self::Killed { log, .. } => {
-                Some(format!("if the machine ran out of memory, make the batch smaller; the log is {}", log.display()))
+            Self::Killed { log, .. } => Some(format!("the log is {}", log.display())),
+            Self::OutOfMemory { log, .. } => Some(format!(
+                "make its batch smaller, or give resources = {{ memory = \"...\" }} so that less runs beside it (log: {})",
+                log.display()
+            )),
+            Self::TimedOut { log, .. } => {
+                Some(format!("raise its timeout, or see why it is slow (log: {})", log.display()))
             }
             Self::Contract { .. } => Some("this is a fault of the stage; nothing was stored".to_owned()),
             Self::StoreNotWritable { .. } => {

@@ -33,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => commands::run(run),
         Command::Plan(plan) => commands::plan(plan),
         Command::Metrics(metrics) => commands::metrics(metrics),
+        Command::Leash { words } => return run::leash(words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,13 +4,13 @@ use crate::arguments::MetricsArguments;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::PortName;
-use crate::plan::{Decision, Selection, Wishes, outputs_of};
+use crate::plan::{Decision, Outputs, Selection, Wishes, outputs_of};
 use crate::show::table;
 use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The kind of artifact whose JSON rows are shown.
 const KIND: &str = "metrics";
@@ -22,7 +22,8 @@ pub(super) type Row = Map<String, Value>;
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
     let selection = opened.select(&Wishes::default())?;
-    let rows = rows(&opened, &selection)?;
+    let known = up_to_date(&opened, &selection)?;
+    let rows = rows(&opened, &selection, &known)?;
     if rows.is_empty() {
         let pipeline = &opened.graph.pipeline;
         return Err(Error::NoResults(format!(
@@ -33,15 +34,12 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     Ok(())
 }
 
-/// The rows of every metrics artifact in the selection: of what the file says now, or else the newest there is.
-pub(super) fn rows(opened: &Opened, selection: &Selection) -> Result<Vec<Row>> {
+/// The rows of every metrics artifact in the selection: of what is known, or else the newest there is.
+pub(super) fn rows(opened: &Opened, selection: &Selection, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let mut current: Option<BTreeMap<(NodeIndex, PortName), PathBuf>> = None;
     for (stage, port) in outputs_of_kind(opened, selection) {
-        if current.is_none() {
-            current = Some(up_to_date(opened, selection)?);
-        }
-        let fresh = current.as_ref().and_then(|found| found.get(&(stage, port.clone())).cloned());
+        let fresh =
+            known.get(&stage).and_then(|outputs| outputs.get(&port)).map(|digest| opened.store.artifact(digest));
         let name = &opened.graph.stages[stage].name;
         let folder = match fresh {
             Some(folder) => folder,
@@ -83,14 +81,12 @@ fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, Po
         .collect()
 }
 
-/// The folders of all outputs that are what the pipeline says now.
-fn up_to_date(opened: &Opened, selection: &Selection) -> Result<BTreeMap<(NodeIndex, PortName), PathBuf>> {
-    let calm = Selection { forced: std::collections::BTreeSet::new(), ..selection.clone() };
-    let mut planner = opened.planner(&calm);
+/// All outputs that are what the pipeline says now.
+fn up_to_date(opened: &Opened, selection: &Selection) -> Result<BTreeMap<NodeIndex, Outputs>> {
+    let mut planner = opened.planner(selection);
     let mut known = BTreeMap::new();
-    let mut folders = BTreeMap::new();
-    if !planner.missing().is_empty() {
-        return Ok(folders);
+    if !planner.missing()?.is_empty() {
+        return Ok(known);
     }
     for stage in opened.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
         let mut upstream = opened.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
@@ -98,12 +94,10 @@ fn up_to_date(opened: &Opened, selection: &Selection) -> Result<BTreeMap<(NodeIn
             continue;
         }
         if let Decision::Hit(action) = planner.decide(stage, &known)? {
-            let outputs = outputs_of(&action);
-            folders.extend(outputs.iter().map(|(port, digest)| ((stage, port.clone()), opened.store.artifact(digest))));
-            known.insert(stage, outputs);
+            known.insert(stage, outputs_of(&action));
         }
     }
-    Ok(folders)
+    Ok(known)
 }
 
 /// The rows of an artifact: a JSON array of objects, each given the name of the point of the sweep that it belongs to.

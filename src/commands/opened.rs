@@ -3,10 +3,11 @@
 use crate::arguments::PipelineArguments;
 use crate::error::Result;
 use crate::pipeline;
-use crate::plan::{Graph, Planner, Selection, Wishes};
-use crate::run::Machine;
+use crate::plan::{Graph, Node, Planner, Selection, Wishes};
+use crate::run::{Claim, Machine};
 use crate::store::{OutsideFiles, SledIndex, Store};
 use crate::worker;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A pipeline opened over its store.
@@ -26,17 +27,24 @@ pub(crate) struct Opened {
 impl Opened {
     /// Reads the pipeline and checks it against what the worker's stages say of themselves.
     pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
+        let machine = Machine::look().with_slots(arguments.slots.as_deref().unwrap_or_default())?;
         let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.settings)?;
         let store = Store::new(arguments.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
-        let worker = worker::find(arguments.worker.clone())?;
         let index = store.index();
         let sheet = store.note(&format!("{}.files.json", pipeline.name));
-        let mut outside = OutsideFiles::open(sheet.clone(), &index);
-        let known = worker::descriptions(&worker, &store, &mut outside)?;
-        outside.save();
+        // A pipeline of commands needs no worker.
+        let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
+            (PathBuf::new(), BTreeMap::new())
+        } else {
+            let worker = worker::find(arguments.worker.clone())?;
+            let mut outside = OutsideFiles::open(sheet.clone(), &index);
+            let known = worker::descriptions(&worker, &store, &mut outside)?;
+            outside.save();
+            (worker, known)
+        };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &known, &folder)?;
-        Ok(Self { graph, store, worker, machine: Machine::look(), index, sheet })
+        Ok(Self { graph, store, worker, machine, index, sheet })
     }
 
     /// The stages that are meant.
@@ -47,6 +55,7 @@ impl Opened {
     /// A planner for them.
     pub(crate) fn planner<'a>(&'a self, selection: &'a Selection) -> Planner<'a> {
         let outside = OutsideFiles::open(self.sheet.clone(), &self.index);
-        Planner::new(&self.graph, selection, &self.store, outside, self.machine.gpus)
+        let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
+        Planner::new(&self.graph, selection, &self.store, outside, Box::new(lacks))
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) ->
         format!("{} stages, {} up to date, {runs} to run", plan.len(), plan.len() - runs)
     };
     drop(writeln!(out, "{last}"));
-    let missing = planner.missing();
+    let missing = planner.missing()?;
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
 }
 

@@ -9,6 +9,7 @@ use crate::run::{Interrupt, Settings, Summary};
 use crate::show::{Bars, Json, Lines, Observer, duration};
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Instant;
 
 /// Runs a pipeline.
@@ -20,13 +21,14 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     if arguments.dry_run {
         return show(&opened, &mut planner, arguments.pipeline.json);
     }
-    let missing = planner.missing();
+    let missing = planner.missing()?;
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
     opened.store.prepare()?;
     let settings = Settings {
         worker: opened.worker.clone(),
+        leash: std::env::current_exe().map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
         jobs: arguments.jobs.map_or(opened.machine.threads, usize::from),
         keep_going: arguments.keep_going,
         device: arguments.device.clone(),
@@ -42,7 +44,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         return Err(error);
     }
     if !arguments.pipeline.json {
-        print(&rows(&opened, &selection)?, false);
+        print(&rows(&opened, &selection, &summary.outputs)?, false);
     }
     Ok(())
 }
@@ -59,7 +61,7 @@ fn observer(json: bool) -> Box<dyn Observer> {
 
 /// The last word: how many ran, were there, failed and were skipped.
 fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
-    let Summary { ran, hit, failed, skipped, failure } = summary;
+    let Summary { ran, hit, failed, skipped, failure, .. } = summary;
     // Nobody may be reading any more; the exit code tells.
     if as_json {
         let code = failure.as_ref().map_or(0, Error::exit_code);

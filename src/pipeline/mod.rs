@@ -6,13 +6,15 @@ mod overrides;
 mod parse;
 mod paths;
 mod place;
+mod values;
 
 pub use locate::{Located, locate};
-pub use model::{Pipeline, Resources, Setting, StageEntry};
+pub use model::{CommandEntry, Pipeline, Resources, Setting, StageEntry};
 pub use overrides::apply;
+pub(crate) use parse::COMMAND;
 pub use parse::parse;
 pub use paths::resolve;
-pub use place::{Place, Source};
+pub use place::{Place, Placed, Source};
 
 use crate::error::{Error, Result};
 use std::sync::Arc;

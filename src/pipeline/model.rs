@@ -2,6 +2,7 @@
 
 use crate::names::{Entrance, PortName, StageName};
 use crate::pipeline::place::{Place, Placed};
+use std::time::Duration;
 
 /// A pipeline file, read.
 #[derive(Clone, Debug)]
@@ -31,6 +32,27 @@ pub struct StageEntry {
     pub settings: Vec<Setting>,
     /// What it needs of the machine.
     pub resources: Resources,
+    /// How often it is tried again after a failure that may pass.
+    pub retries: usize,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// The program, for a stage that is one.
+    pub command: Option<CommandEntry>,
+}
+
+/// What a stage with `uses = "command"` says of its program. Its parameters are the stage's settings.
+#[derive(Clone, Debug, Default)]
+pub struct CommandEntry {
+    /// The program and its arguments.
+    pub arguments: Vec<Placed<String>>,
+    /// Files and folders outside the store that it reads, by name.
+    pub files: Vec<(Placed<String>, Placed<String>)>,
+    /// Its outputs and their kinds, by name.
+    pub outputs: Vec<(Placed<String>, Placed<String>)>,
+    /// Variables of its environment, by name.
+    pub environment: Vec<(Placed<String>, Placed<String>)>,
+    /// Variables that it gets from the user's environment and that are never written down.
+    pub secrets: Vec<Placed<String>>,
 }
 
 /// An output of a stage, bound to an entrance of another.

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::names::closest;
-use crate::pipeline::model::{Pipeline, Setting};
-use crate::pipeline::parse::parse_value;
+use crate::pipeline::model::{Pipeline, Setting, StageEntry};
 use crate::pipeline::place::{Place, Placed, Source};
+use crate::pipeline::values::parse_value;
 use std::sync::Arc;
 
 /// Applies one `--set` argument: `seed=7` or `stage.parameter=value`. A value that is not TOML is taken as text.
@@ -39,9 +39,24 @@ pub fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
         return Ok(());
     }
     let key = Placed { value: key.to_owned(), place: Place::new(&source, stage.len() + 1..target.len()) };
+    if entry.command.is_some() {
+        declared(entry, &key)?;
+    }
     entry.settings.retain(|setting| setting.key.value != key.value);
     entry.settings.push(Setting { key, value });
     Ok(())
+}
+
+/// A command has no parameters but those that the file gives it.
+fn declared(entry: &StageEntry, key: &Placed<String>) -> Result<()> {
+    let names: Vec<&str> = entry.settings.iter().map(|setting| setting.key.value.as_str()).collect();
+    if names.contains(&key.value.as_str()) {
+        return Ok(());
+    }
+    let hint = closest(&key.value, names.iter().copied())
+        .map_or_else(|| format!("its parameters are {}", names.join(", ")), |name| format!("did you mean '{name}'?"));
+    let message = format!("command '{}' has no parameter '{}'", entry.name, key.value);
+    Err(Error::Parameter { message, place: key.place.clone(), hint: Some(hint) })
 }
 
 fn unsigned(value: &Placed<serde_json::Value>) -> Result<u64> {

@@ -1,16 +1,21 @@
 //! From the text of a pipeline file to its form. Every error points at the place and says what was expected.
 
-use crate::error::{Error, Result};
-use crate::names::{Entrance, Label, PortName, StageName, closest, is_plain};
-use crate::pipeline::model::{Binding, Pipeline, Resources, Setting, StageEntry};
-use crate::pipeline::place::{Place, Placed, Source};
+use crate::error::Result;
+use crate::names::{Entrance, Label, PortName, StageName, is_plain};
+use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting, StageEntry};
+use crate::pipeline::place::{Placed, Source};
+use crate::pipeline::values::Reader;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// What `uses` says for a stage that is any program.
+pub(crate) const COMMAND: &str = "command";
+
 /// Names that the store's own folders have, which no pipeline may take.
-const TAKEN: [&str; 6] = ["store", "actions", "index", "runs", "tmp", "set-aside"];
+const TAKEN: [&str; 9] = ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
 
 /// Reads the text of a pipeline file.
 pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
@@ -25,37 +30,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
     reader.pipeline(document.get_ref())
 }
 
-/// Reads one TOML value as it stands after `=`, such as `4`, `"text"` or `[1, 2]`.
-pub(super) fn parse_value(text: &str) -> Option<serde_json::Value> {
-    let value = DeValue::parse(text).ok()?;
-    to_json(value.get_ref()).ok()
-}
-
-struct Reader<'a> {
-    source: &'a Arc<Source>,
-}
-
 impl Reader<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
-        Place::new(self.source, span)
-    }
-
-    fn error(&self, span: Range<usize>, message: String, hint: Option<String>) -> Error {
-        Error::Syntax { message, place: self.place(span), hint }
-    }
-
-    /// An error for a key that is not one of those expected.
-    fn unknown(&self, key: &Spanned<std::borrow::Cow<'_, str>>, what: &str, known: &[&str]) -> Error {
-        let hint = closest(key.get_ref(), known.iter().copied())
-            .map_or_else(|| format!("expected one of {}", known.join(", ")), |name| format!("did you mean '{name}'?"));
-        self.error(key.span(), format!("'{}' is not a key of {what}", key.get_ref()), Some(hint))
-    }
-
-    fn mistyped(&self, value: &Spanned<DeValue<'_>>, key: &str, expected: &str) -> Error {
-        let found = value.get_ref().type_str();
-        self.error(value.span(), format!("'{key}' is of type {found}, expected {expected}"), None)
-    }
-
     fn pipeline(&self, table: &DeTable<'_>) -> Result<Pipeline> {
         let (mut name, mut seed, mut stages) = (None, 0, Vec::new());
         for (key, value) in table {
@@ -97,39 +72,86 @@ impl Reader<'_> {
         Ok(name)
     }
 
-    fn stage(&self, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<StageEntry> {
+    fn stage(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<StageEntry> {
         let stage = name.get_ref();
         if !is_plain(stage) {
             let message = format!("'{stage}' cannot name a stage: expected letters, digits, '-' and '_'");
             return Err(self.error(name.span(), message, None));
         }
-        let mut uses = None;
+        let table = self.table(value, stage)?;
+        let uses = table.get("uses").ok_or_else(|| {
+            let hint = Some("say what it is, such as uses = \"ingest\"".to_owned());
+            self.error(name.span(), format!("stage '{stage}' has no 'uses'"), hint)
+        })?;
+        let uses = self.placed(uses, "uses")?;
         let mut entry = StageEntry {
             name: StageName::new(stage.as_ref()),
             place: self.place(name.span()),
-            uses: Placed { value: String::new(), place: self.place(name.span()) },
+            command: (uses.value == COMMAND).then(CommandEntry::default),
+            uses,
             seed: None,
             inputs: Vec::new(),
             settings: Vec::new(),
             resources: Resources::default(),
+            retries: 0,
+            timeout: None,
         };
-        for (key, value) in self.table(value, stage)? {
+        for (key, value) in table {
             match key.get_ref().as_ref() {
-                "uses" => uses = Some(Placed { value: self.text(value, "uses")?, place: self.place(value.span()) }),
+                "uses" => {}
                 "seed" => entry.seed = Some(self.unsigned(value, "seed")?),
                 "inputs" => entry.inputs = self.inputs(value)?,
                 "resources" => entry.resources = self.resources(value)?,
-                key_text => entry.settings.push(Setting {
-                    key: Placed { value: key_text.to_owned(), place: self.place(key.span()) },
-                    value: Placed { value: self.json(value)?, place: self.place(value.span()) },
-                }),
+                "retries" => entry.retries = self.count(value, "retries")?,
+                "timeout" => entry.timeout = Some(self.duration(value, "timeout")?),
+                _ if entry.command.is_some() => self.of_command(&mut entry, key, value)?,
+                _ => entry.settings.push(self.setting(key, value)?),
             }
         }
-        entry.uses = uses.ok_or_else(|| {
-            let hint = Some("say what it is, such as uses = \"ingest\"".to_owned());
-            self.error(name.span(), format!("stage '{stage}' has no 'uses'"), hint)
-        })?;
         Ok(entry)
+    }
+
+    fn setting(&self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<Setting> {
+        Ok(Setting {
+            key: Placed { value: key.get_ref().to_string(), place: self.place(key.span()) },
+            value: Placed { value: self.json(value)?, place: self.place(value.span()) },
+        })
+    }
+
+    /// A key that only `uses = "command"` has.
+    fn of_command(
+        &self,
+        entry: &mut StageEntry,
+        key: &Spanned<Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<()> {
+        const KEYS: [&str; 6] = ["command", "files", "outputs", "parameters", "env", "secret_env"];
+        let Some(command) = &mut entry.command else { return Ok(()) };
+        match key.get_ref().as_ref() {
+            "command" => command.arguments = self.texts(value, "command")?,
+            "files" => command.files = self.named(value, "files")?,
+            "outputs" => command.outputs = self.named(value, "outputs")?,
+            "env" => command.environment = self.named(value, "env")?,
+            "secret_env" => command.secrets = self.texts(value, "secret_env")?,
+            "parameters" => {
+                for (key, value) in self.table(value, "parameters")? {
+                    entry.settings.push(self.setting(key, value)?);
+                }
+            }
+            _ => return Err(self.unknown(key, "a stage that is a command", &KEYS)),
+        }
+        Ok(())
+    }
+
+    /// A table of texts by name.
+    fn named(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<(Placed<String>, Placed<String>)>> {
+        let entries = self.table(value, key)?.iter();
+        entries
+            .map(|(name, value)| {
+                let name_placed = Placed { value: name.get_ref().to_string(), place: self.place(name.span()) };
+                Ok((name_placed, self.placed(value, name.get_ref())?))
+            })
+            .collect()
     }
 
     fn inputs(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<Binding>> {
@@ -149,7 +171,7 @@ impl Reader<'_> {
 
     fn binding(
         &self,
-        port: &Spanned<std::borrow::Cow<'_, str>>,
+        port: &Spanned<Cow<'_, str>>,
         label: &str,
         span: Range<usize>,
         bound: &Spanned<DeValue<'_>>,
@@ -188,76 +210,6 @@ impl Reader<'_> {
         }
         Err(self.error(value.span(), format!("there is no device '{device}': expected auto, cpu or cuda"), None))
     }
-
-    fn memory(&self, value: &Spanned<DeValue<'_>>) -> Result<u64> {
-        let text = self.text(value, "memory")?;
-        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let unit = match &text[digits.len()..] {
-            "K" => 1 << 10,
-            "M" => 1 << 20,
-            "G" => 1 << 30,
-            "T" => 1 << 40,
-            _ => 0,
-        };
-        digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(
-            || {
-                let message =
-                    format!("'{text}' is not an amount of memory: expected a number and K, M, G or T, such as \"64G\"");
-                self.error(value.span(), message, None)
-            },
-        )
-    }
-
-    fn count(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<usize> {
-        let count = self.unsigned(value, key)?;
-        usize::try_from(count).map_err(|_| self.mistyped(value, key, "a count"))
-    }
-
-    fn unsigned(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<u64> {
-        match self.json(value)?.as_u64() {
-            Some(number) => Ok(number),
-            None => Err(self.mistyped(value, key, "a whole number, zero or more")),
-        }
-    }
-
-    fn text(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<String> {
-        value.get_ref().as_str().map(str::to_owned).ok_or_else(|| self.mistyped(value, key, "a text in quotes"))
-    }
-
-    fn table<'t, 'i>(&self, value: &'t Spanned<DeValue<'i>>, key: &str) -> Result<&'t DeTable<'i>> {
-        value.get_ref().as_table().ok_or_else(|| self.mistyped(value, key, "a table"))
-    }
-
-    fn json(&self, value: &Spanned<DeValue<'_>>) -> Result<serde_json::Value> {
-        to_json(value.get_ref()).map_err(|message| self.error(value.span(), message, None))
-    }
-}
-
-/// The same value in JSON's terms; a date or a number that JSON cannot hold is an error.
-fn to_json(value: &DeValue<'_>) -> std::result::Result<serde_json::Value, String> {
-    Ok(match value {
-        DeValue::String(text) => text.as_ref().into(),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_err(|_| format!("'{}' does not fit in 64 bits", number.as_str()))?
-            .into(),
-        DeValue::Float(number) => number
-            .as_str()
-            .parse::<f64>()
-            .ok()
-            .and_then(serde_json::Number::from_f64)
-            .ok_or_else(|| format!("'{}' is not a finite number", number.as_str()))?
-            .into(),
-        DeValue::Boolean(truth) => (*truth).into(),
-        DeValue::Datetime(_) => return Err("a date is not the value of anything in a pipeline".to_owned()),
-        DeValue::Array(values) => {
-            values.iter().map(|value| to_json(value.get_ref())).collect::<std::result::Result<Vec<_>, _>>()?.into()
-        }
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, value)| Ok((key.get_ref().to_string(), to_json(value.get_ref())?)))
-            .collect::<std::result::Result<serde_json::Map<_, _>, String>>()?
-            .into(),
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::names::{Entrance, Label, PortName, StageName, closest};
-use crate::pipeline::{Pipeline, Place, Resources, Setting, StageEntry, resolve};
+use crate::pipeline::{CommandEntry, Pipeline, Place, Resources, Setting, StageEntry, resolve};
+use crate::plan::command::{self, ANY_KIND, CommandLine};
 use crate::plan::parameter::parameters;
 use contract::{Description, InputPort};
 use petgraph::Direction;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where what enters a stage comes from.
 #[derive(Clone, Debug)]
@@ -42,6 +44,21 @@ pub struct Node {
     pub inputs: BTreeMap<Entrance, Origin>,
     /// What it needs of the machine.
     pub resources: Resources,
+    /// What does the work.
+    pub program: Program,
+    /// How often it is tried again after a failure that may pass.
+    pub retries: usize,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+/// What does a stage's work.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The worker.
+    Worker,
+    /// A program of the user's.
+    Command(Arc<CommandLine>),
 }
 
 /// A pipeline's stages and how they depend on each other.
@@ -61,7 +78,10 @@ impl Graph {
         let mut stages = DiGraph::new();
         let mut named = BTreeMap::new();
         for entry in &pipeline.stages {
-            let node = Builder { entry, folder, description: describe(entry, known)? }.node(pipeline.seed)?;
+            let node = match &entry.command {
+                Some(command) => of_command(entry, command, pipeline.seed, folder)?,
+                None => Builder { entry, folder, description: describe(entry, known)? }.node(pipeline.seed)?,
+            };
             named.insert(entry.name.clone(), stages.add_node(node));
         }
         for entry in &pipeline.stages {
@@ -99,6 +119,21 @@ impl Graph {
         }
         found
     }
+}
+
+fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, folder: &Path) -> Result<Node> {
+    let parts = command::parts(entry, command, folder)?;
+    Ok(Node {
+        name: entry.name.clone(),
+        seed: parts.description.seeded.then(|| entry.seed.unwrap_or(pipeline_seed)),
+        description: Arc::new(parts.description),
+        parameters: parts.parameters,
+        inputs: parts.inputs,
+        resources: entry.resources.clone(),
+        program: Program::Command(Arc::new(parts.line)),
+        retries: entry.retries,
+        timeout: entry.timeout,
+    })
 }
 
 fn describe(entry: &StageEntry, known: &BTreeMap<String, Arc<Description>>) -> Result<Arc<Description>> {
@@ -159,6 +194,9 @@ impl Builder<'_> {
             seed,
             inputs,
             resources: self.entry.resources.clone(),
+            program: Program::Worker,
+            retries: self.entry.retries,
+            timeout: self.entry.timeout,
         })
     }
 
@@ -205,7 +243,7 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
             let hint = suggestion(binding.output.as_str(), "its outputs are", names);
             fault(format!("stage '{}' has no output '{}'", binding.stage.value, binding.output), hint)
         })?;
-        if output.kind != port.kind {
+        if output.kind != port.kind && port.kind.0 != ANY_KIND {
             let message = format!(
                 "'{}' takes {}, but {}.{} is {}",
                 binding.entrance, port.kind.0, binding.stage.value, binding.output, output.kind.0

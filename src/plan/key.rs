@@ -16,6 +16,13 @@ const FORMAT: &str = "pipe-key-1";
 #[serde(transparent)]
 pub struct Key(pub Digest);
 
+impl Key {
+    /// Reads 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        Digest::parse(text).map(Self)
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

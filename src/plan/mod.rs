@@ -1,13 +1,17 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
+mod command;
 mod graph;
 mod key;
 mod parameter;
 mod planner;
 mod selection;
+mod template;
 
-pub use graph::{Graph, Node, Origin};
+pub use command::CommandLine;
+pub use graph::{Graph, Node, Origin, Program};
 pub use key::{Key, Manifest};
 pub use parameter::{Expected, Parameter, parameters};
-pub use planner::{Decision, Job, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
+pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
 pub use selection::{Selection, Wishes};
+pub use template::{FILES, Piece, Placeholder, Template};

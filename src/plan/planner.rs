@@ -3,7 +3,7 @@
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::names::{PortName, StageName};
-use crate::plan::graph::{Graph, Node, Origin};
+use crate::plan::graph::{Graph, Node, Origin, Program};
 use crate::plan::key::{Difference, Key, Manifest};
 use crate::plan::selection::Selection;
 use crate::store::{Action, Lookup, OutsideFiles, Status, Store};
@@ -97,19 +97,22 @@ pub struct Planner<'a> {
     pub selection: &'a Selection,
     store: &'a Store,
     outside: OutsideFiles<'a>,
-    gpus: usize,
+    lacks: Lacks<'a>,
 }
 
+/// What the machine lacks for a stage, in words; nothing when the stage fits.
+pub type Lacks<'a> = Box<dyn Fn(&Node) -> Vec<String> + 'a>;
+
 impl<'a> Planner<'a> {
-    /// A planner that looks into `store`, on a machine with that many GPUs.
+    /// A planner that looks into `store`, on a machine that lacks what `lacks` says.
     pub fn new(
         graph: &'a Graph,
         selection: &'a Selection,
         store: &'a Store,
         outside: OutsideFiles<'a>,
-        gpus: usize,
+        lacks: Lacks<'a>,
     ) -> Self {
-        Self { graph, selection, store, outside, gpus }
+        Self { graph, selection, store, outside, lacks }
     }
 
     /// Decides for a stage when `known` has the outputs of all stages that it uses.
@@ -138,7 +141,7 @@ impl<'a> Planner<'a> {
                 .filter(|upstream| !known.contains_key(upstream))
                 .map(|upstream| self.graph.stages[upstream].name.clone())
                 .collect();
-            let missing = self.missing_for(stage);
+            let missing = self.missing_inputs(stage);
             let verdict = if !missing.is_empty() {
                 Verdict::Missing(missing)
             } else if !before.is_empty() && self.selection.forced.contains(&stage) {
@@ -154,16 +157,24 @@ impl<'a> Planner<'a> {
                     Decision::Run(job) => Verdict::Run(job.reason),
                 }
             };
-            plan.push(Planned { stage, verdict });
+            plan.push(Planned { stage, verdict: self.if_it_fits(stage, verdict) });
         }
         self.outside.save();
         Ok(plan)
     }
 
-    /// Everything that stages in scope need and this machine does not have.
-    pub fn missing(&self) -> Vec<String> {
-        let in_scope = self.graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
-        in_scope.flat_map(|stage| self.missing_for(*stage)).collect()
+    /// Everything that stages which would run need and this machine does not have.
+    pub fn missing(&mut self) -> Result<Vec<String>> {
+        let graph = self.graph;
+        let in_scope = || graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
+        let inputs: Vec<String> = in_scope().flat_map(|stage| self.missing_inputs(*stage)).collect();
+        if !inputs.is_empty() || in_scope().all(|stage| self.obstacles(&graph.stages[*stage]).is_empty()) {
+            return Ok(inputs);
+        }
+        // Whether what does not fit would run at all is known only from the whole plan.
+        let missing =
+            |planned: Planned| if let Verdict::Missing(missing) = planned.verdict { missing } else { Vec::new() };
+        Ok(self.plan()?.into_iter().flat_map(missing).collect())
     }
 
     /// Remembers the digests of outside files.
@@ -180,10 +191,32 @@ impl<'a> Planner<'a> {
             .collect()
     }
 
-    fn missing_for(&self, stage: NodeIndex) -> Vec<String> {
+    /// The same verdict, unless the stage would run and this machine is too small for it.
+    fn if_it_fits(&self, stage: NodeIndex, verdict: Verdict) -> Verdict {
         let node = &self.graph.stages[stage];
-        let mut missing: Vec<String> = node
-            .inputs
+        match verdict {
+            Verdict::Run(_) | Verdict::Depends(_) => {
+                let obstacles = self.obstacles(node);
+                if obstacles.is_empty() { verdict } else { Verdict::Missing(obstacles) }
+            }
+            other => other,
+        }
+    }
+
+    /// What keeps a stage from running here, though not its result from being used.
+    fn obstacles(&self, node: &Node) -> Vec<String> {
+        let lacks = (self.lacks)(node).into_iter().map(|lack| format!("{}: it asks for {lack}", node.name));
+        let secrets = match &node.program {
+            Program::Command(line) => line.secrets.as_slice(),
+            Program::Worker => &[],
+        };
+        let unset = secrets.iter().filter(|name| std::env::var_os(name).is_none());
+        lacks.chain(unset.map(|name| format!("{}: the environment has no variable {name}", node.name))).collect()
+    }
+
+    fn missing_inputs(&self, stage: NodeIndex) -> Vec<String> {
+        let node = &self.graph.stages[stage];
+        node.inputs
             .iter()
             .filter_map(|(entrance, origin)| match origin {
                 Origin::Outside(path) if !path.exists() => {
@@ -191,12 +224,7 @@ impl<'a> Planner<'a> {
                 }
                 _ => None,
             })
-            .collect();
-        let gpus = node.resources.gpus;
-        if gpus > self.gpus {
-            missing.push(format!("{}: it asks for {gpus} GPU(s), this machine has {}", node.name, self.gpus));
-        }
-        missing
+            .collect()
     }
 
     fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {

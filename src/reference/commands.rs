@@ -7,7 +7,7 @@ use clap::{Arg, Command, CommandFactory as _};
 pub fn commands() -> String {
     let mut text = "# Commands\n\nMade from the code; do not edit.\n".to_owned();
     let root = Arguments::command();
-    for command in root.get_subcommands() {
+    for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
         text += &section(command);
     }
     text

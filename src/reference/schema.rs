@@ -13,8 +13,9 @@ pub fn schema(descriptions: &[Description]) -> String {
         }
         definitions.insert(stage.name.clone(), of_stage(stage));
     }
-    let choices: Vec<Value> =
-        descriptions.iter().map(|stage| json!({ "$ref": format!("#/$defs/{}", stage.name) })).collect();
+    definitions.insert("command".to_owned(), of_command());
+    let names = descriptions.iter().map(|stage| stage.name.as_str()).chain(["command"]);
+    let choices: Vec<Value> = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of pipe",
@@ -31,12 +32,46 @@ pub fn schema(descriptions: &[Description]) -> String {
     format!("{schema:#}\n")
 }
 
+/// What any stage may say: what it needs, how often it is tried, how long it may take.
+fn of_every_stage() -> Map<String, Value> {
+    let retries = json!({ "type": "integer", "minimum": 0, "default": 0, "description": "How often it is tried again after a failure that may pass." });
+    let timeout =
+        json!({ "type": "string", "pattern": "^[0-9]+[smhd]$", "description": "How long one attempt may take." });
+    let named = [("resources", resources()), ("retries", retries), ("timeout", timeout)];
+    named.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+/// A stage that is any program.
+fn of_command() -> Value {
+    let texts = |description: &str| json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": description });
+    let output = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$" });
+    let labelled = json!({ "type": "object", "additionalProperties": output });
+    let words = json!({ "type": "array", "items": { "type": "string" } });
+    let mut properties = of_every_stage();
+    let own = [
+        ("uses", json!({ "const": "command", "description": "Any program." })),
+        ("seed", json!({ "type": "integer", "minimum": 0 })),
+        (
+            "command",
+            json!({ "minItems": 1, "description": "The program and its arguments.", "type": "array", "items": { "type": "string" } }),
+        ),
+        ("inputs", json!({ "type": "object", "additionalProperties": { "oneOf": [output, labelled] } })),
+        ("files", texts("Files and folders outside the store that it reads.")),
+        ("outputs", texts("The kind of each output, by name.")),
+        ("parameters", json!({ "type": "object", "description": "Values for {parameters.NAME}." })),
+        ("env", texts("Variables of its environment, which are part of its key.")),
+        ("secret_env", words),
+    ];
+    properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    json!({ "type": "object", "required": ["uses", "command", "outputs"], "additionalProperties": false, "properties": properties })
+}
+
 fn of_stage(stage: &Description) -> Value {
     let mut properties = Map::new();
     properties.insert("uses".to_owned(), json!({ "const": stage.name, "description": stage.about }));
     properties.insert("seed".to_owned(), json!({ "type": "integer", "minimum": 0 }));
     properties.insert("inputs".to_owned(), inputs(stage));
-    properties.insert("resources".to_owned(), resources());
+    properties.extend(of_every_stage());
     for port in stage.inputs.iter().filter(|port| port.external) {
         properties.insert(port.name.clone(), json!({ "type": "string", "description": port.doc }));
     }

@@ -9,16 +9,17 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::names::{RunId, StageName};
-use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Selection, outputs_of};
-use crate::run::executor::{Finished, Hold, Inputs, Order, Word, add_input, execute};
+use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
+use crate::run::executor::{Finished, Inputs, Order, Word, add_input, execute};
+use crate::run::hold::Hold;
 use crate::run::interrupt::Interrupt;
+use crate::run::journal::Journal;
 use crate::run::machine::Machine;
-use crate::run::record::{self, RunRecord, StageRecord};
-use crate::run::slots::{Claim, Slots};
+use crate::run::slots::{Claim, Grant, Slots};
 use crate::show::{Ending, Observer};
-use crate::store::{Action, FileLock, Index as _, Scratch, Store};
-use contract::Spec;
+use crate::store::{Action, FileLock, Lookup, Needs, Scratch, StageRecord, StageStatus, Store};
+use contract::{Event, Spec};
+use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ use std::time::{Duration, Instant};
 pub struct Settings {
     /// The worker.
     pub worker: PathBuf,
+    /// This program, which holds commands on a leash.
+    pub leash: PathBuf,
     /// How many stages may run at once.
     pub jobs: usize,
     /// Whether stages that do not depend on a failed one still run.
@@ -51,6 +54,8 @@ pub struct Summary {
     pub failed: usize,
     /// The stages that could not run because of another's failure.
     pub skipped: usize,
+    /// The outputs of every stage that ran or was there.
+    pub outputs: BTreeMap<NodeIndex, Outputs>,
     /// The first failure, or the user's wish to end.
     pub failure: Option<Error>,
 }
@@ -64,44 +69,106 @@ pub fn run(
     observer: &mut dyn Observer,
     interrupt: &Interrupt,
 ) -> Summary {
-    let run = record::new_run_id();
     let (sender, receiver) = channel();
     let mut dispatcher = Dispatcher {
-        run,
+        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments),
+        needs: store.needs(),
         graph: planner.graph,
         selection: planner.selection,
-        planner,
         store,
         machine,
         settings,
         observer,
         slots: Slots::new(machine, settings.jobs),
-        states: BTreeMap::new(),
+        queue: Queue::new(planner.graph, planner.selection),
+        planner,
         known: BTreeMap::new(),
         scratch: None,
         sender,
         receiver,
         summary: Summary::default(),
-        records: Vec::new(),
-        started: (record::now(), Instant::now()),
         stopping: false,
     };
     dispatcher.go(interrupt)
 }
 
-enum State {
-    /// Something that it uses is not known yet.
-    Waiting,
+/// A stage that runs.
+struct Running {
+    grant: Grant,
+    hold: Hold,
+    since: Instant,
+    job: Box<Job>,
+}
+
+/// Where each stage is on its way. Stages are in the graph's order.
+struct Queue {
+    place: BTreeMap<NodeIndex, usize>,
+    /// How many stages that it uses are not known yet.
+    waiting: BTreeMap<NodeIndex, usize>,
+    /// Everything that it uses is known; what becomes of it is not decided.
+    ready: BTreeSet<(usize, NodeIndex)>,
     /// It is to run, when it fits.
-    Wanted { job: Box<Job>, said_busy: bool },
-    /// It runs.
-    Running { claim: Claim, hold: Hold, since: Instant, reason: String },
-    /// It ended, well or not.
-    Ended,
+    wanted: BTreeMap<(usize, NodeIndex), Wanted>,
+    running: BTreeMap<NodeIndex, Running>,
+}
+
+/// A stage that is to run.
+struct Wanted {
+    job: Box<Job>,
+    /// Whether the user was told that another process runs it.
+    said_busy: bool,
+}
+
+impl Queue {
+    fn new(graph: &Graph, selection: &Selection) -> Self {
+        let place: BTreeMap<NodeIndex, usize> =
+            graph.order.iter().enumerate().map(|(place, stage)| (*stage, place)).collect();
+        let mut queue = Self {
+            place,
+            waiting: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            wanted: BTreeMap::new(),
+            running: BTreeMap::new(),
+        };
+        for stage in &selection.scope {
+            match graph.stages.neighbors_directed(*stage, Direction::Incoming).count() {
+                0 => drop(queue.ready.insert(queue.rank(*stage))),
+                uses => drop(queue.waiting.insert(*stage, uses)),
+            }
+        }
+        queue
+    }
+
+    /// A stage with its place in the order, which sorts by it.
+    fn rank(&self, stage: NodeIndex) -> (usize, NodeIndex) {
+        (self.place[&stage], stage)
+    }
+
+    /// Notes that what `stage` makes is known.
+    fn is_known(&mut self, graph: &Graph, stage: NodeIndex) {
+        for user in graph.stages.neighbors(stage) {
+            if let Some(uses) = self.waiting.get_mut(&user) {
+                *uses -= 1;
+                if *uses == 0 {
+                    self.waiting.remove(&user);
+                    self.ready.insert(self.rank(user));
+                }
+            }
+        }
+    }
+
+    /// The stages that have not begun, in order.
+    fn left(&self) -> Vec<NodeIndex> {
+        let mut left: BTreeSet<(usize, NodeIndex)> = self.ready.clone();
+        left.extend(self.wanted.keys());
+        left.extend(self.waiting.keys().map(|stage| self.rank(*stage)));
+        left.into_iter().map(|(_, stage)| stage).collect()
+    }
 }
 
 struct Dispatcher<'a, 'p> {
-    run: RunId,
+    journal: Journal<'a>,
+    needs: Needs,
     graph: &'a Graph,
     selection: &'a Selection,
     planner: &'a mut Planner<'p>,
@@ -110,21 +177,18 @@ struct Dispatcher<'a, 'p> {
     settings: &'a Settings,
     observer: &'a mut dyn Observer,
     slots: Slots,
-    states: BTreeMap<NodeIndex, State>,
+    queue: Queue,
     known: BTreeMap<NodeIndex, Outputs>,
     scratch: Option<Scratch>,
-    sender: Sender<(StageName, Word)>,
-    receiver: Receiver<(StageName, Word)>,
+    sender: Sender<(NodeIndex, Word)>,
+    receiver: Receiver<(NodeIndex, Word)>,
     summary: Summary,
-    records: Vec<StageRecord>,
-    started: (u64, Instant),
     /// Whether nothing more may start.
     stopping: bool,
 }
 
 impl Dispatcher<'_, '_> {
     fn go(&mut self, interrupt: &Interrupt) -> Summary {
-        self.states = self.selection.scope.iter().map(|stage| (*stage, State::Waiting)).collect();
         std::thread::scope(|threads| {
             loop {
                 if interrupt.is_raised() && !self.stopping {
@@ -137,7 +201,7 @@ impl Dispatcher<'_, '_> {
                     break;
                 }
                 if let Ok((stage, word)) = self.receiver.recv_timeout(Duration::from_millis(50)) {
-                    self.hear(&stage, word);
+                    self.hear(stage, word);
                 }
             }
         });
@@ -146,8 +210,11 @@ impl Dispatcher<'_, '_> {
 
     /// Decides for every stage whose inputs have become known.
     fn decide(&mut self) {
-        while let Some(stage) = self.next_decidable() {
-            match self.planner.decide(stage, &self.known) {
+        while !self.stopping
+            && let Some(rank) = self.queue.ready.pop_first()
+        {
+            let stage = rank.1;
+            match self.decide_one(stage) {
                 Ok(Decision::Hit(action)) => self.hit(stage, &action),
                 Ok(Decision::Run(job)) if !self.selection.runnable.contains(&stage) => {
                     let name = &self.graph.stages[stage].name;
@@ -155,24 +222,22 @@ impl Dispatcher<'_, '_> {
                         message: format!("'{name}' has no result to build on: {}", job.reason),
                         hint: Some("leave --only away to run what it needs as well".to_owned()),
                     };
-                    self.fail(stage, 0.0, error);
+                    self.fail(stage, None, 0.0, error);
                 }
-                Ok(Decision::Run(job)) => drop(self.states.insert(stage, State::Wanted { job, said_busy: false })),
-                Err(error) => self.fail(stage, 0.0, error),
+                Ok(Decision::Run(job)) => drop(self.queue.wanted.insert(rank, Wanted { job, said_busy: false })),
+                Err(error) => self.fail(stage, None, 0.0, error),
             }
         }
     }
 
-    fn next_decidable(&self) -> Option<NodeIndex> {
-        self.graph.order.iter().copied().find(|stage| {
-            !self.stopping
-                && matches!(self.states.get(stage), Some(State::Waiting))
-                && self.upstream(*stage).all(|upstream| self.known.contains_key(&upstream))
-        })
-    }
-
-    fn upstream(&self, stage: NodeIndex) -> impl Iterator<Item = NodeIndex> {
-        self.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming)
+    /// Looks a stage up, and makes sure that what is found stays.
+    fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
+        let _share = if self.needs.is_written_down() { self.store.share() } else { None };
+        let decision = self.planner.decide(stage, &self.known)?;
+        if let Decision::Hit(action) = &decision {
+            self.needs.add(action.key)?;
+        }
+        Ok(decision)
     }
 
     /// Starts every stage that fits and that no other process is running.
@@ -180,115 +245,122 @@ impl Dispatcher<'_, '_> {
     where
         Self: 'env,
     {
-        let wanted: Vec<NodeIndex> = self.graph.order.iter().copied().filter(|stage| self.is_wanted(*stage)).collect();
-        for stage in wanted {
+        let wanted: Vec<(usize, NodeIndex)> = self.queue.wanted.keys().copied().collect();
+        for rank in wanted {
             // A stage that cannot be started stops the rest as well.
-            if self.stopping {
+            if self.stopping || self.slots.is_full() {
                 return;
             }
-            if let Err(error) = self.start_one(stage, threads) {
-                self.fail(stage, 0.0, error);
+            if let Err(error) = self.start_one(rank, threads) {
+                let job = self.queue.wanted.remove(&rank).map(|wanted| wanted.job);
+                self.fail(rank.1, job.as_deref(), 0.0, error);
             }
         }
     }
 
-    fn is_wanted(&self, stage: NodeIndex) -> bool {
-        matches!(self.states.get(&stage), Some(State::Wanted { .. }))
-    }
-
     fn start_one<'scope, 'env>(
         &mut self,
-        stage: NodeIndex,
+        rank: (usize, NodeIndex),
         threads: &'scope std::thread::Scope<'scope, 'env>,
     ) -> Result<()>
     where
         Self: 'env,
     {
-        let claim = Claim::of(&self.graph.stages[stage], self.machine);
-        if !self.slots.take(claim) {
-            return Ok(());
-        }
-        match self.prepare(stage, claim) {
-            Ok(Some((order, reason))) => {
-                let hold = Hold::default();
-                let (store, words, handle) =
-                    (Store::new(self.store.root().to_owned()), self.sender.clone(), hold.clone());
-                self.observer.started(&self.graph.stages[stage].name, &reason);
-                threads.spawn(move || execute(order, &store, &handle, &words));
-                self.states.insert(stage, State::Running { claim, hold, since: Instant::now(), reason });
-                Ok(())
+        let stage = rank.1;
+        let Some(grant) = self.slots.take(&Claim::of(&self.graph.stages[stage], self.machine)) else { return Ok(()) };
+        let order = match self.prepare(rank, &grant) {
+            Ok(Some(order)) => order,
+            nothing => {
+                self.slots.give_back(grant);
+                return nothing.map(drop);
             }
-            Ok(None) => {
-                self.slots.give_back(claim);
-                Ok(())
-            }
-            Err(error) => {
-                self.slots.give_back(claim);
-                Err(error)
-            }
-        }
+        };
+        self.queue.wanted.remove(&rank);
+        let (hold, job) = (Hold::default(), Box::new(order.job.clone()));
+        let (store, words, handle) = (self.store.clone(), self.sender.clone(), hold.clone());
+        let (name, reason) = (&self.graph.stages[stage].name, job.reason.to_string());
+        self.observer.started(name, &reason);
+        self.journal.started(name, &reason);
+        threads.spawn(move || execute(order, &store, &handle, &words));
+        self.queue.running.insert(stage, Running { grant, hold, since: Instant::now(), job });
+        Ok(())
     }
 
     /// Takes the key's lease and makes everything ready. `None` when another process is at it, or has just finished it.
-    fn prepare(&mut self, stage: NodeIndex, claim: Claim) -> Result<Option<(Order, String)>> {
-        let Some(State::Wanted { job, said_busy }) = self.states.get_mut(&stage) else { return Ok(None) };
+    fn prepare(&mut self, rank: (usize, NodeIndex), grant: &Grant) -> Result<Option<Order>> {
+        let stage = rank.1;
+        let Some(Wanted { job, said_busy }) = self.queue.wanted.get_mut(&rank) else { return Ok(None) };
+        let key = job.key;
         self.store.prepare()?;
-        let Some(lease) = self.store.lease(job.key)? else {
+        let Some(lease) = self.store.lease(key)? else {
             if !std::mem::replace(said_busy, true) {
-                let name = &self.graph.stages[stage].name;
-                self.observer.waits(name, "another pipe is running it; waiting for its result");
+                let (name, message) =
+                    (&self.graph.stages[stage].name, "another pipe is running it; waiting for its result");
+                self.observer.waits(name, message);
             }
             return Ok(None);
         };
         let said_busy = *said_busy;
         // Another process may have finished it between the decision and the lease.
-        match self.planner.decide(stage, &self.known)? {
-            Decision::Hit(action) => {
-                lease.remove();
-                self.hit(stage, &action);
-                Ok(None)
-            }
-            Decision::Run(job) if said_busy && job.reason == crate::plan::Reason::Forced => {
-                // What was asked for again has just been made again.
-                let digest = self.store.lookup(job.key)?;
-                lease.remove();
-                if let crate::store::Lookup::Hit(action) = digest {
-                    self.hit(stage, &action);
-                }
-                Ok(None)
-            }
-            Decision::Run(job) => {
-                let reason = job.reason.to_string();
-                Ok(Some((self.order(stage, *job, claim, lease)?, reason)))
-            }
+        let found = match self.decide_one(stage)? {
+            Decision::Hit(action) => Some(action),
+            // What was asked for again has just been made again.
+            Decision::Run(job) if said_busy && job.reason == Reason::Forced => match self.store.lookup(key)? {
+                Lookup::Hit(action) => Some(action),
+                _ => None,
+            },
+            Decision::Run(job) => return self.order(stage, *job, grant, lease).map(Some),
+        };
+        self.store.release(lease);
+        if let Some(action) = found {
+            self.queue.wanted.remove(&rank);
+            self.hit(stage, &action);
         }
+        Ok(None)
     }
 
-    fn order(&mut self, stage: NodeIndex, job: Job, claim: Claim, lease: FileLock) -> Result<Order> {
+    fn order(&mut self, stage: NodeIndex, job: Job, grant: &Grant, lease: FileLock) -> Result<Order> {
         let graph = self.graph;
         let node = &graph.stages[stage];
-        if self.scratch.is_none() {
-            self.scratch = Some(self.store.scratch(&self.run)?);
-        }
-        let scratch = self.scratch.as_ref().map(|scratch| scratch.attempt(node.name.as_str())).transpose()?;
-        let folder = self.store.run_folder(&self.run);
-        fs_err::create_dir_all(&folder).map_err(|error| Error::io("writing", &folder, error))?;
+        let scratch = self.scratch()?.attempt(node.name.as_str())?;
+        self.needs.add(job.key)?;
         Ok(Order {
-            stage: node.name.clone(),
-            spec: self.spec(node, claim),
+            stage,
+            name: node.name.clone(),
+            pipeline: graph.pipeline.clone(),
+            spec: self.spec(node, &job, grant)?,
             ports: node.description.outputs.iter().map(|port| crate::names::PortName::new(&port.name)).collect(),
-            scratch: scratch.unwrap_or_default(),
-            log: folder.join(format!("{}.log", node.name)),
+            program: node.program.clone(),
+            scratch,
+            log: self.store.run_folder(self.journal.run()).join(format!("{}.log", node.name)),
             worker: self.settings.worker.clone(),
+            leash: self.settings.leash.clone(),
+            gpus: grant.gpus.clone(),
             outside: self.planner.outside_files(stage),
-            run: self.run.to_string(),
+            run: self.journal.run().to_string(),
             host: self.machine.host.clone(),
+            retries: node.retries,
+            timeout: node.timeout,
             job,
             lease,
         })
     }
 
-    fn spec(&self, node: &Node, claim: Claim) -> Spec {
+    /// The run's folder to write in, with all that belongs to a run that lasts.
+    fn scratch(&mut self) -> Result<&Scratch> {
+        let scratch = match self.scratch.take() {
+            Some(scratch) => scratch,
+            None => {
+                let scratch = self.store.scratch(self.journal.run())?;
+                self.journal.begin()?;
+                self.needs.write_down(&scratch)?;
+                scratch
+            }
+        };
+        Ok(self.scratch.insert(scratch))
+    }
+
+    fn spec(&self, node: &Node, job: &Job, grant: &Grant) -> Result<Spec> {
         let mut inputs = Inputs::new();
         for (entrance, origin) in &node.inputs {
             let path = match origin {
@@ -303,79 +375,95 @@ impl Dispatcher<'_, '_> {
                 add_input(&mut inputs, &entrance.port, &entrance.label, path);
             }
         }
-        Spec {
+        let checkpoint = node.description.checkpoints.then(|| self.store.checkpoint(job.key)).transpose()?;
+        Ok(Spec {
             uses: node.description.name.clone(),
             parameters: node.parameters.clone(),
             inputs,
             outputs: BTreeMap::new(),
             seed: node.seed.unwrap_or(0),
-            threads: claim.threads,
+            threads: grant.claim.threads,
             device: node.resources.device.clone().unwrap_or_else(|| self.settings.device.clone()),
-            checkpoint: None,
-        }
+            checkpoint,
+        })
     }
 
-    fn hear(&mut self, name: &StageName, word: Word) {
-        let Some(stage) = self.graph.find(name.as_str()) else { return };
+    fn hear(&mut self, stage: NodeIndex, word: Word) {
         match word {
-            Word::Said(event) => self.observer.said(name, &event),
+            Word::Said(event) => self.said(stage, &event),
             Word::Ended(result) => {
-                let Some(State::Running { claim, since, reason, .. }) = self.states.insert(stage, State::Ended) else {
-                    return;
-                };
-                self.slots.give_back(claim);
-                let seconds = since.elapsed().as_secs_f64();
+                let Some(running) = self.queue.running.remove(&stage) else { return };
+                self.slots.give_back(running.grant);
+                let seconds = running.since.elapsed().as_secs_f64();
                 match *result {
-                    Ok(finished) => self.ran(stage, &finished, reason, seconds),
-                    Err(error) => self.fail(stage, seconds, error),
+                    Ok(finished) => self.ran(stage, &finished, &running.job, seconds),
+                    Err(error) => self.fail(stage, Some(&running.job), seconds, error),
                 }
             }
         }
     }
 
-    fn hit(&mut self, stage: NodeIndex, action: &Action) {
-        self.summary.hit += 1;
-        self.end(stage, action, "hit", None, 0.0);
-        self.observer.ended(&self.graph.stages[stage].name, &Ending::Hit);
+    fn said(&mut self, stage: NodeIndex, event: &Event) {
+        let name = &self.graph.stages[stage].name;
+        self.observer.said(name, event);
+        self.journal.said(name, event);
     }
 
-    fn ran(&mut self, stage: NodeIndex, finished: &Finished, reason: String, seconds: f64) {
+    fn hit(&mut self, stage: NodeIndex, action: &Action) {
+        self.summary.hit += 1;
+        let record = self.record(stage, StageStatus::Hit, 0.0);
+        self.end(stage, action, record, &Ending::Hit);
+    }
+
+    fn ran(&mut self, stage: NodeIndex, finished: &Finished, job: &Job, seconds: f64) {
         self.summary.ran += 1;
         let name = &self.graph.stages[stage].name;
         if finished.differs {
-            self.observer
-                .waits(name, "it made something else than the last time with the same key: it is not reproducible");
+            let message = "it made something else than the last time with the same key: it is not reproducible";
+            self.observer.waits(name, message);
+            self.journal.waits(name, message);
         }
-        self.end(stage, &finished.action, "ran", Some(reason), seconds);
-        self.observer.ended(name, &Ending::Ran { seconds });
+        let record = StageRecord {
+            reason: Some(job.reason.to_string()),
+            manifest: Some(job.manifest.clone()),
+            ..self.record(stage, StageStatus::Ran, seconds)
+        };
+        self.end(stage, &finished.action, record, &Ending::Ran { seconds });
     }
 
-    fn end(&mut self, stage: NodeIndex, action: &Action, status: &'static str, reason: Option<String>, seconds: f64) {
-        let name = self.graph.stages[stage].name.clone();
-        if let Err(error) = self.store.link(&self.graph.pipeline, &name, action) {
+    fn record(&self, stage: NodeIndex, status: StageStatus, seconds: f64) -> StageRecord {
+        let stage = self.graph.stages[stage].name.clone();
+        StageRecord { stage, status, key: None, reason: None, seconds, manifest: None }
+    }
+
+    fn end(&mut self, stage: NodeIndex, action: &Action, record: StageRecord, ending: &Ending<'_>) {
+        let name = &self.graph.stages[stage].name;
+        if let Err(error) = self.store.link(&self.graph.pipeline, name, action) {
             tracing::warn!("the links of {name} could not be set: {error}");
         }
+        self.observer.ended(name, ending);
+        self.journal.ended(name, ending);
+        self.journal.add(StageRecord { key: Some(action.key), ..record });
         self.known.insert(stage, outputs_of(action));
-        self.states.insert(stage, State::Ended);
-        self.records.push(StageRecord { stage: name, status, key: Some(action.key), reason, seconds });
+        self.queue.is_known(self.graph, stage);
     }
 
-    fn fail(&mut self, stage: NodeIndex, seconds: f64, error: Error) {
-        let name = self.graph.stages[stage].name.clone();
-        self.states.insert(stage, State::Ended);
+    fn fail(&mut self, stage: NodeIndex, job: Option<&Job>, seconds: f64, error: Error) {
         if matches!(error, Error::Interrupted) {
             // It ended because we stopped it, which is no failure of its own.
-            self.skip(name);
+            self.skip(stage);
             return;
         }
         self.summary.failed += 1;
-        self.observer.ended(&name, &Ending::Failed { error: &error, seconds });
-        self.records.push(StageRecord {
-            stage: name,
-            status: "failed",
-            key: None,
+        let name = &self.graph.stages[stage].name;
+        let ending = Ending::Failed { error: &error, seconds };
+        self.observer.ended(name, &ending);
+        self.journal.ended(name, &ending);
+        self.journal.add(StageRecord {
+            key: job.map(|job| job.key),
             reason: Some(error.to_string()),
-            seconds,
+            manifest: job.map(|job| job.manifest.clone()),
+            ..self.record(stage, StageStatus::Failed, seconds)
         });
         self.summary.failure.get_or_insert(error);
         if !self.settings.keep_going {
@@ -383,61 +471,35 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    fn skip(&mut self, stage: StageName) {
+    fn skip(&mut self, stage: NodeIndex) {
         self.summary.skipped += 1;
-        self.observer.ended(&stage, &Ending::Skipped);
-        self.records.push(StageRecord { stage, status: "skipped", key: None, reason: None, seconds: 0.0 });
+        let name = &self.graph.stages[stage].name;
+        self.observer.ended(name, &Ending::Skipped);
+        self.journal.ended(name, &Ending::Skipped);
+        self.journal.add(self.record(stage, StageStatus::Skipped, 0.0));
     }
 
     /// Stops what runs and starts nothing more.
     fn stop(&mut self) {
         self.stopping = true;
-        for state in self.states.values() {
-            if let State::Running { hold, .. } = state {
-                hold.stop();
-            }
+        for running in self.queue.running.values() {
+            running.hold.stop();
         }
     }
 
     fn is_over(&self) -> bool {
-        let running = self.states.values().any(|state| matches!(state, State::Running { .. }));
-        let wanted = self.states.values().any(|state| matches!(state, State::Wanted { .. }));
-        !running && (self.stopping || !wanted && self.next_decidable().is_none())
+        let Queue { ready, wanted, running, .. } = &self.queue;
+        running.is_empty() && (self.stopping || wanted.is_empty() && ready.is_empty())
     }
 
     fn finish(&mut self) -> Summary {
         self.planner.save();
-        let left: BTreeSet<NodeIndex> =
-            self.states.iter().filter(|(_, state)| !matches!(state, State::Ended)).map(|(stage, _)| *stage).collect();
-        for stage in left {
-            self.skip(self.graph.stages[stage].name.clone());
+        for stage in self.queue.left() {
+            self.skip(stage);
         }
         self.scratch = None;
-        if self.summary.ran + self.summary.failed > 0 {
-            self.remember();
-        }
+        self.journal.end(self.summary.failure.as_ref().map_or(0, Error::exit_code));
+        self.summary.outputs = std::mem::take(&mut self.known);
         std::mem::take(&mut self.summary)
-    }
-
-    /// Writes the run's record and marks its keys as used. Both may be lost without harm.
-    fn remember(&self) {
-        let record = RunRecord {
-            run: self.run.clone(),
-            pipeline: self.graph.pipeline.clone(),
-            arguments: self.settings.arguments.clone(),
-            started: self.started.0,
-            seconds: self.started.1.elapsed().as_secs_f64(),
-            stages: self.records.clone(),
-        };
-        let folder = self.store.run_folder(&self.run);
-        if fs_err::create_dir_all(&folder).is_ok()
-            && let Err(error) = record::write(self.store, &record)
-        {
-            tracing::warn!("the record of this run could not be written: {error}");
-        }
-        let used = record.started.to_string().into_bytes();
-        let keys = self.records.iter().filter_map(|record| record.key);
-        let rows: Vec<_> = keys.map(|key| (format!("used/{key}").into_bytes(), used.clone())).collect();
-        self.store.index().put(&rows);
     }
 }

@@ -1,43 +1,57 @@
-//! Running one stage: a process, its events, and the keeping of what it made.
+//! Running one stage: its attempts, and the keeping of what it made.
 
 use crate::error::{Error, Result};
 use crate::names::{Label, PortName, StageName};
-use crate::plan::Job;
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store};
-use contract::{Event, Failure, FailureKind, Spec};
+use crate::plan::{Job, Program, Reason};
+use crate::run::hold::Hold;
+use crate::run::launch;
+use crate::run::process::{self, Log};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store, now};
+use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// All that an executor needs to run one stage.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// The stage's name in the pipeline.
-    pub(crate) stage: StageName,
+    /// The stage.
+    pub(crate) stage: NodeIndex,
+    /// Its name in the pipeline.
+    pub(crate) name: StageName,
+    /// The pipeline, for the record.
+    pub(crate) pipeline: String,
     /// What is to be made, and its key.
     pub(crate) job: Job,
+    /// What does the work.
+    pub(crate) program: Program,
     /// What the stage is told, but for the folders to write to.
     pub(crate) spec: Spec,
     /// The outputs that it declares.
     pub(crate) ports: Vec<PortName>,
-    /// An empty folder to write in.
+    /// The folder to write in.
     pub(crate) scratch: PathBuf,
     /// The file for its log.
     pub(crate) log: PathBuf,
     /// The worker.
     pub(crate) worker: PathBuf,
-    /// Files outside the store that it reads, as they were when their digests were taken.
+    /// The program that holds commands on a leash.
+    pub(crate) leash: PathBuf,
+    /// GPUs that are its own.
+    pub(crate) gpus: Vec<String>,
+    /// Files that it reads, as they were when their digests were taken.
     pub(crate) outside: Vec<(PathBuf, Status)>,
     /// The run, for the record.
     pub(crate) run: String,
     /// The machine's name, for the record.
     pub(crate) host: String,
+    /// How often it is tried again after a failure that may pass.
+    pub(crate) retries: usize,
+    /// How long one attempt may take.
+    pub(crate) timeout: Option<Duration>,
     /// The right to run this key, held until the result is kept.
     pub(crate) lease: FileLock,
 }
@@ -60,218 +74,113 @@ pub(crate) struct Finished {
     pub(crate) differs: bool,
 }
 
-/// The hold on a running stage. Letting go of its input tells the worker to end.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Hold(Arc<Mutex<Grip>>);
-
-#[derive(Debug, Default)]
-struct Grip {
-    /// The worker's input and process while it runs.
-    worker: Option<(ChildStdin, u32)>,
-    /// Whether the stage is to end, or never to begin.
-    stopped: bool,
-}
-
-impl Hold {
-    /// Asks the worker to end, and ends it when it has not after a moment.
-    pub(crate) fn stop(&self) {
-        let Ok(mut grip) = self.0.lock() else { return };
-        grip.stopped = true;
-        if let Some((stdin, process)) = grip.worker.take() {
-            drop(stdin);
-            let hold = Arc::downgrade(&self.0);
-            std::thread::spawn(move || {
-                std::thread::sleep(Duration::from_secs(2));
-                // The executor lets go of the hold once the worker is gone, and its number may then be another's.
-                let still_running = hold.upgrade().is_some();
-                if let Some(process) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw)
-                    && still_running
-                {
-                    rustix::process::kill_process(process, rustix::process::Signal::KILL).ok();
-                }
-            });
-        }
-    }
-
-    /// Takes hold of a worker that has just begun; lets go at once when the stage is to end.
-    fn take(&self, stdin: Option<ChildStdin>, process: u32) {
-        if let Ok(mut grip) = self.0.lock()
-            && !grip.stopped
-        {
-            grip.worker = stdin.map(|stdin| (stdin, process));
-        }
-    }
-
-    /// Lets go of a worker that has ended. Says whether it was stopped.
-    fn let_go(&self) -> bool {
-        self.0.lock().is_ok_and(|mut grip| {
-            grip.worker = None;
-            grip.stopped
-        })
-    }
-}
-
 /// Runs a stage to its end and tells `words` about it.
-pub(crate) fn execute(order: Order, store: &Store, hold: &Hold, words: &Sender<(StageName, Word)>) {
-    let stage = order.stage.clone();
-    let tell = |word| {
+pub(crate) fn execute(order: Order, store: &Store, hold: &Hold, words: &Sender<(NodeIndex, Word)>) {
+    let stage = order.stage;
+    let words = words.clone();
+    let tell = move |word| {
         // The dispatcher may have gone after an interrupt.
-        drop(words.send((stage.clone(), word)));
+        drop(words.send((stage, word)));
     };
-    let ended = Execution { order: &order, store }.run(hold, &tell);
-    order.lease.remove();
+    let ended = Execution { order: &order, store, hold }.run(&tell);
+    store.release(order.lease);
     tell(Word::Ended(Box::new(ended)));
 }
 
 struct Execution<'a> {
     order: &'a Order,
     store: &'a Store,
+    hold: &'a Hold,
 }
 
 impl Execution<'_> {
-    fn run(&self, hold: &Hold, tell: &dyn Fn(Word)) -> Result<Finished> {
+    fn run(&self, tell: &(dyn Fn(Word) + Sync)) -> Result<Finished> {
+        let mut left = self.order.retries;
+        let mut pause = Duration::from_secs(1);
+        loop {
+            match self.attempt(self.order.retries - left + 1, tell) {
+                Err(error) if left > 0 && may_pass(&error) && !self.hold.is_stopped() => {
+                    let message = format!("{error}; trying again in {} s, {left} more times at most", pause.as_secs());
+                    tell(Word::Said(Event::Log { message }));
+                    self.hold.sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(60));
+                    left -= 1;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    fn attempt(&self, number: usize, tell: &(dyn Fn(Word) + Sync)) -> Result<Finished> {
         let order = self.order;
+        let folder = order.scratch.join(format!("attempt-{number}"));
         let folders: BTreeMap<String, PathBuf> =
-            order.ports.iter().map(|port| (port.to_string(), order.scratch.join(port.as_str()))).collect();
+            order.ports.iter().map(|port| (port.to_string(), folder.join("outputs").join(port.as_str()))).collect();
         for folder in folders.values() {
             fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;
         }
-        let spec = Spec { outputs: folders.clone(), ..order.spec.clone() };
-        let (started, clock) = (super::record::now(), Instant::now());
-        let peak_memory = self.work(&spec, hold, tell)?;
+        let (started, clock) = (now(), Instant::now());
+        let (start, secrets) = match &order.program {
+            Program::Worker => (launch::worker(order, folders.clone()), Vec::new()),
+            Program::Command(line) => (launch::command(order, line, &folder)?, launch::secrets(line)),
+        };
+        let secrets: Vec<String> = secrets.into_iter().map(|(_, text)| text.to_string_lossy().into_owned()).collect();
+        let log = Log::open(&order.log, &secrets)?;
+        let peak_memory = process::run(start, &order.name, &log, self.hold, &|event| tell(Word::Said(event)))?;
         if let Some((path, _)) = order.outside.iter().find(|(path, status)| Status::of(path).ok() != Some(*status)) {
-            return Err(Error::InputMoved { stage: order.stage.to_string(), path: path.clone() });
+            return Err(Error::InputMoved { stage: order.name.to_string(), path: path.clone() });
         }
         let provenance = Provenance {
             run: order.run.clone(),
+            pipeline: order.pipeline.clone(),
+            stage: Some(order.name.clone()),
+            attempts: number,
             started,
             seconds: clock.elapsed().as_secs_f64(),
             host: order.host.clone(),
-            threads: spec.threads,
-            device: spec.device.clone(),
+            threads: order.spec.threads,
+            device: order.spec.device.clone(),
+            gpus: order.gpus.clone(),
             peak_memory,
         };
         self.keep(&folders, provenance)
     }
 
-    /// Starts the worker, listens to it, and waits for its end. Returns its peak memory as last seen, in bytes.
-    fn work(&self, spec: &Spec, hold: &Hold, tell: &dyn Fn(Word)) -> Result<Option<u64>> {
-        let mut child = self.start(spec)?;
-        let stdout = child.stdout.take();
-        let process = child.id();
-        let mut stdin = child.stdin.take();
-        if let Some(stdin) = &mut stdin {
-            let line = serde_json::to_string(spec).unwrap_or_default();
-            // A worker that is gone already is found by its exit status.
-            drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
-        }
-        hold.take(stdin, process);
-        let (mut failure, mut done, mut memory) = (None, false, None);
-        for line in
-            stdout.map(BufReader::new).into_iter().flat_map(|lines| lines.lines().map_while(std::io::Result::ok))
-        {
-            memory = peak_memory(process).or(memory);
-            match serde_json::from_str(&line) {
-                Ok(Event::Failed { failure: said }) => failure = Some(said),
-                Ok(Event::Done) => done = true,
-                Ok(event) => {
-                    self.log(&event);
-                    tell(Word::Said(event));
-                }
-                Err(_) => self.log(&Event::Log { message: line }),
-            }
-        }
-        let status = child.wait().map_err(|error| Error::io("waiting for", &self.order.worker, error))?;
-        let stopped = hold.let_go();
-        match failure {
-            _ if stopped => Err(Error::Interrupted),
-            Some(failure) => Err(self.failed(failure)),
-            None if done && status.success() => Ok(memory),
-            None => Err(self.ended(status)),
-        }
-    }
-
-    fn start(&self, spec: &Spec) -> Result<Child> {
-        let order = self.order;
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&order.log)
-            .map_err(|error| Error::io("writing", &order.log, error))?;
-        let threads = spec.threads.to_string();
-        Command::new(&order.worker)
-            .arg("stage")
-            // Threads that spin while they wait slow down every other process on the machine.
-            .env("OMP_WAIT_POLICY", "passive")
-            .env("OMP_NUM_THREADS", &threads)
-            .env("MKL_NUM_THREADS", &threads)
-            .env("RAYON_NUM_THREADS", &threads)
-            .env("POLARS_MAX_THREADS", &threads)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(log.into_parts().0))
-            .process_group(0)
-            .spawn()
-            .map_err(|error| Error::Worker {
-                message: format!("the worker {} cannot be started: {error}", order.worker.display()),
-                hint: "build it again with `cargo build`".to_owned(),
-            })
-    }
-
-    fn log(&self, event: &Event) {
-        if let Event::Log { message } = event
-            && let Ok(mut log) = fs::OpenOptions::new().create(true).append(true).open(&self.order.log)
-        {
-            drop(writeln!(log, "{message}"));
-        }
-    }
-
-    fn failed(&self, failure: Failure) -> Error {
-        self.log(&Event::Log { message: format!("error: {failure}") });
-        Error::Stage { stage: self.order.stage.to_string(), failure, log: self.order.log.clone() }
-    }
-
-    /// An end without a word.
-    fn ended(&self, status: ExitStatus) -> Error {
-        let stage = self.order.stage.to_string();
-        let log = self.order.log.clone();
-        match status.signal() {
-            Some(signal) => Error::Killed { stage, how: format!("signal {signal}"), log },
-            None => {
-                let message = format!("the worker ended with {status} and said nothing");
-                Error::Stage { stage, failure: Failure::new(FailureKind::Stage, message), log }
-            }
-        }
-    }
-
     fn keep(&self, folders: &BTreeMap<String, PathBuf>, provenance: Provenance) -> Result<Finished> {
-        let order = self.order;
+        let (order, store) = (self.order, self.store);
         let mut outputs = BTreeMap::new();
         for (port, folder) in folders {
-            let artifact: Artifact = self.store.seal(folder)?.map_err(|message| Error::Contract {
-                stage: order.stage.to_string(),
+            let artifact: Artifact = store.seal(folder)?.map_err(|message| Error::Contract {
+                stage: order.name.to_string(),
                 message: format!("output '{port}': {message}"),
             })?;
             outputs.insert(PortName::new(port), artifact);
         }
-        if order.job.damaged.is_some() || matches!(order.job.reason, crate::plan::Reason::Damaged(_)) {
-            self.store.set_aside(order.job.key, order.job.damaged)?;
+        // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
+        let _share = store.share();
+        if order.job.damaged.is_some() || matches!(order.job.reason, Reason::Damaged(_)) {
+            store.set_aside(order.job.key, order.job.damaged)?;
         }
         for (port, artifact) in &outputs {
-            self.store.keep(&folders[port.as_str()], artifact)?;
+            store.keep(&folders[port.as_str()], artifact)?;
         }
         let action =
             Action { format: FORMAT, key: order.job.key, manifest: order.job.manifest.clone(), outputs, provenance };
-        let differs = self.store.record(&action)?.is_some();
+        let differs = store.record(&action)?.is_some();
+        store.forget_checkpoint(order.job.key);
         Ok(Finished { action, differs })
     }
 }
 
-/// The most memory that a process has had so far, in bytes, where the system tells.
-fn peak_memory(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+/// Whether trying again may help: not for inputs that are as they are, and not when the user or the store stopped it.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Killed { .. } | Error::OutOfMemory { .. } | Error::TimedOut { .. } => true,
+        Error::Stage { failure, .. } => {
+            matches!(failure.kind, FailureKind::Stage | FailureKind::Output | FailureKind::Device)
+        }
+        _ => false,
+    }
 }
 
 /// The inputs of a spec: each port's paths by label.

@@ -1,5 +1,6 @@
 //! What this machine has to share out among stages.
 
+use crate::error::{Error, Result};
 use std::path::Path;
 
 /// Threads, memory and GPUs of the machine.
@@ -11,16 +12,58 @@ pub struct Machine {
     pub threads: usize,
     /// Bytes of memory; 0 where the system does not say.
     pub memory: u64,
-    /// NVIDIA GPUs.
-    pub gpus: usize,
+    /// NVIDIA GPUs, each by the name that `CUDA_VISIBLE_DEVICES` has for it.
+    pub gpus: Vec<String>,
 }
 
 impl Machine {
-    /// Looks at the machine.
+    /// Looks at the machine. GPUs that `CUDA_VISIBLE_DEVICES` hides are not there.
     pub fn look() -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self { host, threads, memory: memory(), gpus: gpus() }
+    }
+
+    /// The machine with other amounts, such as `gpus=2,threads=4,memory=8G`, for who shares it with others.
+    pub fn with_slots(mut self, slots: &str) -> Result<Self> {
+        for slot in slots.split(',').filter(|slot| !slot.is_empty()) {
+            let (name, amount) = slot.split_once('=').unwrap_or((slot, ""));
+            let count = amount.parse::<usize>().ok();
+            match (name, count) {
+                ("gpus", Some(count)) => self.take_gpus(count),
+                ("threads", Some(count)) if count > 0 => self.threads = count,
+                ("memory", _) => self.memory = bytes(amount).ok_or_else(|| unknown(slot))?,
+                _ => return Err(unknown(slot)),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The first GPUs, with numbers for those that were not seen.
+    fn take_gpus(&mut self, count: usize) {
+        let seen = self.gpus.len();
+        self.gpus.truncate(count);
+        self.gpus.extend((seen..count).map(|number| number.to_string()));
+    }
+}
+
+/// An amount of memory such as `64G`, in bytes.
+pub fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+fn unknown(slot: &str) -> Error {
+    Error::Usage {
+        message: format!("'{slot}' is no amount of anything that stages share"),
+        hint: Some("write --slots gpus=N,threads=N,memory=NG with what pipe may use".to_owned()),
     }
 }
 
@@ -31,6 +74,30 @@ fn memory() -> u64 {
 }
 
 /// The driver lists its GPUs as folders.
-fn gpus() -> usize {
-    std::fs::read_dir(Path::new("/proc/driver/nvidia/gpus")).map_or(0, Iterator::count)
+fn gpus() -> Vec<String> {
+    if let Ok(visible) = std::env::var("CUDA_VISIBLE_DEVICES") {
+        return visible.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    }
+    let count = std::fs::read_dir(Path::new("/proc/driver/nvidia/gpus")).map_or(0, Iterator::count);
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_replace_what_was_found() {
+        let machine = Machine { host: "h".to_owned(), threads: 8, memory: 1, gpus: vec!["3".to_owned()] };
+        let machine = machine.with_slots("gpus=2,threads=4,memory=8G").unwrap();
+        assert_eq!((machine.threads, machine.memory), (4, 8 << 30));
+        assert_eq!(machine.gpus, ["3", "1"]);
+    }
+
+    #[test]
+    fn a_slot_of_nothing_is_refused() {
+        for slots in ["gpu=2", "threads=0", "memory=8", "threads"] {
+            assert!(Machine::look().with_slots(slots).is_err(), "{slots}");
+        }
+    }
 }

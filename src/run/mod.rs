@@ -2,11 +2,18 @@
 
 mod dispatcher;
 mod executor;
+mod hold;
 mod interrupt;
+mod journal;
+mod launch;
+mod leash;
 mod machine;
-mod record;
+mod memory;
+mod process;
 mod slots;
 
 pub use dispatcher::{Settings, Summary, run};
 pub use interrupt::Interrupt;
-pub use machine::Machine;
+pub use leash::leash;
+pub use machine::{Machine, bytes};
+pub(crate) use slots::Claim;

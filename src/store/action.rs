@@ -1,6 +1,6 @@
 //! The record of a stage's result: a key, what it means, and the artifacts that it led to. The truth of the store.
 
-use crate::names::PortName;
+use crate::names::{PortName, StageName};
 use crate::plan::{Key, Manifest};
 use crate::store::artifact::Artifact;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,15 @@ pub struct Action {
 pub struct Provenance {
     /// The run that made it.
     pub run: String,
+    /// The pipeline of that run.
+    #[serde(default)]
+    pub pipeline: String,
+    /// What that pipeline calls the stage.
+    #[serde(default)]
+    pub stage: Option<StageName>,
+    /// How many attempts it took.
+    #[serde(default = "once")]
+    pub attempts: usize,
     /// When it began, in seconds since 1970.
     pub started: u64,
     /// How long it took, in seconds.
@@ -37,8 +46,15 @@ pub struct Provenance {
     pub threads: usize,
     /// The device that it was given.
     pub device: String,
+    /// The GPUs that were its own.
+    #[serde(default)]
+    pub gpus: Vec<String>,
     /// The largest resident memory of the process, in bytes, where the system tells.
     pub peak_memory: Option<u64>,
+}
+
+fn once() -> usize {
+    1
 }
 
 /// The form that is written today.
@@ -101,11 +117,15 @@ mod tests {
             outputs: BTreeMap::new(),
             provenance: Provenance {
                 run: "r".to_owned(),
+                pipeline: "p".to_owned(),
+                stage: Some(StageName::new("ingest")),
+                attempts: 1,
                 started: 1,
                 seconds: 0.5,
                 host: "h".to_owned(),
                 threads: 2,
                 device: "cpu".to_owned(),
+                gpus: Vec::new(),
                 peak_memory: None,
             },
         }

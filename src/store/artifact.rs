@@ -2,8 +2,10 @@
 
 use crate::digest::{Digest, FieldHasher};
 use crate::error::{Error, Result};
+use crate::store::disk::Disk;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// One file of an artifact.
@@ -42,17 +44,48 @@ impl Artifact {
     }
 
     /// What is wrong with the artifact's folder, looking at names and sizes only.
-    pub fn fault_in(&self, folder: &Path) -> Option<String> {
-        self.files.iter().find_map(|file| {
+    ///
+    /// # Errors
+    /// When the disk cannot tell, which is no fault of the artifact.
+    pub fn fault_in(&self, disk: &Disk, folder: &Path) -> Result<Option<String>> {
+        for file in &self.files {
             let path = folder.join(&file.path);
-            match std::fs::metadata(&path) {
-                Err(error) => Some(format!("{}: {error}", path.display())),
-                Ok(metadata) if metadata.len() != file.size => {
-                    Some(format!("{} has {} bytes, expected {}", path.display(), metadata.len(), file.size))
+            match disk.look(&path) {
+                Ok(found) if found.len() == file.size && found.is_file() => {}
+                Ok(found) => {
+                    let fault = format!("{} has {} bytes, expected {}", path.display(), found.len(), file.size);
+                    return Ok(Some(fault));
                 }
-                Ok(_) => None,
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Ok(Some(format!("{} is not there", path.display())));
+                }
+                Err(error) => return Err(Error::io("reading", &path, error)),
             }
-        })
+        }
+        Ok(None)
+    }
+
+    /// What is wrong with the artifact's folder, reading every byte and looking for files that do not belong to it.
+    ///
+    /// # Errors
+    /// When the disk cannot tell, which is no fault of the artifact.
+    pub fn damage_in(&self, disk: &Disk, folder: &Path) -> Result<Option<String>> {
+        if let Some(fault) = self.fault_in(disk, folder)? {
+            return Ok(Some(fault));
+        }
+        for file in &self.files {
+            let path = folder.join(&file.path);
+            if hash_file(disk, &path)? != file.digest {
+                return Ok(Some(format!("the content of {} is not what was stored", path.display())));
+            }
+        }
+        match files_beneath(folder, Links::Refuse)? {
+            Err(message) => Ok(Some(message)),
+            Ok(found) => {
+                let strange = found.iter().find(|path| !self.files.iter().any(|file| file.path == listed(path)));
+                Ok(strange.map(|path| format!("{} does not belong to it", folder.join(path).display())))
+            }
+        }
     }
 }
 
@@ -91,9 +124,9 @@ pub(crate) fn files_beneath(folder: &Path, links: Links) -> Result<std::result::
 }
 
 /// The digest of a file's content.
-pub(crate) fn hash_file(path: &Path) -> Result<Digest> {
+pub(crate) fn hash_file(disk: &Disk, path: &Path) -> Result<Digest> {
     let failed = |error| Error::io("reading", path, error);
-    let file = fs::File::open(path).map_err(failed)?;
+    let file = disk.open(path).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file).map_err(failed)?;
     Ok(hasher.finalize().into())

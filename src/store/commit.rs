@@ -4,8 +4,6 @@ use crate::error::{Error, Result};
 use crate::store::action::Action;
 use crate::store::artifact::{Artifact, FileEntry, Links, files_beneath, hash_file, listed};
 use crate::store::{Lookup, Store, durable};
-use fs_err as fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 impl Store {
@@ -21,10 +19,10 @@ impl Store {
         };
         let mut entries = Vec::with_capacity(files.len());
         for file in &files {
-            entries.push(seal_file(&folder.join(file), file)?);
+            entries.push(self.seal_file(&folder.join(file), file)?);
         }
         for inner in folders_of(&files) {
-            durable::sync_folder(&folder.join(inner))?;
+            durable::sync_folder(&self.disk, &folder.join(inner))?;
         }
         Ok(Ok(Artifact::of(entries)))
     }
@@ -32,21 +30,27 @@ impl Store {
     /// Moves a sealed folder to its place. A folder that is there already and whole is kept.
     pub fn keep(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
         let home = self.artifact(&artifact.digest);
-        if home.exists() {
-            if artifact.fault_in(&home).is_none() {
-                return Ok(());
+        let placed = if home.exists() && !self.clear(artifact, &home)? {
+            Ok(())
+        } else {
+            match self.disk.rename(folder, &home) {
+                // Another process has just put the same content there.
+                Err(_) if home.exists() && artifact.damage_in(&self.disk, &home)?.is_none() => Ok(()),
+                renamed => renamed,
             }
-            let aside = self.root.join("set-aside");
-            durable::make_folder(&aside)?;
-            let damaged = aside.join(format!("{}.{}", artifact.digest, std::process::id()));
-            fs::rename(&home, &damaged).map_err(|error| Error::io("writing", &damaged, error))?;
+        };
+        placed.map_err(|error| Error::io("writing", &home, error))?;
+        // Whoever put it there may not have come to this.
+        durable::sync_folder(&self.disk, &self.root.join("store"))
+    }
+
+    /// Moves what stands in an artifact's place aside unless it is the artifact. Says whether the place is free now.
+    fn clear(&self, artifact: &Artifact, home: &Path) -> Result<bool> {
+        if artifact.damage_in(&self.disk, home)?.is_none() {
+            return Ok(false);
         }
-        match fs::rename(folder, &home) {
-            Ok(()) => durable::sync_folder(&self.root.join("store")),
-            // Another process has just put the same content there.
-            Err(_) if artifact.fault_in(&home).is_none() => Ok(()),
-            Err(error) => Err(Error::io("writing", &home, error)),
-        }
+        self.move_aside(home)?;
+        Ok(true)
     }
 
     /// Writes the record of a key, after its artifacts are in place. Says what the key led to before, if that differs.
@@ -57,19 +61,18 @@ impl Store {
         };
         let path = self.action_path(action.key);
         let bytes = action.encode().map_err(|error| Error::io("writing", &path, error.into()))?;
-        durable::write(&path, &bytes)?;
+        durable::write(&self.disk, &path, &bytes)?;
         Ok(before)
     }
-}
 
-fn seal_file(path: &Path, listed_as: &Path) -> Result<FileEntry> {
-    let failed = |error| Error::io("writing", path, error);
-    let digest = hash_file(path)?;
-    let file = fs::File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    fs::set_permissions(path, std::fs::Permissions::from_mode(0o444)).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    Ok(FileEntry { path: listed(listed_as), size: metadata.len(), digest })
+    fn seal_file(&self, path: &Path, listed_as: &Path) -> Result<FileEntry> {
+        let failed = |error| Error::io("writing", path, error);
+        let digest = hash_file(&self.disk, path)?;
+        let size = self.disk.look(path).map_err(failed)?.len();
+        self.disk.make_read_only(path).map_err(failed)?;
+        self.disk.sync(path).map_err(failed)?;
+        Ok(FileEntry { path: listed(listed_as), size, digest })
+    }
 }
 
 /// The folders that the files stand in, inner ones first, ending with the outermost, `""`.
@@ -83,6 +86,7 @@ fn folders_of(files: &[std::path::PathBuf]) -> Vec<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Disk;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
@@ -119,7 +123,7 @@ mod tests {
         std::fs::write(home.join("inner/a.txt"), "con").unwrap();
         let again = store.seal(&output(folder.path(), "two", "content")).unwrap().unwrap();
         store.keep(&folder.path().join("two"), &again).unwrap();
-        assert!(artifact.fault_in(&home).is_none());
+        assert!(artifact.fault_in(&Disk::default(), &home).unwrap().is_none());
         assert_eq!(std::fs::read_dir(store.root().join("set-aside")).unwrap().count(), 1);
     }
 

@@ -4,6 +4,7 @@
 //! disposable: it is opened for milliseconds, only when something is to be added or looked for, and every failure of it
 //! costs a look at the files themselves and nothing else.
 
+use crate::store::disk::Disk;
 use crate::store::lock::FileLock;
 use fs_err as fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +45,7 @@ impl SledIndex {
     fn with<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<T> {
         let parent = self.folder.parent()?;
         fs::create_dir_all(parent).ok()?;
-        let _lock = FileLock::wait_at_most(&parent.join("sled.lock"), PATIENCE)?;
+        let _lock = FileLock::wait_at_most(&Disk::default(), &parent.join("sled.lock"), PATIENCE)?;
         for _ in 0..2 {
             match self.attempt(&work) {
                 Attempt::Done(answer) => return Some(answer),

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::names::{PortName, StageName};
 use crate::plan::Key;
 use crate::store::action::Action;
+use crate::store::disk::Disk;
 use crate::store::{Store, durable};
-use fs_err as fs;
 use std::path::{Path, PathBuf};
 
 impl Store {
@@ -23,8 +23,8 @@ impl Store {
             if std::fs::read_link(&link).is_ok_and(|now| now == target) {
                 continue;
             }
-            durable::make_folder(&folder)?;
-            replace_link(&link, &target)?;
+            durable::make_folder(&self.disk, &folder)?;
+            replace_link(&self.disk, &link, &target)?;
         }
         Ok(())
     }
@@ -44,10 +44,9 @@ impl Store {
     }
 }
 
-fn replace_link(link: &Path, target: &Path) -> Result<()> {
-    let failed = |error| Error::io("writing", link, error);
-    let beside = link.with_extension(format!("new-{}", std::process::id()));
-    drop(fs::remove_file(&beside));
-    std::os::unix::fs::symlink(target, &beside).map_err(failed)?;
-    fs::rename(&beside, link).map_err(failed)
+fn replace_link(disk: &Disk, link: &Path, target: &Path) -> Result<()> {
+    let beside = durable::beside(link);
+    disk.link(target, &beside)
+        .and_then(|()| disk.rename(&beside, link))
+        .map_err(|error| Error::io("writing", link, error))
 }

@@ -1,6 +1,7 @@
 //! Locks between processes: `flock` on a file, released by the system when its holder dies, however it dies.
 
 use crate::error::{Error, Result};
+use crate::store::disk::Disk;
 use fs_err as fs;
 use rustix::fs::{FlockOperation, flock};
 use std::os::unix::fs::MetadataExt as _;
@@ -16,34 +17,21 @@ pub struct FileLock {
 
 impl FileLock {
     /// Takes the lock if nobody holds it.
-    pub fn try_take(path: &Path) -> Result<Option<Self>> {
-        loop {
-            let file = fs::OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .read(true)
-                .open(path)
-                .map_err(|error| Error::io("writing", path, std::io::Error::from(error.kind())))?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(error) => return Err(Error::io("writing", path, error.into())),
-            }
-            // A holder that goes removes the file; whoever opened it before must look for the new one.
-            let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
-            if std::fs::metadata(path).is_ok_and(|now| now.ino() == held) {
-                return Ok(Some(Self { file, path: path.to_owned() }));
-            }
-        }
+    pub fn try_take(disk: &Disk, path: &Path) -> Result<Option<Self>> {
+        Self::take(disk, path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the lock together with others that share it, when nobody holds it alone.
+    pub fn wait_shared(disk: &Disk, path: &Path) -> Result<Option<Self>> {
+        Self::take(disk, path, FlockOperation::LockShared)
     }
 
     /// Waits for the lock, not longer than `patience`.
-    pub fn wait_at_most(path: &Path, patience: Duration) -> Option<Self> {
+    pub fn wait_at_most(disk: &Disk, path: &Path, patience: Duration) -> Option<Self> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            match Self::try_take(path) {
+            match Self::try_take(disk, path) {
                 Ok(Some(lock)) => return Some(lock),
                 Ok(None) if start.elapsed() < patience => std::thread::sleep(pause),
                 _ => return None,
@@ -53,9 +41,27 @@ impl FileLock {
     }
 
     /// Lets go and removes the file.
-    pub fn remove(self) {
-        drop(fs::remove_file(&self.path));
+    pub fn remove(self, disk: &Disk) {
+        // A file that stays does no harm: whoever comes next locks it.
+        drop(disk.remove_file(&self.path));
         drop(self.file);
+    }
+
+    fn take(disk: &Disk, path: &Path, operation: FlockOperation) -> Result<Option<Self>> {
+        loop {
+            let file = disk.lock_file(path).map_err(|error| Error::io("writing", path, error))?;
+            match flock(&file, operation) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(Error::io("writing", path, error.into())),
+            }
+            // A holder that goes removes the file; whoever opened it before must look for the new one.
+            let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
+            if std::fs::metadata(path).is_ok_and(|now| now.ino() == held) {
+                return Ok(Some(Self { file, path: path.to_owned() }));
+            }
+        }
     }
 }
 
@@ -67,9 +73,19 @@ mod tests {
     fn a_lock_is_held_once_and_free_after() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let held = FileLock::try_take(&path).unwrap().unwrap();
-        assert!(FileLock::try_take(&path).unwrap().is_none());
-        held.remove();
-        assert!(FileLock::try_take(&path).unwrap().is_some());
+        let held = FileLock::try_take(&Disk::default(), &path).unwrap().unwrap();
+        assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_none());
+        held.remove(&Disk::default());
+        assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_shared_lock_keeps_others_from_holding_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, path) = (Disk::default(), folder.path().join("lock"));
+        let shared = [(); 2].map(|()| FileLock::wait_shared(&disk, &path).unwrap().unwrap());
+        assert!(FileLock::try_take(&disk, &path).unwrap().is_none());
+        drop(shared);
+        assert!(FileLock::try_take(&disk, &path).unwrap().is_some());
     }
 }

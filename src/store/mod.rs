@@ -7,37 +7,46 @@
 //! runs/<run>/            the record and logs of each run
 //! tmp/                   where stages write; nothing there is needed when no run is alive
 //! set-aside/             what was found damaged
+//! checkpoints/<key>/     where a stopped stage goes on; needed until it succeeds
+//! pins/<name>.json       keys that are never removed
+//! lock                   held by whoever reads or adds results, and alone by whoever removes some
 //! <pipeline>/<stage>/    links to the newest, for people
 //! ```
 
 mod action;
 mod artifact;
 mod commit;
+mod disk;
 mod durable;
 mod index;
 mod links;
 mod lock;
+mod needs;
 mod outside;
+mod runs;
 mod scratch;
 
 pub use action::{Action, FORMAT, Provenance};
-pub use artifact::Artifact;
+pub use artifact::{Artifact, FileEntry};
+pub use disk::{Disk, Operation, Watch};
 pub use index::{Index, SledIndex};
 pub use lock::FileLock;
+pub use needs::Needs;
 pub use outside::{OutsideFiles, Status};
+pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::names::RunId;
 use crate::plan::Key;
-use fs_err as fs;
 use std::path::{Path, PathBuf};
 
 /// A store, in its folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    disk: Disk,
 }
 
 /// What the store has for a key.
@@ -59,19 +68,23 @@ pub enum Lookup {
 impl Store {
     /// The store in that folder, which need not exist yet.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self::on(root, Disk::default())
+    }
+
+    /// The store in that folder on that disk.
+    pub fn on(root: PathBuf, disk: Disk) -> Self {
+        Self { root, disk }
     }
 
     /// Makes the store's folders, which shows whether it can be written.
     pub fn prepare(&self) -> Result<()> {
         for folder in ["store", "actions", "index", "runs", "tmp", "tmp/locks"] {
-            let folder = self.root.join(folder);
-            if !folder.is_dir() {
-                fs::create_dir_all(&folder).map_err(|error| Error::StoreNotWritable {
-                    path: self.root.clone(),
-                    source: std::io::Error::from(error.kind()),
-                })?;
-            }
+            durable::make_folder(&self.disk, &self.root.join(folder)).map_err(|error| match error {
+                Error::Io { source, .. } if source.kind() != std::io::ErrorKind::Other => {
+                    Error::StoreNotWritable { path: self.root.clone(), source }
+                }
+                other => other,
+            })?;
         }
         Ok(())
     }
@@ -93,7 +106,7 @@ impl Store {
 
     /// The folder where stages of a run write.
     pub fn scratch(&self, run: &RunId) -> Result<Scratch> {
-        Scratch::create(&self.root.join("tmp"), run)
+        Scratch::create(&self.disk, &self.root.join("tmp"), run)
     }
 
     /// The index.
@@ -108,19 +121,19 @@ impl Store {
 
     /// Writes a derived note.
     pub fn write_note(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        durable::make_folder(&self.root.join("index"))?;
-        durable::replace(path, bytes)
+        durable::make_folder(&self.disk, &self.root.join("index"))?;
+        durable::replace(&self.disk, path, bytes)
     }
 
     /// Takes the lease of a key, which only one process may hold. `None` when another has it.
     pub fn lease(&self, key: Key) -> Result<Option<FileLock>> {
-        FileLock::try_take(&self.root.join("tmp/locks").join(format!("{key}.lock")))
+        FileLock::try_take(&self.disk, &self.root.join("tmp/locks").join(format!("{key}.lock")))
     }
 
     /// Looks a key up. Changes nothing.
     pub fn lookup(&self, key: Key) -> Result<Lookup> {
         let path = self.action_path(key);
-        let bytes = match fs::read(&path) {
+        let bytes = match self.disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lookup::Miss),
             Err(error) => return Err(Error::io("reading", &path, error)),
@@ -130,7 +143,7 @@ impl Store {
             Err(why) => return Ok(Lookup::Damaged { why: format!("{}: {why}", path.display()), artifact: None }),
         };
         for artifact in action.outputs.values() {
-            if let Some(why) = artifact.fault_in(&self.artifact(&artifact.digest)) {
+            if let Some(why) = artifact.fault_in(&self.disk, &self.artifact(&artifact.digest))? {
                 return Ok(Lookup::Damaged { why, artifact: Some(artifact.digest) });
             }
         }
@@ -139,19 +152,37 @@ impl Store {
 
     /// Moves a damaged record, and the artifact at fault, out of the way, so that they are made again and nothing is lost.
     pub fn set_aside(&self, key: Key, artifact: Option<Digest>) -> Result<()> {
-        let folder = self.root.join("set-aside");
-        durable::make_folder(&folder)?;
         let mut moves = vec![self.action_path(key)];
         moves.extend(artifact.map(|digest| self.artifact(&digest)));
-        for from in moves.into_iter().filter(|path| path.exists()) {
-            let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let to = (0..)
-                .map(|count| folder.join(format!("{name}.{count}")))
-                .find(|path| !path.exists())
-                .unwrap_or_else(|| folder.join(&name));
-            fs::rename(&from, &to).map_err(|error| Error::io("writing", &to, error))?;
-        }
-        Ok(())
+        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path))
+    }
+
+    /// Gives a lease back.
+    pub fn release(&self, lease: FileLock) {
+        lease.remove(&self.disk);
+    }
+
+    /// The folder in which a stage of that key may leave what its next attempt needs, made if it is not there.
+    pub fn checkpoint(&self, key: Key) -> Result<PathBuf> {
+        let folder = self.root.join("checkpoints").join(key.to_string());
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io("writing", &folder, error))?;
+        Ok(folder)
+    }
+
+    /// Removes the checkpoint of a key that has a result now. What cannot be removed does no harm.
+    pub fn forget_checkpoint(&self, key: Key) {
+        drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));
+    }
+
+    fn move_aside(&self, from: &Path) -> Result<()> {
+        let folder = self.root.join("set-aside");
+        durable::make_folder(&self.disk, &folder)?;
+        let name = from.file_name().unwrap_or_default().to_string_lossy();
+        let to = (0..)
+            .map(|count| folder.join(format!("{name}.{count}")))
+            .find(|path| !path.exists())
+            .unwrap_or_else(|| folder.join(&*name));
+        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

@@ -6,6 +6,7 @@
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::store::artifact::{Artifact, FileEntry, Links, files_beneath, hash_file, listed};
+use crate::store::disk::Disk;
 use crate::store::durable;
 use crate::store::index::Index;
 use fs_err as fs;
@@ -117,7 +118,7 @@ impl<'a> OutsideFiles<'a> {
         let remembered = self.index.get(std::slice::from_ref(&row)).pop().flatten();
         let digest = match remembered.and_then(|bytes| Digest::parse(&String::from_utf8_lossy(&bytes))) {
             Some(digest) => digest,
-            None => hash_file(path)?,
+            None => hash_file(&Disk::default(), path)?,
         };
         if Status::of(path).map_err(failed)? != status {
             return Ok(None);
@@ -144,10 +145,13 @@ impl<'a> OutsideFiles<'a> {
             return;
         }
         self.index.put(&std::mem::take(&mut self.added));
-        let written = self.path.parent().map(durable::make_folder).transpose().and_then(|_| {
-            let bytes = serde_json::to_vec(&self.sheet).unwrap_or_default();
-            durable::replace(&self.path, &bytes)
-        });
+        let written =
+            self.path.parent().map(|folder| durable::make_folder(&Disk::default(), folder)).transpose().and_then(
+                |_| {
+                    let bytes = serde_json::to_vec(&self.sheet).unwrap_or_default();
+                    durable::replace(&Disk::default(), &self.path, &bytes)
+                },
+            );
         if let Err(error) = written {
             tracing::debug!("{} could not be written: {error}", self.path.display());
         }

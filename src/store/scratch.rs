@@ -2,45 +2,51 @@
 
 use crate::error::{Error, Result};
 use crate::names::RunId;
+use crate::store::disk::Disk;
 use crate::store::durable;
 use crate::store::lock::FileLock;
-use fs_err as fs;
 use std::path::{Path, PathBuf};
 
 /// A run's folder in `tmp`. Its lock says that the run is alive; when it is dropped, both go.
 #[derive(Debug)]
 pub struct Scratch {
+    disk: Disk,
     folder: PathBuf,
     lock: Option<FileLock>,
 }
 
 impl Scratch {
     /// Makes the folder for a run, after removing those that dead runs left behind.
-    pub fn create(tmp: &Path, run: &RunId) -> Result<Self> {
-        durable::make_folder(tmp)?;
-        sweep(tmp);
+    pub fn create(disk: &Disk, tmp: &Path, run: &RunId) -> Result<Self> {
+        durable::make_folder(disk, tmp)?;
+        sweep(disk, tmp);
         let folder = tmp.join(run.as_str());
-        let lock = FileLock::try_take(&lock_of(&folder))?;
-        durable::make_folder(&folder)?;
-        Ok(Self { folder, lock })
+        let lock = FileLock::try_take(disk, &lock_of(&folder))?;
+        disk.make_folder(&folder).map_err(|error| Error::io("writing", &folder, error))?;
+        Ok(Self { disk: disk.clone(), folder, lock })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// An empty folder for one attempt at one stage.
     pub fn attempt(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|error| Error::io("writing", &folder, error))?;
+            self.disk.remove_folder(&folder).map_err(|error| Error::io("writing", &folder, error))?;
         }
-        durable::make_folder(&folder)?;
+        self.disk.make_folder(&folder).map_err(|error| Error::io("writing", &folder, error))?;
         Ok(folder)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.folder));
+        drop(self.disk.remove_folder(&self.folder));
         if let Some(lock) = self.lock.take() {
-            lock.remove();
+            lock.remove(&self.disk);
         }
     }
 }
@@ -50,15 +56,15 @@ fn lock_of(folder: &Path) -> PathBuf {
 }
 
 /// Removes what runs that are no longer alive have left. What cannot be removed does no harm and stays.
-fn sweep(tmp: &Path) {
-    let Ok(entries) = std::fs::read_dir(tmp) else { return };
-    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+pub(crate) fn sweep(disk: &Disk, tmp: &Path) {
+    let Ok(entries) = disk.list(tmp) else { return };
+    for folder in entries.into_iter().filter(|path| path.is_dir()) {
         if folder.file_name().is_some_and(|name| name == "locks") {
             continue;
         }
-        if let Ok(Some(lock)) = FileLock::try_take(&lock_of(&folder)) {
-            drop(fs::remove_dir_all(&folder));
-            lock.remove();
+        if let Ok(Some(lock)) = FileLock::try_take(disk, &lock_of(&folder)) {
+            drop(disk.remove_folder(&folder));
+            lock.remove(disk);
         }
     }
 }
@@ -71,8 +77,8 @@ mod tests {
     fn what_dead_runs_left_is_removed_and_a_live_run_is_not() {
         let tmp = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(tmp.path().join("dead/stage")).unwrap();
-        let alive = Scratch::create(tmp.path(), &RunId::new("alive")).unwrap();
-        let _other = Scratch::create(tmp.path(), &RunId::new("other")).unwrap();
+        let alive = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("alive")).unwrap();
+        let _other = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("other")).unwrap();
         assert!(!tmp.path().join("dead").exists());
         assert!(alive.folder.exists());
     }
@@ -80,7 +86,7 @@ mod tests {
     #[test]
     fn a_run_leaves_nothing_behind() {
         let tmp = tempfile::tempdir().unwrap();
-        let scratch = Scratch::create(tmp.path(), &RunId::new("run")).unwrap();
+        let scratch = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("run")).unwrap();
         scratch.attempt("stage").unwrap();
         drop(scratch);
         assert_eq!(std::fs::read_dir(tmp.path()).unwrap().count(), 0);

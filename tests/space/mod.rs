@@ -144,8 +144,7 @@ impl Space {
         let folder = self.folder.path().canonicalize().unwrap();
         let text = text.replace(folder.to_str().unwrap(), "[FOLDER]");
         let text = text.replace(self.folder.path().to_str().unwrap(), "[FOLDER]");
-        let times = regex(r"\d{11}-\d{3}-\d+");
-        let text = times(&text, "[RUN]");
+        let text = regex(r"\d{8}-\d{6}-\d{3}-\d+")(&text, "[RUN]");
         regex(r"after [\d.]+ (ms|s)|in [\d.]+ (ms|s)")(&text, "[TIME]")
     }
 }

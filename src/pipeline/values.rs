@@ -1,0 +1,145 @@
+//! The values of a pipeline file: each read as what it has to be, or an error that points at it.
+
+use crate::error::{Error, Result};
+use crate::names::closest;
+use crate::pipeline::place::{Place, Placed, Source};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Reads one TOML value as it stands after `=`, such as `4`, `"text"` or `[1, 2]`.
+pub(super) fn parse_value(text: &str) -> Option<serde_json::Value> {
+    let value = DeValue::parse(text).ok()?;
+    to_json(value.get_ref()).ok()
+}
+
+/// Reads values of one source.
+pub(super) struct Reader<'a> {
+    /// The source that errors point into.
+    pub(super) source: &'a Arc<Source>,
+}
+
+impl Reader<'_> {
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        Place::new(self.source, span)
+    }
+
+    pub(super) fn error(&self, span: Range<usize>, message: String, hint: Option<String>) -> Error {
+        Error::Syntax { message, place: self.place(span), hint }
+    }
+
+    /// An error for a key that is not one of those expected.
+    pub(super) fn unknown(&self, key: &Spanned<Cow<'_, str>>, what: &str, known: &[&str]) -> Error {
+        let hint = closest(key.get_ref(), known.iter().copied())
+            .map_or_else(|| format!("expected one of {}", known.join(", ")), |name| format!("did you mean '{name}'?"));
+        self.error(key.span(), format!("'{}' is not a key of {what}", key.get_ref()), Some(hint))
+    }
+
+    pub(super) fn mistyped(&self, value: &Spanned<DeValue<'_>>, key: &str, expected: &str) -> Error {
+        let found = value.get_ref().type_str();
+        self.error(value.span(), format!("'{key}' is of type {found}, expected {expected}"), None)
+    }
+
+    /// A text and its place.
+    pub(super) fn placed(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Placed<String>> {
+        Ok(Placed { value: self.text(value, key)?, place: self.place(value.span()) })
+    }
+
+    /// Texts and their places.
+    pub(super) fn texts(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<Placed<String>>> {
+        let values = value.get_ref().as_array().ok_or_else(|| self.mistyped(value, key, "a list of texts"))?;
+        values.iter().map(|value| self.placed(value, key)).collect()
+    }
+
+    /// A time such as `"90s"`, `"30m"`, `"2h"` or `"1d"`.
+    pub(super) fn duration(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Duration> {
+        let text = self.text(value, key)?;
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match &text[digits.len()..] {
+            "s" => 1,
+            "m" => 60,
+            "h" => 60 * 60,
+            "d" => 24 * 60 * 60,
+            _ => 0,
+        };
+        let seconds =
+            digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|seconds| *seconds > 0);
+        seconds.map(Duration::from_secs).ok_or_else(|| {
+            let message = format!("'{text}' is not a time: expected a number and s, m, h or d, such as \"2h\"");
+            self.error(value.span(), message, None)
+        })
+    }
+
+    pub(super) fn memory(&self, value: &Spanned<DeValue<'_>>) -> Result<u64> {
+        let text = self.text(value, "memory")?;
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match &text[digits.len()..] {
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            "T" => 1 << 40,
+            _ => 0,
+        };
+        digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(
+            || {
+                let message =
+                    format!("'{text}' is not an amount of memory: expected a number and K, M, G or T, such as \"64G\"");
+                self.error(value.span(), message, None)
+            },
+        )
+    }
+
+    pub(super) fn count(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<usize> {
+        let count = self.unsigned(value, key)?;
+        usize::try_from(count).map_err(|_| self.mistyped(value, key, "a count"))
+    }
+
+    pub(super) fn unsigned(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<u64> {
+        match self.json(value)?.as_u64() {
+            Some(number) => Ok(number),
+            None => Err(self.mistyped(value, key, "a whole number, zero or more")),
+        }
+    }
+
+    pub(super) fn text(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<String> {
+        value.get_ref().as_str().map(str::to_owned).ok_or_else(|| self.mistyped(value, key, "a text in quotes"))
+    }
+
+    pub(super) fn table<'t, 'i>(&self, value: &'t Spanned<DeValue<'i>>, key: &str) -> Result<&'t DeTable<'i>> {
+        value.get_ref().as_table().ok_or_else(|| self.mistyped(value, key, "a table"))
+    }
+
+    pub(super) fn json(&self, value: &Spanned<DeValue<'_>>) -> Result<serde_json::Value> {
+        to_json(value.get_ref()).map_err(|message| self.error(value.span(), message, None))
+    }
+}
+
+/// The same value in JSON's terms; a date or a number that JSON cannot hold is an error.
+fn to_json(value: &DeValue<'_>) -> std::result::Result<serde_json::Value, String> {
+    Ok(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_err(|_| format!("'{}' does not fit in 64 bits", number.as_str()))?
+            .into(),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .ok_or_else(|| format!("'{}' is not a finite number", number.as_str()))?
+            .into(),
+        DeValue::Boolean(truth) => (*truth).into(),
+        DeValue::Datetime(_) => return Err("a date is not the value of anything in a pipeline".to_owned()),
+        DeValue::Array(values) => {
+            values.iter().map(|value| to_json(value.get_ref())).collect::<std::result::Result<Vec<_>, _>>()?.into()
+        }
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| Ok((key.get_ref().to_string(), to_json(value.get_ref())?)))
+            .collect::<std::result::Result<serde_json::Map<_, _>, String>>()?
+            .into(),
+    })
+}

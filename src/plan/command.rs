@@ -1,0 +1,210 @@
+//! A stage that is any program: what its entry in the file means for the graph.
+
+use crate::error::{Error, Result};
+use crate::names::{Entrance, Label, PortName, closest, is_plain};
+use crate::pipeline::{COMMAND, CommandEntry, Place, Placed, StageEntry, resolve};
+use crate::plan::graph::Origin;
+use crate::plan::template::{FILES, Placeholder, Template};
+use contract::{Description, InputPort, Kind, OutputPort};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The version of how a command is run; it changes when equal entries would no longer mean equal results.
+const VERSION: &str = "1";
+
+/// The kind that a command's inputs have: whatever comes.
+pub(crate) const ANY_KIND: &str = "*";
+
+/// The label of the program itself, where it is a file of the project.
+const PROGRAM: &str = "program";
+
+/// A program and its arguments, ready to be filled in.
+#[derive(Clone, Debug)]
+pub struct CommandLine {
+    /// The program: a name to be found in `PATH`, or the entrance of a file.
+    pub program: Template,
+    /// Its arguments.
+    pub arguments: Vec<Template>,
+    /// Variables of its environment, which are part of its key.
+    pub environment: BTreeMap<String, String>,
+    /// Variables that it gets from the user's environment and that are never written down.
+    pub secrets: Vec<String>,
+    /// Its parameters as text, by name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What a command's entry means: the same parts that a stage of the worker has.
+#[derive(Debug)]
+pub(crate) struct CommandParts {
+    pub(crate) description: Description,
+    pub(crate) parameters: Map<String, Value>,
+    pub(crate) inputs: BTreeMap<Entrance, Origin>,
+    pub(crate) line: CommandLine,
+}
+
+/// Reads a command's entry. Paths in it are relative to `folder`.
+pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -> Result<CommandParts> {
+    let reader = Reader { entry, command, folder };
+    reader.check_names()?;
+    let mut inputs = reader.files()?;
+    let Some((program, arguments)) = command.arguments.split_first() else {
+        let hint = Some("say which program, such as command = [\"python3\", \"{files.script}\"]".to_owned());
+        return Err(reader.fault("it has no 'command'".to_owned(), &entry.place, hint));
+    };
+    let program_template = if program.value.contains('/') && !program.value.starts_with('{') {
+        let entrance = Entrance { port: PortName::new(FILES), label: Label::new(PROGRAM) };
+        inputs.insert(entrance.clone(), Origin::Outside(reader.path(&program.value, &program.place)?));
+        Template(vec![crate::plan::template::Piece::Place(Placeholder::Input(entrance))])
+    } else {
+        reader.template(program)?
+    };
+    let line = CommandLine {
+        program: program_template,
+        arguments: arguments.iter().map(|word| reader.template(word)).collect::<Result<_>>()?,
+        environment: command
+            .environment
+            .iter()
+            .map(|(name, value)| (name.value.clone(), value.value.clone()))
+            .collect(),
+        secrets: command.secrets.iter().map(|name| name.value.clone()).collect(),
+        parameters: entry.settings.iter().map(|set| (set.key.value.clone(), text(&set.value.value))).collect(),
+    };
+    let templates = || std::iter::once(&line.program).chain(&line.arguments);
+    let uses = |what: &Placeholder| templates().flat_map(Template::placeholders).any(|name| name == what);
+    let description = Description {
+        seeded: entry.seed.is_some() || uses(&Placeholder::Seed),
+        checkpoints: uses(&Placeholder::Checkpoint),
+        ..reader.description()
+    };
+    Ok(CommandParts { description, parameters: reader.parameters(), inputs, line })
+}
+
+struct Reader<'a> {
+    entry: &'a StageEntry,
+    command: &'a CommandEntry,
+    folder: &'a Path,
+}
+
+impl Reader<'_> {
+    fn fault(&self, message: String, place: &Place, hint: Option<String>) -> Error {
+        Error::Graph { message: format!("command '{}': {message}", self.entry.name), place: place.clone(), hint }
+    }
+
+    /// Names become folders, variables and names in braces, so they are plain.
+    fn check_names(&self) -> Result<()> {
+        let settings = self.entry.settings.iter().map(|setting| &setting.key);
+        let files = self.command.files.iter().map(|(name, _)| name);
+        let outputs = self.command.outputs.iter().map(|(name, _)| name);
+        if let Some(name) = settings.chain(files).chain(outputs).find(|name| !is_plain(&name.value)) {
+            let message = format!("'{}' cannot be a name: expected letters, digits, '-' and '_'", name.value);
+            return Err(self.fault(message, &name.place, None));
+        }
+        if let Some((name, _)) = self.command.files.iter().find(|(name, _)| name.value == PROGRAM) {
+            let hint = Some("choose another name".to_owned());
+            return Err(self.fault(format!("the file '{PROGRAM}' is the program itself"), &name.place, hint));
+        }
+        if let Some(binding) = self.entry.inputs.iter().find(|binding| binding.entrance.port.as_str() == FILES) {
+            let hint = Some("files outside go into the table 'files'".to_owned());
+            return Err(self.fault(format!("no input can be called '{FILES}'"), &binding.place, hint));
+        }
+        if self.command.outputs.is_empty() {
+            let hint = Some("add outputs = { NAME = \"KIND\" }".to_owned());
+            return Err(self.fault("it has no outputs".to_owned(), &self.entry.place, hint));
+        }
+        Ok(())
+    }
+
+    fn path(&self, text: &str, place: &Place) -> Result<PathBuf> {
+        resolve(text, self.folder).map_err(|message| self.fault(message, place, None))
+    }
+
+    fn files(&self) -> Result<BTreeMap<Entrance, Origin>> {
+        let entries = self.command.files.iter();
+        entries
+            .map(|(name, path)| {
+                let entrance = Entrance { port: PortName::new(FILES), label: Label::new(&*name.value) };
+                Ok((entrance, Origin::Outside(self.path(&path.value, &path.place)?)))
+            })
+            .collect()
+    }
+
+    /// A word whose names in braces all stand for something.
+    fn template(&self, word: &Placed<String>) -> Result<Template> {
+        let template = Template::parse(&word.value);
+        for placeholder in template.placeholders() {
+            let (what, given, known) = match placeholder {
+                Placeholder::Input(entrance) if entrance.port.as_str() == FILES => (
+                    "file",
+                    entrance.label.to_string(),
+                    self.command.files.iter().map(|(n, _)| n.value.clone()).collect(),
+                ),
+                Placeholder::Input(entrance) => {
+                    let inputs: Vec<String> =
+                        self.entry.inputs.iter().map(|bound| bound.entrance.to_string()).collect();
+                    ("input", entrance.to_string(), inputs)
+                }
+                Placeholder::Output(port) => {
+                    ("output", port.to_string(), self.command.outputs.iter().map(|(n, _)| n.value.clone()).collect())
+                }
+                Placeholder::Parameter(name) => {
+                    ("parameter", name.clone(), self.entry.settings.iter().map(|set| set.key.value.clone()).collect())
+                }
+                Placeholder::Seed | Placeholder::Threads | Placeholder::Checkpoint => continue,
+            };
+            if !known.contains(&given) {
+                let near = closest(&given, known.iter().map(String::as_str));
+                let hint = near
+                    .map_or_else(|| format!("it has {}", known.join(", ")), |near| format!("did you mean '{near}'?"));
+                return Err(self.fault(format!("it has no {what} '{given}'"), &word.place, Some(hint)));
+            }
+        }
+        Ok(template)
+    }
+
+    fn description(&self) -> Description {
+        let mut inputs: Vec<InputPort> = Vec::new();
+        for binding in &self.entry.inputs {
+            let name = binding.entrance.port.as_str();
+            if !inputs.iter().any(|port| port.name == name) {
+                let port = InputPort::required(name, ANY_KIND, "");
+                inputs.push(if binding.entrance.label.as_str().is_empty() { port } else { port.many() });
+            }
+        }
+        let outputs = self.command.outputs.iter().map(|(name, kind)| OutputPort {
+            name: name.value.clone(),
+            kind: Kind(kind.value.clone()),
+            doc: String::new(),
+        });
+        Description {
+            name: COMMAND.to_owned(),
+            about: String::new(),
+            version: VERSION.to_owned(),
+            seeded: false,
+            all_threads: false,
+            checkpoints: false,
+            inputs,
+            outputs: outputs.collect(),
+            parameters: Value::Null,
+        }
+    }
+
+    /// What is hashed of it. The first three names have a space in them, so no parameter can be called that.
+    fn parameters(&self) -> Map<String, Value> {
+        let words: Vec<Value> = self.command.arguments.iter().map(|word| word.value.clone().into()).collect();
+        let outputs: Vec<Value> = self.command.outputs.iter().map(|(name, _)| name.value.clone().into()).collect();
+        let environment = self
+            .command
+            .environment
+            .iter()
+            .map(|(name, value)| (format!("env {}", name.value), value.value.clone().into()));
+        let fixed = [("the command".to_owned(), words.into()), ("the outputs".to_owned(), outputs.into())];
+        let settings = self.entry.settings.iter().map(|set| (set.key.value.clone(), set.value.value.clone()));
+        fixed.into_iter().chain(environment).chain(settings).collect()
+    }
+}
+
+/// A parameter as it stands in a command: texts without their quotes.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,140 @@
+//! The words of a command in which names in braces stand for what is known only when it runs.
+//!
+//! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
+//! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
+
+use crate::names::{Entrance, Label, PortName};
+
+/// A word of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub Vec<Piece>);
+
+/// A part of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Text(String),
+    /// What a name in braces stands for.
+    Place(Placeholder),
+}
+
+/// What a name in braces may stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// The path of what enters there.
+    Input(Entrance),
+    /// The folder of that output.
+    Output(PortName),
+    /// The value of that parameter.
+    Parameter(String),
+    /// The seed.
+    Seed,
+    /// How many threads the stage is given.
+    Threads,
+    /// The folder that outlives the attempt.
+    Checkpoint,
+}
+
+/// The port at which files outside the store enter a command.
+pub const FILES: &str = "files";
+
+impl Template {
+    /// Takes a word apart.
+    pub fn parse(word: &str) -> Self {
+        let mut pieces = Vec::new();
+        let (mut rest, mut text) = (word, String::new());
+        while let Some(start) = rest.find('{') {
+            let inside = rest[start + 1..].split_once('}');
+            match inside.and_then(|(inside, after)| Some((Placeholder::parse(inside)?, after))) {
+                Some((placeholder, after)) => {
+                    text += &rest[..start];
+                    if !text.is_empty() {
+                        pieces.push(Piece::Text(std::mem::take(&mut text)));
+                    }
+                    pieces.push(Piece::Place(placeholder));
+                    rest = after;
+                }
+                None => {
+                    text += &rest[..=start];
+                    rest = &rest[start + 1..];
+                }
+            }
+        }
+        text += rest;
+        if !text.is_empty() || pieces.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        Self(pieces)
+    }
+
+    /// The names in braces.
+    pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+        self.0.iter().filter_map(|piece| if let Piece::Place(placeholder) = piece { Some(placeholder) } else { None })
+    }
+
+    /// The word, with what `value` says for each name.
+    pub fn fill(&self, value: impl Fn(&Placeholder) -> String) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Place(placeholder) => value(placeholder),
+        };
+        self.0.iter().map(text).collect()
+    }
+}
+
+impl Placeholder {
+    fn parse(inside: &str) -> Option<Self> {
+        let entrance = |port: &str, label: &str| Entrance { port: PortName::new(port), label: Label::new(label) };
+        match inside {
+            "seed" => return Some(Self::Seed),
+            "threads" => return Some(Self::Threads),
+            "checkpoint" => return Some(Self::Checkpoint),
+            _ => {}
+        }
+        let (group, name) = inside.split_once('.')?;
+        match group {
+            "inputs" => {
+                let (port, label) = name.split_once('.').unwrap_or((name, ""));
+                Some(Self::Input(entrance(port, label)))
+            }
+            FILES => Some(Self::Input(entrance(FILES, name))),
+            "outputs" => Some(Self::Output(PortName::new(name))),
+            "parameters" => Some(Self::Parameter(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(placeholder: &Placeholder) -> String {
+        match placeholder {
+            Placeholder::Input(entrance) => format!("<{entrance}>"),
+            Placeholder::Output(port) => format!("<{port}>"),
+            Placeholder::Parameter(name) => format!("<{name}>"),
+            other => format!("<{other:?}>"),
+        }
+    }
+
+    #[test]
+    fn names_in_braces_are_filled_in_and_other_braces_stay() {
+        let filled = |word: &str| Template::parse(word).fill(name);
+        assert_eq!(filled("--k={parameters.k}"), "--k=<k>");
+        assert_eq!(filled("{inputs.rankings.pipe}/a"), "<rankings.pipe>/a");
+        assert_eq!(filled("awk '{print $1}' ${HOME} {files.x}{seed}"), "awk '{print $1}' ${HOME} <files.x><Seed>");
+        assert_eq!(filled("{"), "{");
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_without_names_is_itself(word in "[a-z{}. ]{0,12}") {
+            let template = Template::parse(&word);
+            if template.placeholders().next().is_none() {
+                prop_assert_eq!(template.fill(name), word);
+            }
+        }
+    }
+}

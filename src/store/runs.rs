@@ -1,0 +1,113 @@
+//! The records of runs: what was asked for and what became of each stage.
+
+use crate::error::{Error, Result};
+use crate::names::{RunId, StageName};
+use crate::plan::{Key, Manifest};
+use crate::store::lock::FileLock;
+use crate::store::{Store, durable};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A run, written when its first stage begins and again when it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The version of `pipe`.
+    #[serde(default)]
+    pub version: String,
+    /// The arguments of the command line.
+    pub arguments: Vec<String>,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// How long it took, in seconds; nothing while it goes on, or when it was killed.
+    pub seconds: Option<f64>,
+    /// The exit code, once it has ended.
+    #[serde(default)]
+    pub code: Option<u8>,
+    /// Its stages, in the order in which they ended.
+    pub stages: Vec<StageRecord>,
+}
+
+/// What became of a stage in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// The stage.
+    pub stage: StageName,
+    /// What became of it.
+    pub status: StageStatus,
+    /// Its key, if it came so far.
+    pub key: Option<Key>,
+    /// Why it ran, or how it failed.
+    pub reason: Option<String>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// What its key was made of, for a stage that ran or failed; for the others the record of the key tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+}
+
+/// What may become of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageStatus {
+    /// It ran.
+    Ran,
+    /// Its result was there.
+    Hit,
+    /// It failed.
+    Failed,
+    /// It did not run because of another's failure, or of the user's wish.
+    Skipped,
+}
+
+impl StageStatus {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Hit => "hit",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Store {
+    /// Writes a run's record into its folder.
+    pub fn write_run(&self, record: &RunRecord) -> Result<()> {
+        let folder = self.run_folder(&record.run);
+        durable::make_folder(&self.disk, &folder)?;
+        let path = folder.join("run.json");
+        let bytes = serde_json::to_vec(record).map_err(|error| Error::io("writing", &path, error.into()))?;
+        durable::replace(&self.disk, &path, &bytes)
+    }
+
+    /// The records of all runs, oldest first. A record that cannot be read is left out.
+    pub fn runs(&self) -> Vec<RunRecord> {
+        let folders = self.disk.list(&self.root.join("runs")).unwrap_or_default();
+        let read = |folder: &PathBuf| serde_json::from_slice(&self.disk.read(&folder.join("run.json")).ok()?).ok();
+        folders.iter().filter_map(read).collect()
+    }
+
+    /// Whether a run is going on.
+    pub fn is_alive(&self, run: &RunId) -> bool {
+        let lock = self.root.join("tmp").join(run.as_str()).with_extension("lock");
+        // Somebody holds it.
+        lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A name for a run that begins now: its time, so that names sort by age, and the process.
+pub fn new_run_id() -> RunId {
+    let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string();
+    RunId::new(format!("{time}-{}", std::process::id()))
+}
