@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::names::{Label, PortName, StageName};
 use crate::plan::Job;
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Store, Witness};
 use contract::{Event, Failure, FailureKind, Spec};
 use fs_err as fs;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub(crate) struct Order {
     pub(crate) log: PathBuf,
     /// The worker.
     pub(crate) worker: PathBuf,
-    /// Files outside the store that it reads, as they were when their digests were taken.
-    pub(crate) outside: Vec<(PathBuf, Status)>,
+    /// Files and folders outside the store that it reads, as they were when their digests were taken.
+    pub(crate) outside: Vec<Witness>,
     /// The run, for the record.
     pub(crate) run: String,
     /// The machine's name, for the record.
@@ -139,8 +139,10 @@ impl Execution<'_> {
         let spec = Spec { outputs: folders.clone(), ..order.spec.clone() };
         let (started, clock) = (super::record::now(), Instant::now());
         let peak_memory = self.work(&spec, hold, tell)?;
-        if let Some((path, _)) = order.outside.iter().find(|(path, status)| Status::of(path).ok() != Some(*status)) {
-            return Err(Error::InputMoved { stage: order.stage.to_string(), path: path.clone() });
+        for input in &order.outside {
+            if let Some(path) = input.moved()? {
+                return Err(Error::InputMoved { stage: order.stage.to_string(), path });
+            }
         }
         let provenance = Provenance {
             run: order.run.clone(),

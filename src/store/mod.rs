@@ -14,18 +14,25 @@ mod action;
 mod artifact;
 mod commit;
 mod durable;
+mod hash;
 mod index;
 mod links;
+mod listing;
 mod lock;
 mod outside;
 mod scratch;
+mod status;
+mod walk;
+mod witness;
 
 pub use action::{Action, FORMAT, Provenance};
 pub use artifact::Artifact;
 pub use index::{Index, SledIndex};
+pub use listing::{Change, Changes};
 pub use lock::FileLock;
-pub use outside::{OutsideFiles, Status};
+pub use outside::OutsideFiles;
 pub use scratch::Scratch;
+pub use witness::Witness;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
