@@ -18,23 +18,30 @@ mod artifact;
 mod commit;
 mod disk;
 mod durable;
+mod hash;
 mod index;
 mod links;
+mod listing;
 mod lock;
 mod needs;
 mod outside;
 mod runs;
 mod scratch;
+mod status;
+mod walk;
+mod witness;
 
 pub use action::{Action, FORMAT, Provenance};
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
 pub use index::{Index, SledIndex};
+pub use listing::{Change, Changes};
 pub use lock::FileLock;
 pub use needs::Needs;
-pub use outside::{OutsideFiles, Status};
+pub use outside::OutsideFiles;
 pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
+pub use witness::Witness;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -172,6 +179,11 @@ impl Store {
     /// Removes the checkpoint of a key that has a result now. What cannot be removed does no harm.
     pub fn forget_checkpoint(&self, key: Key) {
         drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));
+    }
+
+    /// Moves an artifact aside that somebody has written to, by its folder. Any other path is left alone.
+    pub fn distrust(&self, folder: &Path) -> Result<()> {
+        if folder.parent() == Some(&self.root.join("store")) { self.move_aside(folder) } else { Ok(()) }
     }
 
     fn move_aside(&self, from: &Path) -> Result<()> {
