@@ -7,7 +7,7 @@ mod parse;
 mod paths;
 mod place;
 
-pub use locate::{Located, locate};
+pub use locate::{Located, locate, project};
 pub use model::{Pipeline, Resources, Setting, StageEntry};
 pub use overrides::apply;
 pub use parse::parse;

@@ -91,7 +91,7 @@ pub(crate) fn files_beneath(folder: &Path, links: Links) -> Result<std::result::
 }
 
 /// The digest of a file's content.
-pub(crate) fn hash_file(path: &Path) -> Result<Digest> {
+pub fn hash_file(path: &Path) -> Result<Digest> {
     let failed = |error| Error::io("reading", path, error);
     let file = fs::File::open(path).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
