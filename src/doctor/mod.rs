@@ -53,10 +53,11 @@ pub fn examine(store: Option<PathBuf>, worker: Option<PathBuf>) -> Report {
     report.add(Ok(program::this()));
     match worker::find(worker) {
         Ok(path) => {
-            report.add(program::worker(&path));
-            for finding in program::libraries(&path) {
-                report.add(Ok(finding));
-            }
+            let worker = program::worker(&path);
+            // A worker that does not answer has said why; asked again, it would only say it again.
+            let libraries = if worker.is_ok() { program::libraries(&path) } else { Vec::new() };
+            report.add(worker);
+            libraries.into_iter().for_each(|finding| report.add(Ok(finding)));
         }
         Err(error) => report.add(Err(("worker", error))),
     }

@@ -201,6 +201,31 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drawing::Edge;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_graph_can_be_laid_out(
+            stages in 1_usize..16,
+            bonds in prop::collection::vec((0_usize..16, 0_usize..16, "[a-z]{1,12}"), 0..60),
+        ) {
+            let kind = || Kind::Stage { uses: "s".to_owned(), status: Status::Runs, reason: String::new() };
+            let drawing = Drawing {
+                pipeline: "p".to_owned(),
+                nodes: (0..stages).map(|place| Node { name: format!("n{place}"), kind: kind() }).collect(),
+                edges: bonds
+                    .into_iter()
+                    .filter(|(from, to, _)| from < to && *to < stages)
+                    .map(|(from, to, entrance)| Edge { from, to, output: Some("out".to_owned()), entrance })
+                    .collect(),
+            };
+            let svg = draw(&drawing).unwrap();
+            prop_assert_eq!(svg.matches("<rect ").count(), stages);
+            prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        }
+    }
 
     #[test]
     fn what_xml_takes_for_its_own_is_escaped() {
