@@ -32,9 +32,10 @@ mod walk;
 mod witness;
 
 pub use action::{Action, FORMAT, Provenance};
+pub(crate) use artifact::hash_file as file_digest;
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
-pub use index::{Index, SledIndex};
+pub use index::{Index, IndexState, SledIndex};
 pub use listing::{Change, Changes};
 pub use lock::FileLock;
 pub use needs::Needs;
@@ -114,6 +115,20 @@ impl Store {
     /// The folder where stages of a run write.
     pub fn scratch(&self, run: &RunId) -> Result<Scratch> {
         Scratch::create(&self.disk, &self.root.join("tmp"), run)
+    }
+
+    /// How many folders of runs that are no longer alive are left in `tmp`.
+    pub fn left_behind(&self) -> usize {
+        scratch::left_behind(&self.disk, &self.root.join("tmp"))
+    }
+
+    /// How many things were set aside: damaged records and artifacts, and indexes.
+    pub fn set_aside_count(&self) -> usize {
+        let count = |folder: &str, keep: fn(&str) -> bool| {
+            let entries = std::fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+            entries.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
+        };
+        count("set-aside", |_| true) + count("index", |name| name.starts_with("sled.damaged-"))
     }
 
     /// The index.
