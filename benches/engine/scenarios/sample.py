@@ -1,0 +1,41 @@
+"""The pipeline `sample` of this repository, whose stages are real ones, with nothing to do."""
+
+import tomllib
+from collections.abc import Iterator
+
+from bench import Bench
+from figures import Figure, seconds
+from graph import chain
+from processes import Failed
+from scenarios.scenario import Scenario
+from tools import Tool
+
+
+def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+    file = bench.repository / "pipelines" / "sample.toml"
+    stages = len(tomllib.loads(file.read_text())["stage"])
+    column = SAMPLE.columns[0]
+    if tool.name == "make":
+        with bench.up_to_date(tool, chain(stages)) as project:
+            yield seconds(tool.name, column, bench.no_op(project))
+        return
+
+    def run() -> float:
+        return bench.processes.time([str(tool.program), "run", str(file)], bench.repository)
+
+    for _ in range(3):
+        run()
+    bench.processes.time([str(tool.program), "plan", str(file)], bench.repository)
+    if ", 0 to run" not in bench.processes.output.read_text():
+        raise Failed("sample is not up to date after a run")
+    yield seconds(tool.name, column, bench.repetition.of(run))
+
+
+SAMPLE = Scenario(
+    name="sample",
+    title="The pipeline sample",
+    about="`pipe run sample` with nothing to do, in the store of this repository, beside make on a chain of as many steps.",
+    columns=("no-op",),
+    measure=_measure,
+    tools=("make", "pipe"),
+)
