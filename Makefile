@@ -30,7 +30,7 @@ lint: libtorch ## check format, lints and licences
 audit: ## check dependencies against published advisories, which are fetched
 	$(CARGO) deny check advisories
 
-bench: build ## time a run with nothing to do beside make -q
+bench: build ## time a run with nothing to do beside make
 	python3 benches/engine --loaded --no-install --only sample --tools make,pipe
 
 bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options

@@ -44,8 +44,9 @@ def main() -> int:
             results[scenario.name] = result
             print(report.section(scenario, result), flush=True)
         os.chdir(REPOSITORY)
-    found = list(targets(results))
-    print(report.verdicts(found))
+    found = targets(results)
+    if found:
+        print(report.verdicts(found))
     if given.json:
         given.json.write_text(report.as_json(machine, versions, results, found))
     return 0

@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def parse() -> Arguments:
     )
 
 
-def _some_of(known: tuple[str, ...]):
+def _some_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Reads names with commas between them, of those that are known."""
+
     def parse_names(text: str) -> tuple[str, ...]:
         names = tuple(text.split(","))
         for name in names:

@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,12 @@ _SLOW = 5.0
 """A tool that takes so many seconds is not warmed up more than once."""
 
 
-@dataclass
+def settle() -> None:
+    """Waits until a file that is written gets a later time than those before; the clock of file systems is coarse."""
+    time.sleep(0.05)
+
+
+@dataclass(frozen=True)
 class Project:
     """A folder with a source and a tool's files for a graph."""
 
@@ -41,10 +47,25 @@ class Project:
         log = self.graph.log
         return len(log.read_text().splitlines()) if log and log.exists() else 0
 
+    def repeat(self, repetition: Repetition, change: Callable[[], None]) -> tuple[list[float], int]:
+        """Makes a change before each run: the seconds of the runs, and how many steps each ran. Raises Failed."""
+
+        def changed_run() -> float:
+            settle()
+            change()
+            settle()
+            return self.run()
+
+        before = self.ran()
+        seconds = repetition.of(changed_run)
+        each, odd = divmod(self.ran() - before, len(seconds))
+        if odd:
+            raise Failed(f"{len(seconds)} equal changes ran {self.ran() - before} steps")
+        return seconds, each
+
     def change(self, graph: Graph) -> None:
-        """Gives the project another graph."""
-        self.graph = replace(graph, log=self.graph.log)
-        self.tool.write(self.folder, self.graph)
+        """Gives the project another graph of as many steps."""
+        self.tool.write(self.folder, replace(graph, log=self.graph.log))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +82,9 @@ class Bench:
     b3sum: Path | None
 
     @contextmanager
-    def project(self, tool: Tool, graph: Graph, *, counted: bool = False, source: Path | None = None) -> Iterator[Project]:
+    def project(
+        self, tool: Tool, graph: Graph, *, counted: bool = False, source: Path | None = None
+    ) -> Iterator[Project]:
         """A new project, removed at the end; its source is a link to `source` when that is given. Raises Failed."""
         above = Path(tempfile.mkdtemp(prefix=f"{tool.name}-", dir=self.folder))
         try:

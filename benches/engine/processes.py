@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Processes:
     output: Path
     """The file that takes what the program writes; the last run's only."""
 
-    def time(self, command: Sequence[str], folder: Path) -> float:
+    def time(self, command: list[str], folder: Path) -> float:
         """Wall seconds from before the program starts to its end. Raises Failed."""
         os.chdir(folder)
         begin = time.perf_counter()
@@ -35,7 +35,7 @@ class Processes:
         self._require_success(command, status)
         return seconds
 
-    def peak_memory(self, command: Sequence[str], folder: Path) -> float:
+    def peak_memory(self, command: list[str], folder: Path) -> float:
         """The most bytes that the program itself had in memory. Raises Failed.
 
         Read from /proc while it runs: the `ru_maxrss` of a child begins at what its parent, Python, had.
@@ -51,7 +51,7 @@ class Processes:
         return peak
 
     @contextmanager
-    def _started(self, command: Sequence[str]):
+    def _started(self, command: list[str]) -> Iterator[int]:
         """A process in a group of its own, killed with the group when it outlives the limit or we are stopped."""
 
         def over_limit(_signal: int, _frame: object) -> None:
@@ -75,7 +75,7 @@ class Processes:
         finally:
             signal.alarm(0)
 
-    def _require_success(self, command: Sequence[str], status: int) -> None:
+    def _require_success(self, command: list[str], status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
             said = self.output.read_text(errors="replace").strip()[-_TAIL:]

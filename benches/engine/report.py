@@ -41,10 +41,16 @@ def section(scenario: Scenario, result: Result) -> str:
 def verdicts(targets: Sequence[Target]) -> str:
     """The table of targets."""
     rows = [
-        [target.what, target.asked, "" if target.found is None else f"{target.found:.2f}", target.verdict]
+        [
+            target.scenario,
+            target.what,
+            target.asked,
+            "" if target.found is None else f"{target.found:.2f}",
+            target.verdict,
+        ]
         for target in targets
     ]
-    return "\n".join(["", "## Targets", "", *_table(["", "asked", "found", ""], rows)])
+    return "\n".join(["", "## Targets", "", *_table(["scenario", "target", "asked", "found", ""], rows)])
 
 
 def as_json(

@@ -12,6 +12,8 @@ from scenarios.scenario import Scenario
 from scenarios.startup import STARTUP
 from scenarios.sweep import SWEEP
 
+__all__ = ["SCENARIOS", "Scenario"]
+
 SCENARIOS: tuple[Scenario, ...] = (
     STARTUP,
     SAMPLE,

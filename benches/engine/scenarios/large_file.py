@@ -45,8 +45,8 @@ def _large_file(bench: Bench) -> Path:
 LARGE_FILE = Scenario(
     name="large-file",
     title="One large file",
-    about="One step depends on the file, which is in memory already, and reads its first bytes. The first run of a new project, "
-    "and a run after it; `b3sum`, with its default settings, is the floor of what hashes all of it.",
+    about="One step depends on the file, which is in memory already, and reads its first bytes. The first run of a new "
+    "project, and a run after it; `b3sum`, with its default settings, is the floor of what hashes all of it.",
     columns=("first run", "second run"),
     measure=_measure,
     others=_b3sum,

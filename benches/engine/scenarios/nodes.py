@@ -20,7 +20,7 @@ def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
 NODES = Scenario(
     name="nodes",
     title=f"{_STEPS:,} steps",
-    about=f"1 step and {_STEPS - 1:,} that read it; nothing to do. A tool whose first run is over the limit has no figure.",
+    about=f"1 step and {_STEPS - 1:,} that read it; nothing to do. No figure where the first run is over the limit.",
     columns=("no-op", "peak memory"),
     measure=_measure,
 )

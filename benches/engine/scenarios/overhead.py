@@ -41,8 +41,8 @@ def _loop_runs(bench: Bench) -> list[float]:
 OVERHEAD = Scenario(
     name="overhead",
     title="What a tool adds to each step that runs",
-    about=f"The first run of the sweep, less the time in which a shell runs the same {len(GRAPH.every_step())} commands one after the "
-    f"other, divided by their number. With {JOBS} jobs a tool can win some of that back.",
+    about=f"The first run of the sweep, less the time in which a shell runs the same {len(GRAPH.every_step())} "
+    f"commands one after the other, divided by their number. With {JOBS} jobs a tool can win some of that back.",
     columns=("all steps", "a step more, -j1", f"a step more, -j{JOBS}"),
     measure=_measure,
     others=_loop,

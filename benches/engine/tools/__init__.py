@@ -8,4 +8,6 @@ from tools.pipe import Pipe
 from tools.snakemake import Snakemake
 from tools.tool import Tool
 
+__all__ = ["TOOLS", "Tool"]
+
 TOOLS: tuple[type[Tool], ...] = (Make, Ninja, Doit, Dvc, Snakemake, Pipe)
