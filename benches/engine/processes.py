@@ -64,7 +64,10 @@ class Processes:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
         signal.signal(signal.SIGALRM, over_limit)
-        process = os.posix_spawnp(command[0], command, self.environment, file_actions=files, setpgroup=0)
+        try:
+            process = os.posix_spawnp(command[0], command, self.environment, file_actions=files, setpgroup=0)
+        except OSError as error:
+            raise Failed(f"{command[0]} cannot be started: {error.strerror}") from error
         signal.alarm(self.limit)
         try:
             yield process

@@ -10,4 +10,5 @@ from tools.tool import Tool
 
 __all__ = ["TOOLS", "Tool"]
 
-TOOLS: tuple[type[Tool], ...] = (Make, Ninja, Doit, Dvc, Snakemake, Pipe)
+TOOLS: tuple[type[Tool], ...] = (Make, Ninja, Pipe, Doit, Dvc, Snakemake)
+"""In the order in which they are measured; pipe is close to those that its targets are nearest to."""
