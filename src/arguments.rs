@@ -15,6 +15,21 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// What `pipe completions --help` says.
+const COMPLETIONS: &str = "\
+Print the script with which a shell completes commands, pipelines and stages.
+
+For bash, add this line to ~/.bashrc:
+
+    source <(pipe completions bash)
+
+For zsh, after `compinit`, the same with zsh in ~/.zshrc. For fish:
+
+    pipe completions fish > ~/.config/fish/completions/pipe.fish
+
+For elvish, `eval (pipe completions elvish | slurp)` in ~/.elvish/rc.elv. For PowerShell,
+`pipe completions powershell | Out-String | Invoke-Expression` in $PROFILE.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -29,18 +44,7 @@ pub enum Command {
     /// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
     Doctor(DoctorArguments),
     /// Print the script with which a shell completes commands, pipelines and stages.
-    ///
-    /// For bash, add this line to ~/.bashrc:
-    ///
-    ///     source <(pipe completions bash)
-    ///
-    /// For zsh, after `compinit`, the same with zsh in ~/.zshrc. For fish:
-    ///
-    ///     pipe completions fish > ~/.config/fish/completions/pipe.fish
-    ///
-    /// For elvish, `eval (pipe completions elvish | slurp)` in ~/.elvish/rc.elv. For PowerShell,
-    /// `pipe completions powershell | Out-String | Invoke-Expression` in $PROFILE.
-    #[command(verbatim_doc_comment)]
+    #[command(long_about = COMPLETIONS)]
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a folder.
     Man(ManArguments),
