@@ -1,5 +1,9 @@
 //! The command line.
 
+mod history;
+
+pub use history::{LogsArguments, RunsArguments, ShowArguments, StoreArguments, WhyArguments};
+
 use crate::candidates;
 use crate::plan::Wishes;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -43,6 +47,14 @@ pub enum Command {
     Graph(GraphArguments),
     /// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
     Doctor(DoctorArguments),
+    /// Say why a stage would run, or why not: what differs from its newest result.
+    Why(WhyArguments),
+    /// List the runs that started something, newest last.
+    Runs(RunsArguments),
+    /// Show a run: what was asked for, and what became of each stage.
+    Show(ShowArguments),
+    /// Print the logs of a run.
+    Logs(LogsArguments),
     /// Print the script with which a shell completes commands, pipelines and stages.
     #[command(long_about = COMPLETIONS)]
     Completions(CompletionsArguments),

@@ -5,6 +5,7 @@
 
 use crate::arguments::Arguments;
 use crate::pipeline;
+use crate::store::Store;
 use clap::CommandFactory as _;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
@@ -50,6 +51,15 @@ pub(crate) fn stages() -> Vec<CompletionCandidate> {
         CompletionCandidate::new(stage.name.as_str()).help(Some(format!("uses {}", stage.uses.value).into()))
     };
     pipeline.stages.iter().map(candidate).collect()
+}
+
+/// The newest runs in the store of the project.
+pub(crate) fn runs() -> Vec<CompletionCandidate> {
+    const NEWEST: usize = 20;
+    let store = std::env::var_os("PIPE_STORE").map(PathBuf::from);
+    let Some(store) = store.or_else(|| Some(pipeline::project().ok()?.join("artifacts"))) else { return Vec::new() };
+    let runs = Store::new(store).runs().into_iter().rev().take(NEWEST);
+    runs.map(|run| CompletionCandidate::new(run.run.as_str()).help(Some(run.pipeline.into()))).collect()
 }
 
 fn files_in(folder: &Path) -> Vec<PathBuf> {

@@ -43,7 +43,7 @@ name!(
     Label
 );
 name!(
-    /// The name of one run of `pipe`: the time it began and a few random letters.
+    /// The name of one run of `pipe`: the time it began, in UTC, and the process.
     RunId
 );
 

@@ -1,14 +1,14 @@
 //! What every command needs: the pipeline read and joined, the store, the worker's descriptions.
 
 use crate::arguments::PipelineArguments;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::plan::{Graph, Node, Planner, Selection, Wishes};
 use crate::run::{Claim, Machine};
 use crate::store::{OutsideFiles, SledIndex, Store};
 use crate::worker;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A pipeline opened over its store.
 pub(crate) struct Opened {
@@ -58,4 +58,16 @@ impl Opened {
         let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
         Planner::new(&self.graph, selection, &self.store, outside, Box::new(lacks))
     }
+}
+
+/// The store that is meant where no pipeline is named. It must be there.
+pub(super) fn open_store(folder: Option<&Path>) -> Result<Store> {
+    let root = folder.map_or_else(|| Ok(pipeline::project()?.join("artifacts")), |folder| Ok(folder.to_owned()))?;
+    if root.is_dir() {
+        return Ok(Store::new(root));
+    }
+    Err(Error::NoResults(format!(
+        "there is no store at {}; `pipe run` makes one, --store or PIPE_STORE names another",
+        root.display()
+    )))
 }

@@ -90,12 +90,35 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |value: &Option<String>| match value {
-            None => "none".to_owned(),
-            Some(value) => Digest::parse(value).map_or_else(|| value.clone(), |digest| digest.short()),
-        };
-        write!(f, "{}: {} → {}", self.fact, short(&self.old), short(&self.new))
+        write!(f, "{}: {} → {}", self.name(), short(self.old.as_deref()), short(self.new.as_deref()))
     }
+}
+
+impl Difference {
+    /// The fact's name for people: what every command has is not called a parameter.
+    pub fn name(&self) -> &str {
+        let name = self.fact.strip_prefix("parameter ").unwrap_or(&self.fact);
+        match name.strip_prefix("the ") {
+            Some(name) => name,
+            None if name.starts_with("env ") => name,
+            None => &self.fact,
+        }
+    }
+}
+
+/// A value for people: a digest by its beginning, a long text without its middle.
+pub fn short(value: Option<&str>) -> String {
+    const LONGEST: usize = 60;
+    let Some(value) = value else { return "none".to_owned() };
+    if let Some(digest) = Digest::parse(value) {
+        return digest.short();
+    }
+    let letters: Vec<char> = value.chars().collect();
+    if letters.len() <= LONGEST {
+        return value.to_owned();
+    }
+    let (head, tail) = (&letters[..LONGEST / 2], &letters[letters.len() - LONGEST / 2 + 1..]);
+    head.iter().chain(['…'].iter()).chain(tail).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
 mod command;
+mod explanation;
 mod graph;
 mod key;
 mod parameter;
@@ -9,8 +10,9 @@ mod selection;
 mod template;
 
 pub use command::CommandLine;
+pub use explanation::{Changed, Comparison, Standing, standings};
 pub use graph::{Graph, Node, Origin, Program};
-pub use key::{Key, Manifest};
+pub use key::{Difference, Key, Manifest, short};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
 pub use selection::{Selection, Wishes};

@@ -162,11 +162,17 @@ impl<'a> Planner<'a> {
         Ok(plan)
     }
 
+    /// The outside files that stages in scope need and that are not there.
+    pub fn missing_files(&self) -> Vec<String> {
+        let in_scope = self.graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
+        in_scope.flat_map(|stage| self.missing_inputs(*stage)).collect()
+    }
+
     /// Everything that stages which would run need and this machine does not have.
     pub fn missing(&mut self) -> Result<Vec<String>> {
         let graph = self.graph;
         let in_scope = || graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
-        let inputs: Vec<String> = in_scope().flat_map(|stage| self.missing_inputs(*stage)).collect();
+        let inputs = self.missing_files();
         if !inputs.is_empty() || in_scope().all(|stage| self.obstacles(&graph.stages[*stage]).is_empty()) {
             return Ok(inputs);
         }

@@ -1,5 +1,6 @@
 //! What a person or a program sees of a run: bars on a terminal, lines elsewhere, one JSON object a line on demand.
 
+mod amounts;
 mod bars;
 mod colour;
 mod diagnostic;
@@ -7,6 +8,7 @@ mod json;
 mod lines;
 mod table;
 
+pub use amounts::{ago, size, time};
 pub use bars::Bars;
 pub use colour::coloured;
 pub use diagnostic::diagnostic;

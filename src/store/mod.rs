@@ -41,7 +41,7 @@ pub use listing::{Change, Changes};
 pub use lock::FileLock;
 pub use needs::Needs;
 pub use outside::OutsideFiles;
-pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
+pub use runs::{Outcome, RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
 pub use witness::Witness;
 

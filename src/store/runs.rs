@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 use crate::names::{RunId, StageName};
 use crate::plan::{Key, Manifest};
 use crate::store::lock::FileLock;
-use crate::store::{Store, durable};
+use crate::store::{Lookup, Store, durable};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use serde_json::Value;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A run, written when its first stage begins and again when it ends.
@@ -76,7 +78,87 @@ impl StageStatus {
     }
 }
 
+/// How a run came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All went well.
+    Fine,
+    /// Something failed; the exit code.
+    Failed(u8),
+    /// The user ended it.
+    Interrupted,
+    /// It goes on.
+    Running,
+    /// It neither goes on nor came to an end.
+    Killed,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fine => f.write_str("ok"),
+            Self::Failed(code) => write!(f, "failed ({code})"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Running => f.write_str("running"),
+            Self::Killed => f.write_str("killed"),
+        }
+    }
+}
+
+impl RunRecord {
+    /// How many of its stages have that status.
+    pub fn count(&self, status: StageStatus) -> usize {
+        self.stages.iter().filter(|stage| stage.status == status).count()
+    }
+}
+
 impl Store {
+    /// How a run came out.
+    pub fn outcome(&self, record: &RunRecord) -> Outcome {
+        match record.code {
+            Some(0) => Outcome::Fine,
+            Some(130) => Outcome::Interrupted,
+            Some(code) => Outcome::Failed(code),
+            None if self.is_alive(&record.run) => Outcome::Running,
+            None => Outcome::Killed,
+        }
+    }
+
+    /// The run that a user means by its name, a beginning that no other has, `latest`, or `latest~N` for one before it.
+    pub fn run_named(&self, asked: &str) -> Result<RunRecord> {
+        let mut runs = self.runs();
+        if runs.is_empty() {
+            return Err(Error::NoResults(format!("there is no run in the store at {}", self.root.display())));
+        }
+        let names: Vec<String> = runs.iter().rev().map(|record| record.run.to_string()).collect();
+        if let Some(back) = asked.strip_prefix("latest") {
+            let back =
+                if back.is_empty() { Some(0) } else { back.strip_prefix('~').and_then(|back| back.parse().ok()) };
+            if let Some(place) = back.and_then(|back: usize| (runs.len() - 1).checked_sub(back)) {
+                return Ok(runs.swap_remove(place));
+            }
+        }
+        let fitting: Vec<usize> =
+            (0..runs.len()).filter(|place| runs[*place].run.as_str().starts_with(asked)).collect();
+        match fitting[..] {
+            [place] => Ok(runs.swap_remove(place)),
+            [] => Err(unknown(format!("no run is called '{asked}'"), &names)),
+            _ => {
+                let fitting = fitting.iter().rev().map(|place| runs[*place].run.to_string()).collect::<Vec<_>>();
+                Err(unknown(format!("'{asked}' begins the names of {} runs", fitting.len()), &fitting))
+            }
+        }
+    }
+
+    /// What a stage's key was made of in a run, as far as that is still written anywhere.
+    pub fn manifest_in(&self, run: &RunRecord, stage: &StageName) -> Option<Manifest> {
+        let record = run.stages.iter().find(|record| record.stage == *stage)?;
+        record.manifest.clone().or_else(|| match self.lookup(record.key?) {
+            Ok(Lookup::Hit(action)) => Some(action.manifest),
+            _ => None,
+        })
+    }
+
     /// Writes a run's record into its folder.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
         let folder = self.run_folder(&record.run);
@@ -89,8 +171,32 @@ impl Store {
     /// The records of all runs, oldest first. A record that cannot be read is left out.
     pub fn runs(&self) -> Vec<RunRecord> {
         let folders = self.disk.list(&self.root.join("runs")).unwrap_or_default();
-        let read = |folder: &PathBuf| serde_json::from_slice(&self.disk.read(&folder.join("run.json")).ok()?).ok();
+        let read = |folder: &PathBuf| {
+            let mut record: RunRecord = serde_json::from_slice(&self.disk.read(&folder.join("run.json")).ok()?).ok()?;
+            if record.code.is_none() {
+                record.stages = self.stages_so_far(folder);
+            }
+            Some(record)
+        };
         folders.iter().filter_map(read).collect()
+    }
+
+    /// What has become of the stages of a run that goes on or was killed, as its events tell.
+    fn stages_so_far(&self, folder: &Path) -> Vec<StageRecord> {
+        let events = self.disk.read(&folder.join("events.jsonl")).unwrap_or_default();
+        let stage = |line: &str| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            let of_stage = event["event"] == "stage";
+            Some(StageRecord {
+                stage: StageName::new(event["stage"].as_str().filter(|_| of_stage)?),
+                status: serde_json::from_value(event["status"].clone()).ok()?,
+                key: None,
+                reason: event["message"].as_str().map(str::to_owned),
+                seconds: event["seconds"].as_f64().unwrap_or(0.0),
+                manifest: None,
+            })
+        };
+        String::from_utf8_lossy(&events).lines().filter_map(stage).collect()
     }
 
     /// Whether a run is going on.
@@ -98,6 +204,15 @@ impl Store {
         let lock = self.root.join("tmp").join(run.as_str()).with_extension("lock");
         // Somebody holds it.
         lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
+    }
+}
+
+fn unknown(message: String, names: &[String]) -> Error {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    Error::Usage {
+        message,
+        hint: Some(format!("the newest are {shown}; `pipe runs` lists them, and latest is one as well")),
     }
 }
 
