@@ -4,9 +4,8 @@
 //! n-th stands for a full or failing disk, one that notes what was flushed stands for a loss of power. An operation that
 //! was interrupted by a signal is done again.
 
-use fs_err as fs;
 use std::fmt;
-use std::io::{Error, ErrorKind, Read as _, Result, Write as _};
+use std::io::{ErrorKind, Read as _, Result, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,11 +141,10 @@ impl Disk {
     }
 
     /// A file to lock, made if it is not there.
-    pub(crate) fn lock_file(&self, path: &Path) -> Result<fs::File> {
+    pub(crate) fn lock_file(&self, path: &Path) -> Result<std::fs::File> {
         self.perform(Operation::Lock(path), || {
-            fs::OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)
+            std::fs::OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)
         })
-        .map_err(|error| Error::from(error.kind()))
     }
 
     fn perform<T>(&self, operation: Operation<'_>, work: impl Fn() -> Result<T>) -> Result<T> {
