@@ -160,10 +160,6 @@ fn every_operation_fails(engine: &Engine, template: &Path, bad: &[String], offse
             let next = engine.recover(&root, &context);
             assert!(before.iter().chain(&outcome.ran).all(|stage| next.hit.contains(stage)), "{context}: {next:?}");
             assert_only_bad_set_aside(&root, bad, &context);
-            if !next.ran.is_empty() {
-                let left = names(&root.join("tmp")).into_iter().find(|name| root.join("tmp").join(name).join("needs").exists());
-                assert_eq!(left, None, "{context}: a dead run's folder is still there");
-            }
             std::fs::remove_dir_all(&root).unwrap();
             tried.faults += usize::from(struck);
             tried.failed_runs += usize::from(outcome.failure.is_some());

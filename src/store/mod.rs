@@ -83,7 +83,10 @@ impl Store {
             durable::make_folder(&self.disk, &self.root.join(folder)).map_err(|error| match error {
                 // A file stands where a folder belongs.
                 Error::Io { source, .. }
-                    if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::AlreadyExists) =>
+                    if matches!(
+                        source.kind(),
+                        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::AlreadyExists
+                    ) =>
                 {
                     Error::StoreNotWritable { path: self.root.clone(), source }
                 }

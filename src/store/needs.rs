@@ -75,10 +75,9 @@ impl Needs {
     pub fn add(&mut self, key: Key) -> Result<()> {
         match &self.list {
             None => self.keys.push(key),
-            Some(list) => self
-                .disk
-                .append(list, line(&key).as_bytes())
-                .map_err(|error| Error::io("writing", list, error))?,
+            Some(list) => {
+                self.disk.append(list, line(&key).as_bytes()).map_err(|error| Error::io("writing", list, error))?
+            }
         }
         Ok(())
     }

@@ -114,13 +114,7 @@ impl Engine {
     }
 
     /// The same, telling of each result when the user is told that it is kept.
-    pub(crate) fn run_told(
-        &self,
-        root: &Path,
-        disk: Disk,
-        forced: &[&str],
-        kept: &mut dyn FnMut(&str),
-    ) -> Outcome {
+    pub(crate) fn run_told(&self, root: &Path, disk: Disk, forced: &[&str], kept: &mut dyn FnMut(&str)) -> Outcome {
         let store = Store::on(root.to_owned(), disk);
         let mut told = Told { ran: Vec::new(), hit: Vec::new(), kept };
         let summary = self.planned(&store, forced, |planner| {
@@ -171,8 +165,9 @@ impl Engine {
 
     /// The stages whose outputs are not the right ones.
     pub(crate) fn outputs_missed(&self, outcome: &Outcome) -> Vec<String> {
-        let differs =
-            |(stage, action): (&String, &Action)| (outcome.outputs.get(stage) != Some(&outputs_of(action))).then(|| stage.clone());
+        let differs = |(stage, action): (&String, &Action)| {
+            (outcome.outputs.get(stage) != Some(&outputs_of(action))).then(|| stage.clone())
+        };
         self.good.iter().filter_map(differs).collect()
     }
 

@@ -222,7 +222,8 @@ impl Builder<'_> {
     }
 
     fn names(&mut self, durable: Option<&Node>, volatile: Option<&Node>) -> BTreeMap<OsString, Inode> {
-        let names = |node: Option<&Node>| if let Some(Node::Folder(names)) = node { names.clone() } else { BTreeMap::new() };
+        let names =
+            |node: Option<&Node>| if let Some(Node::Folder(names)) = node { names.clone() } else { BTreeMap::new() };
         let (durable, volatile) = (names(durable), names(volatile));
         match self.loss {
             Loss::Strict => durable,
@@ -239,7 +240,8 @@ impl Builder<'_> {
     }
 
     fn content(&mut self, durable: Option<&Node>, volatile: Option<&Node>) -> Arc<Vec<u8>> {
-        let content = |node: Option<&Node>| if let Some(Node::File(bytes)) = node { Arc::clone(bytes) } else { Arc::default() };
+        let content =
+            |node: Option<&Node>| if let Some(Node::File(bytes)) = node { Arc::clone(bytes) } else { Arc::default() };
         let (durable, volatile) = (content(durable), content(volatile));
         let cut = Arc::new(volatile[..volatile.len() / 2].to_vec());
         match self.loss {
