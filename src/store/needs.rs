@@ -74,12 +74,14 @@ impl Needs {
     /// Adds a key that was just found or made. Between its lookup and this call the lock has to be held.
     pub fn add(&mut self, key: Key) -> Result<()> {
         match &self.list {
-            None => self.keys.push(key),
+            None => {
+                self.keys.push(key);
+                Ok(())
+            }
             Some(list) => {
-                self.disk.append(list, line(&key).as_bytes()).map_err(|error| Error::io("writing", list, error))?
+                self.disk.append(list, line(&key).as_bytes()).map_err(|error| Error::io("writing", list, error))
             }
         }
-        Ok(())
     }
 
     /// Writes the keys down in the run's folder and lets go of the lock, since the run is going to last.
