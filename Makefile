@@ -7,10 +7,10 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench fuzz build libtorch
+.PHONY: help run test lint audit bench bench-engine fuzz build libtorch
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, then run the pipeline sample, which needs no data
 	$(PIPE) run sample
@@ -30,8 +30,11 @@ lint: libtorch ## check format, lints and licences
 audit: ## check dependencies against published advisories, which are fetched
 	$(CARGO) deny check advisories
 
-bench: build ## time a run with nothing to do beside make -q
-	benches/noop.sh
+bench: build ## time a run with nothing to do beside make
+	python3 benches/engine --loaded --no-install --only sample --tools make,pipe
+
+bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
+	python3 benches/engine $(ENGINE)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template
