@@ -42,7 +42,7 @@ fn survive(engine: &Engine, points: &[Point], stride: usize, tried: &mut Tried) 
             let found = space.path().join("found");
             image.write(&found);
             look(engine, &found.join("artifacts"), &point.kept, &context, tried);
-            if tried.images % stride == 0 {
+            if tried.images.is_multiple_of(stride) {
                 tried.runs += 1;
                 let next = engine.recover(&found.join("artifacts"), &context);
                 assert!(point.kept.iter().all(|stage| next.hit.contains(stage)), "{context}: {next:?}");
