@@ -47,7 +47,10 @@ fn value(bytes: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
         }
         _ => {
             let length = bytes.int_in_range(0..=2)?;
-            (0..length).map(|_| Ok((bytes.arbitrary()?, value(bytes, depth + 1)?))).collect::<Result<Map<_, _>>>()?.into()
+            (0..length)
+                .map(|_| Ok((bytes.arbitrary()?, value(bytes, depth + 1)?)))
+                .collect::<Result<Map<_, _>>>()?
+                .into()
         }
     })
 }
