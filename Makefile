@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench bench-engine build libtorch
+.PHONY: help run test lint audit bench bench-engine fuzz build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,18 @@ bench: build ## time a run with nothing to do beside make
 
 bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
 	python3 benches/engine $(ENGINE)
+
+SECONDS ?= 60
+FUZZ := pipeline_parser record_decoder key_encoding template
+
+# On a stable toolchain the flags of coverage need RUSTC_BOOTSTRAP. All of it is safe Rust, so no sanitizer is asked for.
+fuzz: ## look for input that breaks what reads files, SECONDS=60 each
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is not installed: cargo install cargo-fuzz --locked'; exit 1; }
+	@for target in $(FUZZ); do \
+		mkdir -p fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/corpus-seeds/$$target \
+			-- -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
+	done
 
 build: libtorch ## build pipe and pipe-worker into target/debug
 	$(CARGO) build --workspace

@@ -215,6 +215,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parse_text(text: &str) -> Result<Pipeline> {
         parse(&Arc::new(Source::File { path: "test.toml".into(), text: text.to_owned() }))
@@ -246,5 +247,59 @@ mod tests {
         let error = parse_text("nmae = 'a'\n").unwrap_err();
         assert_eq!(error.place().unwrap().span, 0..4);
         assert_eq!(error.hint().unwrap(), "did you mean 'name'?");
+    }
+
+    /// Pieces of pipelines, and what does not belong in one.
+    fn pieces() -> impl Strategy<Value = String> {
+        let pieces = [
+            "name = 'a'\n",
+            "seed = ",
+            "[stage.s]\n",
+            "[stage.é]\n",
+            "uses = 'command'\n",
+            "uses = 'x'\n",
+            "command = ",
+            "inputs = { i = 's.o' }\n",
+            "inputs.i = { l = 's' }\n",
+            "resources = { memory = '9G', gpus = ",
+            "retries = ",
+            "timeout = '",
+            "outputs = { o = 'text' }\n",
+            "parameters = { k = ",
+            "[",
+            "]",
+            "{",
+            "}\n",
+            "'",
+            "\"\"\"",
+            "=",
+            "\n",
+            "1e999",
+            "0x7f",
+            "-1",
+            "1979-05-27",
+            "é",
+            "\u{0}",
+            "\r",
+            "99999999999999999999",
+            ".",
+            "true\n",
+            "nan\n",
+            "3\n",
+        ];
+        let piece = prop_oneof![proptest::sample::select(pieces.to_vec()).prop_map(str::to_owned), "\\PC{0,3}"];
+        proptest::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_pipeline_or_an_error_that_points_into_it(text in pieces()) {
+            if let Err(error) = parse_text(&text) {
+                let span = error.place().unwrap().span.clone();
+                prop_assert!(text.get(span.clone()).is_some(), "{:?}: {}", span, error);
+                prop_assert_eq!(error.exit_code(), 11);
+                prop_assert!(crate::show::diagnostic(&error, false).contains("test.toml"));
+            }
+        }
     }
 }

@@ -38,6 +38,7 @@ pub struct Manifest {
     /// The digest of its code.
     pub version: String,
     /// Its parameters, defaults filled in, each in canonical form.
+    #[serde(deserialize_with = "crate::plan::exact::values")]
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// The seed, for a stage in which something is random.
     pub seed: Option<u64>,
@@ -144,7 +145,37 @@ mod tests {
         assert_eq!(text, [r#"parameter dim: "32" → "64""#]);
     }
 
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            (-2..3_i64).prop_map(Into::into),
+            prop_oneof![Just(0.0), Just(-0.0), proptest::num::f64::NORMAL].prop_map(|number: f64| number.into()),
+            "[a\"\\\\,:]{0,2}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(2, 6, 2, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Into::into),
+                proptest::collection::vec(("[a-b]", inner), 0..3)
+                    .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_manifest_that_is_written_and_read_has_its_key(value in value(), other in value()) {
+            let with = |value: &serde_json::Value| {
+                let parameters = BTreeMap::from([("a".to_owned(), value.clone())]);
+                Manifest { parameters, ..manifest(&[], None) }
+            };
+            let written = serde_json::to_string(&with(&value)).unwrap();
+            let read: Manifest = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(read.key(), with(&value).key());
+            let is_same = written == serde_json::to_string(&with(&other)).unwrap();
+            prop_assert_eq!(with(&value).key() == with(&other).key(), is_same);
+        }
+
         #[test]
         fn equal_keys_mean_no_differences(
             a in proptest::collection::vec(("[a-c]{1,2}", "[a-c]{0,2}"), 0..4),

@@ -1,6 +1,7 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
 mod command;
+mod exact;
 mod explanation;
 mod graph;
 mod key;

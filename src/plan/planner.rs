@@ -53,8 +53,6 @@ pub struct Job {
     pub manifest: Manifest,
     /// Why it runs.
     pub reason: Reason,
-    /// The artifact that was found damaged, if one was.
-    pub damaged: Option<Digest>,
 }
 
 /// What becomes of a stage, once all that enters it is known.
@@ -119,13 +117,13 @@ impl<'a> Planner<'a> {
         let manifest = self.manifest(stage, known)?;
         let key = manifest.key();
         let forced = self.selection.forced.contains(&stage);
-        let (reason, damaged) = match self.store.lookup(key)? {
+        let reason = match self.store.lookup(key)? {
             Lookup::Hit(action) if !forced => return Ok(Decision::Hit(action)),
-            Lookup::Hit(_) => (Reason::Forced, None),
-            Lookup::Damaged { why, artifact } => (Reason::Damaged(why), artifact),
-            Lookup::Miss => (self.why(stage, &manifest), None),
+            Lookup::Hit(_) => Reason::Forced,
+            Lookup::Damaged { why, .. } => Reason::Damaged(why),
+            Lookup::Miss => self.why(stage, &manifest),
         };
-        Ok(Decision::Run(Box::new(Job { key, manifest, reason, damaged })))
+        Ok(Decision::Run(Box::new(Job { key, manifest, reason })))
     }
 
     /// What would become of each stage in scope. Changes nothing but what is remembered of outside files.

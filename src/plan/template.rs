@@ -94,7 +94,8 @@ impl Placeholder {
         let (group, name) = inside.split_once('.')?;
         match group {
             "inputs" => {
-                let (port, label) = name.split_once('.').unwrap_or((name, ""));
+                let labelled = name.split_once('.').filter(|(_, label)| !label.is_empty());
+                let (port, label) = labelled.unwrap_or((name, ""));
                 Some(Self::Input(entrance(port, label)))
             }
             FILES => Some(Self::Input(entrance(FILES, name))),
@@ -128,7 +129,35 @@ mod tests {
         assert_eq!(filled("{"), "{");
     }
 
+    fn as_written(placeholder: &Placeholder) -> String {
+        match placeholder {
+            Placeholder::Input(entrance) if entrance.port.as_str() == FILES => format!("{{files.{}}}", entrance.label),
+            Placeholder::Input(entrance) => format!("{{inputs.{entrance}}}"),
+            Placeholder::Output(port) => format!("{{outputs.{port}}}"),
+            Placeholder::Parameter(name) => format!("{{parameters.{name}}}"),
+            Placeholder::Seed => "{seed}".to_owned(),
+            Placeholder::Threads => "{threads}".to_owned(),
+            Placeholder::Checkpoint => "{checkpoint}".to_owned(),
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_word_taken_apart_is_the_same_word(
+            word in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(vec!["{", "}", ".", "inputs", "files", "outputs", "parameters", "seed"]),
+                    proptest::sample::select(vec!["{seed}", "{inputs.a.b}", "{inputs.a}", "{files.x}", "é", "{}", "$"]),
+                ],
+                0..10,
+            ),
+        ) {
+            // A file may be called an input as well.
+            let word = word.concat();
+            prop_assume!(!word.contains("inputs.files"));
+            prop_assert_eq!(Template::parse(&word).fill(as_written), word);
+        }
+
         #[test]
         fn a_word_without_names_is_itself(word in "[a-z{}. ]{0,12}") {
             let template = Template::parse(&word);

@@ -70,9 +70,13 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> Summary {
     let (sender, receiver) = channel();
+    let needs = match store.needs() {
+        Ok(needs) => needs,
+        Err(error) => return Summary { failure: Some(error), ..Summary::default() },
+    };
     let mut dispatcher = Dispatcher {
         journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments),
-        needs: store.needs(),
+        needs,
         graph: planner.graph,
         selection: planner.selection,
         store,
@@ -232,7 +236,7 @@ impl Dispatcher<'_, '_> {
 
     /// Looks a stage up, and makes sure that what is found stays.
     fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
-        let _share = if self.needs.is_written_down() { self.store.share() } else { None };
+        let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
         let decision = self.planner.decide(stage, &self.known)?;
         if let Decision::Hit(action) = &decision {
             self.needs.add(action.key)?;

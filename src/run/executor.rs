@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::names::{Label, PortName, StageName};
-use crate::plan::{Job, Program, Reason};
+use crate::plan::{Job, Program};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Store, Witness, now};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, Provenance, Store, Witness, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -161,9 +161,10 @@ impl Execution<'_> {
             outputs.insert(PortName::new(port), artifact);
         }
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
-        let _share = store.share();
-        if order.job.damaged.is_some() || matches!(order.job.reason, Reason::Damaged(_)) {
-            store.set_aside(order.job.key, order.job.damaged)?;
+        let _share = store.share()?;
+        // Looked up again: while the stage ran, another may have made the same content good.
+        if let Lookup::Damaged { artifact, .. } = store.lookup(order.job.key)? {
+            store.set_aside(order.job.key, artifact)?;
         }
         for (port, artifact) in &outputs {
             store.keep(&folders[port.as_str()], artifact)?;

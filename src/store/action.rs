@@ -101,6 +101,7 @@ impl Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn action() -> Action {
         let manifest = Manifest {
@@ -146,6 +147,36 @@ mod tests {
             damaged[place] ^= 1;
             if let Ok(read) = Action::decode(&damaged, action.key) {
                 assert_eq!(read, action, "byte {place} was flipped and another record was read");
+            }
+        }
+    }
+
+    /// The bytes of a record with this content, under the seal that it should have.
+    fn sealed(content: &str) -> Vec<u8> {
+        format!("{{\"seal\":\"{}\",\"action\":{content}}}\n", blake3::hash(content.as_bytes())).into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_no_record(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Action::decode(&bytes, action().key).is_err());
+        }
+
+        #[test]
+        fn a_sealed_record_with_other_content_reads_back_as_it_is_written_or_not_at_all(
+            start in any::<proptest::sample::Index>(),
+            length in 0..4_usize,
+            other in "[0-9a-z\"{}:,.eE+-]{0,4}",
+        ) {
+            let action = action();
+            let mut content = serde_json::to_string(&action).unwrap();
+            let start = start.index(content.len());
+            content.replace_range(start..(start + length).min(content.len()), &other);
+            if let Ok(read) = Action::decode(&sealed(&content), action.key) {
+                prop_assert_eq!(read.manifest.key(), action.key);
+                let again = Action::decode(&read.encode().unwrap(), action.key).unwrap();
+                // How many seconds it took may be read with another last digit, and is no part of a result.
+                prop_assert_eq!((again.key, again.manifest, again.outputs), (read.key, read.manifest, read.outputs));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,9 +27,17 @@ pub(crate) fn sync_folder(disk: &Disk, folder: &Path) -> Result<()> {
 }
 
 /// Makes a folder and those above it, each flushed into the one that it stands in.
+///
+/// So is the innermost that is there already: whoever made it may have been killed before it was flushed.
 pub(crate) fn make_folder(disk: &Disk, path: &Path) -> Result<()> {
     let missing: Vec<&Path> =
         path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
+    if let Some(there) = missing.last().and_then(|folder| folder.parent())
+        && let Some(above) = there.parent().filter(|above| !above.as_os_str().is_empty())
+    {
+        // A folder that may not be read is not ours, so we did not make what is in it.
+        disk.sync(above).or_else(pass_denied).map_err(|error| Error::io("writing", above, error))?;
+    }
     for folder in missing.into_iter().rev() {
         disk.make_folder(folder).map_err(|error| Error::io("writing", folder, error))?;
         if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
@@ -36,6 +45,10 @@ pub(crate) fn make_folder(disk: &Disk, path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn pass_denied(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == ErrorKind::PermissionDenied { Ok(()) } else { Err(error) }
 }
 
 fn put(disk: &Disk, path: &Path, fill: impl Fn(&Path) -> std::io::Result<()>) -> Result<()> {

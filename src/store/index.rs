@@ -7,8 +7,10 @@
 use crate::store::disk::Disk;
 use crate::store::lock::FileLock;
 use fs_err as fs;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 /// A map from bytes to bytes that may forget everything, but never answers wrong.
@@ -91,9 +93,7 @@ impl SledIndex {
     /// sled reports damage as an error or as a panic. An error of the system, such as a full disk, is no damage.
     fn attempt<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Attempt<T> {
         remove_half_written_snapshots(&self.folder);
-        let loud = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|_| {}));
-        let answer = catch_unwind(AssertUnwindSafe(|| {
+        let answer = quietly(|| {
             let db = sled::Config::new()
                 .path(&self.folder)
                 .mode(sled::Mode::LowSpace)
@@ -103,8 +103,7 @@ impl SledIndex {
             let answer = work(&db)?;
             db.flush()?;
             Ok::<T, sled::Error>(answer)
-        }));
-        std::panic::set_hook(loud);
+        });
         match answer {
             Ok(Ok(answer)) => Attempt::Done(answer),
             Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => Attempt::Unavailable,
@@ -144,6 +143,27 @@ impl Index for SledIndex {
             tracing::debug!("the index could not be written; going on without it");
         }
     }
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`, and says nothing of a panic in it. Those of other threads are told as ever.
+fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                loud(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(false);
+    done
 }
 
 /// A kill while sled writes a snapshot leaves `snap.*.generating`, with which it refuses to open (sled issue 1527).

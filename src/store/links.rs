@@ -6,6 +6,7 @@ use crate::plan::Key;
 use crate::store::action::Action;
 use crate::store::disk::Disk;
 use crate::store::{Store, durable};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The link to a stage's newest record.
@@ -49,7 +50,16 @@ impl Store {
 
 fn replace_link(disk: &Disk, link: &Path, target: &Path) -> Result<()> {
     let beside = durable::beside(link);
-    disk.link(target, &beside)
-        .and_then(|()| disk.rename(&beside, link))
-        .map_err(|error| Error::io("writing", link, error))
+    let linked = match disk.link(target, &beside) {
+        // A process of the same number was killed before it came to the renaming.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            disk.remove_file(&beside).and_then(|()| disk.link(target, &beside))
+        }
+        linked => linked,
+    };
+    linked.and_then(|()| disk.rename(&beside, link)).map_err(|error| {
+        // It is of no use, and what cannot be removed does no harm.
+        drop(disk.remove_file(&beside));
+        Error::io("writing", link, error)
+    })
 }

@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
-use fs_err as fs;
 use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct FileLock {
-    file: fs::File,
+    file: File,
     path: PathBuf,
 }
 
@@ -58,8 +59,10 @@ impl FileLock {
             }
             // A holder that goes removes the file; whoever opened it before must look for the new one.
             let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
-            if std::fs::metadata(path).is_ok_and(|now| now.ino() == held) {
-                return Ok(Some(Self { file, path: path.to_owned() }));
+            match disk.look(path) {
+                Ok(now) if now.ino() == held => return Ok(Some(Self { file, path: path.to_owned() })),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("reading", path, error)),
+                _ => {}
             }
         }
     }

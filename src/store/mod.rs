@@ -49,6 +49,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::names::RunId;
 use crate::plan::Key;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A store, in its folder.
@@ -89,7 +90,13 @@ impl Store {
     pub fn prepare(&self) -> Result<()> {
         for folder in ["store", "actions", "index", "runs", "tmp", "tmp/locks"] {
             durable::make_folder(&self.disk, &self.root.join(folder)).map_err(|error| match error {
-                Error::Io { source, .. } if source.kind() != std::io::ErrorKind::Other => {
+                // A file stands where a folder belongs.
+                Error::Io { source, .. }
+                    if matches!(
+                        source.kind(),
+                        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::AlreadyExists
+                    ) =>
+                {
                     Error::StoreNotWritable { path: self.root.clone(), source }
                 }
                 other => other,
@@ -158,7 +165,10 @@ impl Store {
         let path = self.action_path(key);
         let bytes = match self.disk.read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lookup::Miss),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Miss),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                return Ok(Lookup::Damaged { why: format!("{} is a folder", path.display()), artifact: None });
+            }
             Err(error) => return Err(Error::io("reading", &path, error)),
         };
         let action = match Action::decode(&bytes, key) {
@@ -188,7 +198,7 @@ impl Store {
     /// The folder in which a stage of that key may leave what its next attempt needs, made if it is not there.
     pub fn checkpoint(&self, key: Key) -> Result<PathBuf> {
         let folder = self.root.join("checkpoints").join(key.to_string());
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io("writing", &folder, error))?;
+        durable::make_folder(&self.disk, &folder)?;
         Ok(folder)
     }
 
@@ -210,7 +220,9 @@ impl Store {
             .map(|count| folder.join(format!("{name}.{count}")))
             .find(|path| !path.exists())
             .unwrap_or_else(|| folder.join(&*name));
-        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))
+        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))?;
+        // Its old name may be flushed away at any time, and then it must have the new one.
+        durable::sync_folder(&self.disk, &folder)
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

@@ -22,8 +22,10 @@ impl Scratch {
         sweep(disk, tmp);
         let folder = tmp.join(run.as_str());
         let lock = FileLock::try_take(disk, &lock_of(&folder))?;
-        disk.make_folder(&folder).map_err(|error| Error::io("writing", &folder, error))?;
-        Ok(Self { disk: disk.clone(), folder, lock })
+        // From here on the lock goes with it, whatever happens.
+        let scratch = Self { disk: disk.clone(), folder, lock };
+        disk.make_folder(&scratch.folder).map_err(|error| Error::io("writing", &scratch.folder, error))?;
+        Ok(scratch)
     }
 
     /// The folder.

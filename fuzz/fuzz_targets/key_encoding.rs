@@ -1,0 +1,71 @@
+//! Two manifests have one key if and only if they are equal.
+
+#![no_main]
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use pipe::digest::Digest;
+use pipe::plan::Manifest;
+use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
+
+#[derive(Debug)]
+struct Any(Manifest);
+
+impl<'a> Arbitrary<'a> for Any {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let mut manifest = Manifest {
+            stage: bytes.arbitrary()?,
+            version: bytes.arbitrary()?,
+            parameters: BTreeMap::new(),
+            seed: bytes.arbitrary()?,
+            inputs: BTreeMap::new(),
+        };
+        for _ in 0..bytes.int_in_range(0..=3)? {
+            let name = bytes.arbitrary()?;
+            manifest.parameters.insert(name, value(bytes, 0)?);
+        }
+        for _ in 0..bytes.int_in_range(0..=2)? {
+            manifest.inputs.insert(bytes.arbitrary()?, Digest::of(bytes.arbitrary::<&[u8]>()?));
+        }
+        Ok(Self(manifest))
+    }
+}
+
+/// Any value of a parameter, not too deep.
+fn value(bytes: &mut Unstructured<'_>, depth: usize) -> Result<Value> {
+    let kinds = if depth < 2 { 6 } else { 4 };
+    Ok(match bytes.int_in_range(0..=kinds)? {
+        0 => Value::Null,
+        1 => bytes.arbitrary::<bool>()?.into(),
+        2 => bytes.arbitrary::<i64>()?.into(),
+        3 => Number::from_f64(bytes.arbitrary()?).map_or(Value::Null, Value::Number),
+        4 => bytes.arbitrary::<String>()?.into(),
+        5 => {
+            let length = bytes.int_in_range(0..=2)?;
+            (0..length).map(|_| value(bytes, depth + 1)).collect::<Result<Vec<_>>>()?.into()
+        }
+        _ => {
+            let length = bytes.int_in_range(0..=2)?;
+            (0..length)
+                .map(|_| Ok((bytes.arbitrary()?, value(bytes, depth + 1)?)))
+                .collect::<Result<Map<_, _>>>()?
+                .into()
+        }
+    })
+}
+
+fuzz_target!(|pair: (Any, Any)| {
+    let (Any(one), Any(other)) = pair;
+    assert_eq!(one.key(), one.clone().key());
+    assert_eq!(one.key() == other.key(), written(&one) == written(&other), "{one:?} and {other:?}");
+    assert_eq!(one.key() == other.key(), one.differences(&other).is_empty(), "{one:?} and {other:?}");
+    // What is written in a record has the key that it had.
+    let read: Manifest = serde_json::from_str(&written(&one)).expect("a manifest can be read back");
+    assert_eq!(read.key(), one.key());
+});
+
+/// A manifest as a record has it. Numbers that compare equal may be written in two ways, such as 0.0 and -0.0.
+fn written(manifest: &Manifest) -> String {
+    serde_json::to_string(manifest).expect("a manifest can be written")
+}

@@ -1,0 +1,37 @@
+//! Any bytes are a record that reads back as it was written, or an error in words.
+//!
+//! Bytes at random have no right seal, so the content is sealed as a record would be as well.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pipe::plan::Key;
+use pipe::store::Action;
+
+fuzz_target!(|bytes: &[u8]| {
+    check(bytes);
+    if let Ok(content) = std::str::from_utf8(bytes) {
+        let seal = pipe::digest::Digest::of(content.as_bytes());
+        check(format!("{{\"seal\":\"{seal}\",\"action\":{content}}}\n").as_bytes());
+    }
+});
+
+fn check(bytes: &[u8]) {
+    let Some(key) = named_key(bytes) else {
+        assert!(Action::decode(bytes, Key(pipe::digest::Digest::of(b""))).is_err());
+        return;
+    };
+    if let Ok(action) = Action::decode(bytes, key) {
+        assert_eq!((action.key, action.manifest.key()), (key, key));
+        let written = action.encode().expect("a record can be written");
+        let again = Action::decode(&written, key).expect("a record that was written can be read");
+        // How many seconds it took may be read with another last digit, and is no part of a result.
+        assert_eq!((again.key, &again.manifest, &again.outputs), (key, &action.manifest, &action.outputs));
+    }
+}
+
+/// The key that the bytes themselves name.
+fn named_key(bytes: &[u8]) -> Option<Key> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Key::parse(value.get("action")?.get("key")?.as_str()?)
+}

@@ -1,0 +1,33 @@
+//! A word taken apart is the same word: text stays as it is, and every name stands for itself.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pipe::plan::{FILES, Piece, Placeholder, Template};
+
+fuzz_target!(|word: &str| {
+    let template = Template::parse(word);
+    let filled = template.fill(name);
+    assert_eq!(Template::parse(&filled), template);
+    // A file may be called an input as well.
+    assert!(filled == word || word.contains("inputs.files"), "{template:?}");
+    assert!(!template.0.is_empty());
+    // Every name in braces has been taken for one.
+    for piece in &template.0 {
+        if let Piece::Text(text) = piece {
+            assert_eq!(Template::parse(text).placeholders().count(), 0, "{text:?} in {template:?}");
+        }
+    }
+});
+
+fn name(placeholder: &Placeholder) -> String {
+    match placeholder {
+        Placeholder::Input(entrance) if entrance.port.as_str() == FILES => format!("{{{FILES}.{}}}", entrance.label),
+        Placeholder::Input(entrance) => format!("{{inputs.{entrance}}}"),
+        Placeholder::Output(port) => format!("{{outputs.{port}}}"),
+        Placeholder::Parameter(name) => format!("{{parameters.{name}}}"),
+        Placeholder::Seed => "{seed}".to_owned(),
+        Placeholder::Threads => "{threads}".to_owned(),
+        Placeholder::Checkpoint => "{checkpoint}".to_owned(),
+    }
+}
