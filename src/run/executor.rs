@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::names::{Label, PortName, StageName};
-use crate::plan::{Job, Program, Reason};
+use crate::plan::{Job, Program};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store, now};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, NeedsList, Provenance, Status, Store, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -42,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) leash: PathBuf,
     /// GPUs that are its own.
     pub(crate) gpus: Vec<String>,
+    /// Where the run writes down what it needs.
+    pub(crate) needs: Option<NeedsList>,
     /// Files that it reads, as they were when their digests were taken.
     pub(crate) outside: Vec<(PathBuf, Status)>,
     /// The run, for the record.
@@ -157,9 +159,10 @@ impl Execution<'_> {
             outputs.insert(PortName::new(port), artifact);
         }
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
-        let _share = store.share();
-        if order.job.damaged.is_some() || matches!(order.job.reason, Reason::Damaged(_)) {
-            store.set_aside(order.job.key, order.job.damaged)?;
+        let _share = store.share()?;
+        // Looked up again: while the stage ran, another may have made the same content good.
+        if let Lookup::Damaged { artifact, .. } = store.lookup(order.job.key)? {
+            store.set_aside(order.job.key, artifact)?;
         }
         for (port, artifact) in &outputs {
             store.keep(&folders[port.as_str()], artifact)?;
@@ -167,6 +170,8 @@ impl Execution<'_> {
         let action =
             Action { format: FORMAT, key: order.job.key, manifest: order.job.manifest.clone(), outputs, provenance };
         let differs = store.record(&action)?.is_some();
+        // Once the lease is given back, another run may make the same key anew with other content.
+        order.needs.as_ref().map(|needs| needs.add_result(&action)).transpose()?;
         store.forget_checkpoint(order.job.key);
         Ok(Finished { action, differs })
     }
