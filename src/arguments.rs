@@ -1,5 +1,12 @@
 //! The command line.
 
+mod cache;
+
+pub use cache::{
+    CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
+    StoreArguments, VerifyArguments,
+};
+
 use crate::plan::Wishes;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -22,6 +29,10 @@ pub enum Command {
     Plan(PlanArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
+    /// Look after the store: list, check, tidy, copy.
+    Cache(CacheArguments),
+    /// Keep results whatever `pipe cache gc` is told.
+    Pin(PinArguments),
     /// Run a program that ends when `pipe` does.
     #[command(hide = true)]
     Leash {

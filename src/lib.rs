@@ -33,6 +33,8 @@ pub fn main() -> ExitCode {
         Command::Run(run) => commands::run(run),
         Command::Plan(plan) => commands::plan(plan),
         Command::Metrics(metrics) => commands::metrics(metrics),
+        Command::Cache(cache) => commands::cache(cache),
+        Command::Pin(pin) => commands::pin(pin),
         Command::Leash { words } => return run::leash(words),
     };
     match outcome {

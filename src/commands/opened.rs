@@ -3,10 +3,11 @@
 use crate::arguments::PipelineArguments;
 use crate::error::Result;
 use crate::pipeline;
-use crate::plan::{Graph, Node, Planner, Selection, Wishes};
+use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
 use crate::run::{Claim, Machine};
-use crate::store::{OutsideFiles, SledIndex, Store};
+use crate::store::{Action, OutsideFiles, SledIndex, Store};
 use crate::worker;
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -50,6 +51,27 @@ impl Opened {
     /// The stages that are meant.
     pub(crate) fn select(&self, wishes: &Wishes) -> Result<Selection> {
         Selection::of(&self.graph, wishes)
+    }
+
+    /// The results that are what the pipeline says now. The store's lock has to be held for as long as they are needed.
+    pub(crate) fn current(&self, selection: &Selection) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+        let mut planner = self.planner(selection);
+        let (mut current, mut known) = (BTreeMap::new(), BTreeMap::new());
+        if !planner.missing()?.is_empty() {
+            return Ok(current);
+        }
+        for stage in self.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
+            let mut upstream = self.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
+            if !upstream.all(|upstream| known.contains_key(&upstream)) {
+                continue;
+            }
+            if let Decision::Hit(action) = planner.decide(stage, &known)? {
+                known.insert(stage, outputs_of(&action));
+                current.insert(stage, action);
+            }
+        }
+        planner.save();
+        Ok(current)
     }
 
     /// A planner for them.

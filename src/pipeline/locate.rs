@@ -29,6 +29,13 @@ pub fn locate(asked: &str) -> Result<Located> {
     }
 }
 
+/// The project that a folder is in: the nearest folder, itself or above, that has `pipelines/` or `artifacts/` in it, or
+/// else the folder itself.
+pub fn project_from(here: &Path) -> PathBuf {
+    let is_project = |folder: &&Path| ["pipelines", "artifacts"].iter().any(|name| folder.join(name).is_dir());
+    here.ancestors().find(is_project).unwrap_or(here).to_owned()
+}
+
 fn located(here: &Path, found: &Path) -> Located {
     let file = here.join(found);
     let folder = file.parent().unwrap_or(here);

@@ -1,11 +1,13 @@
 //! What a person or a program sees of a run: bars on a terminal, lines elsewhere, one JSON object a line on demand.
 
+mod amounts;
 mod bars;
 mod diagnostic;
 mod json;
 mod lines;
 mod table;
 
+pub use amounts::{size, time};
 pub use bars::Bars;
 pub use diagnostic::diagnostic;
 pub use json::Json;

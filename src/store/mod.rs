@@ -18,24 +18,40 @@ mod artifact;
 mod commit;
 mod disk;
 mod durable;
+mod export;
+mod figures;
+mod gc;
 mod index;
 mod links;
 mod lock;
 mod needs;
 mod outside;
+mod pins;
+mod rebuild;
+mod removal;
+mod retention;
 mod runs;
 mod scratch;
+mod survey;
+mod verify;
 
 pub use action::{Action, FORMAT, Provenance};
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
+pub use export::Exported;
+pub use figures::{Amount, Figures};
+pub use gc::{Removal, RemovalKind, Wish};
 pub use index::{Index, SledIndex};
 pub use lock::FileLock;
 pub(crate) use needs::NeedsList;
 pub use needs::{Needed, Needs};
 pub use outside::{OutsideFiles, Status};
+pub use pins::Pin;
+pub use removal::Collected;
 pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
+pub use survey::{Entry, Records, Uses};
+pub use verify::{Damage, Verification};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -155,7 +171,13 @@ impl Store {
     pub fn set_aside(&self, key: Key, artifact: Option<Digest>) -> Result<()> {
         let mut moves = vec![self.action_path(key)];
         moves.extend(artifact.map(|digest| self.artifact(&digest)));
-        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path))
+        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path).map(drop))
+    }
+
+    /// Whether somebody holds the lease of a key.
+    pub fn is_leased(&self, key: Key) -> bool {
+        let lock = self.root.join("tmp/locks").join(format!("{key}.lock"));
+        lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
     }
 
     /// Gives a lease back.
@@ -175,7 +197,8 @@ impl Store {
         drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));
     }
 
-    fn move_aside(&self, from: &Path) -> Result<()> {
+    /// Gives the place where it is now.
+    fn move_aside(&self, from: &Path) -> Result<PathBuf> {
         let folder = self.root.join("set-aside");
         durable::make_folder(&self.disk, &folder)?;
         let name = from.file_name().unwrap_or_default().to_string_lossy();
@@ -183,7 +206,10 @@ impl Store {
             .map(|count| folder.join(format!("{name}.{count}")))
             .find(|path| !path.exists())
             .unwrap_or_else(|| folder.join(&*name));
-        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))
+        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))?;
+        // Its old name may be flushed away at any time, and then it must have the new one.
+        durable::sync_folder(&self.disk, &folder)?;
+        Ok(to)
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

@@ -32,15 +32,12 @@ const TICK: i128 = 50_000_000;
 impl Status {
     /// The status of the file at `path`.
     pub fn of(path: &Path) -> std::io::Result<Self> {
-        let found = std::fs::metadata(path)?;
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        Ok(Self {
-            device: found.dev(),
-            inode: found.ino(),
-            size: found.len(),
-            mtime: nanoseconds(found.mtime(), found.mtime_nsec()),
-            ctime: nanoseconds(found.ctime(), found.ctime_nsec()),
-        })
+        std::fs::metadata(path).map(|found| Self::from(&found))
+    }
+
+    /// When it was modified, in seconds since 1970.
+    pub(crate) fn modified(&self) -> u64 {
+        u64::try_from(self.mtime / 1_000_000_000).unwrap_or(0)
     }
 
     fn is_settled(&self) -> bool {
@@ -50,6 +47,19 @@ impl Status {
 
     fn row(&self) -> Vec<u8> {
         format!("file/{}/{}/{}/{}/{}", self.device, self.inode, self.size, self.mtime, self.ctime).into_bytes()
+    }
+}
+
+impl From<&std::fs::Metadata> for Status {
+    fn from(found: &std::fs::Metadata) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            size: found.len(),
+            mtime: nanoseconds(found.mtime(), found.mtime_nsec()),
+            ctime: nanoseconds(found.ctime(), found.ctime_nsec()),
+        }
     }
 }
 
