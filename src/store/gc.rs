@@ -92,6 +92,8 @@ pub(crate) enum What {
     Checkpoint(Key),
     /// The run has ended.
     Run(RunId, Status),
+    /// Nobody holds the lock.
+    Lock,
     /// Nothing.
     Anything,
 }
@@ -276,18 +278,31 @@ impl Chooser<'_> {
         }
         let damaged = |path: &PathBuf| name_of(path).starts_with("sled.damaged-");
         found.extend(store.names_in("index")?.into_iter().filter(damaged));
-        Ok(self.of_paths(RemovalKind::LeftOver, found))
+        Ok([self.of_paths(RemovalKind::LeftOver, found, &What::Anything), self.locks()?].concat())
+    }
+
+    /// Locks that nobody holds. The run that has just made one may not hold it yet.
+    fn locks(&self) -> Result<Vec<Removal>> {
+        let paths = [self.store.names_in("tmp")?, self.store.names_in("tmp/locks")?].concat();
+        let is_left = |path: &PathBuf| {
+            path.extension().is_some_and(|extension| extension == "lock")
+                && !path.with_extension("").is_dir()
+                && is_older_than(path, LEFT)
+                && matches!(FileLock::try_take(&self.store.disk, path), Ok(Some(_)))
+        };
+        let left = paths.into_iter().filter(is_left).collect();
+        Ok(self.of_paths(RemovalKind::LeftOver, left, &What::Lock))
     }
 
     fn set_aside(&self) -> Result<Vec<Removal>> {
         let found = if self.wish.set_aside { self.store.names_in("set-aside")? } else { Vec::new() };
-        Ok(self.of_paths(RemovalKind::SetAside, found))
+        Ok(self.of_paths(RemovalKind::SetAside, found, &What::Anything))
     }
 
-    fn of_paths(&self, kind: RemovalKind, paths: Vec<PathBuf>) -> Vec<Removal> {
+    fn of_paths(&self, kind: RemovalKind, paths: Vec<PathBuf>, what: &What) -> Vec<Removal> {
         let relative =
             |path: &Path| path.strip_prefix(self.store.root()).unwrap_or(path).to_string_lossy().into_owned();
-        paths.into_iter().map(|path| self.removal(kind, relative(&path), path, What::Anything)).collect()
+        paths.into_iter().map(|path| self.removal(kind, relative(&path), path, what.clone())).collect()
     }
 
     fn removal(&self, kind: RemovalKind, name: String, path: PathBuf, what: What) -> Removal {

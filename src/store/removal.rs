@@ -34,8 +34,8 @@ impl Store {
         let share = self.share()?;
         let mut scene = Scene::of(self)?;
         let removals = Chooser { store: self, scene: &scene, wish }.choose()?;
-        will(&removals);
         drop(share);
+        will(&removals);
         let mut collected = Collected::default();
         if removals.is_empty() {
             return Ok(collected);
@@ -119,6 +119,10 @@ impl<'a> Collector<'a> {
                 let now = status(&store.disk, &store.run_folder(run).join("run.json"))?;
                 now == Some(*before) && !store.is_alive(run)
             }
+            What::Lock => {
+                let lock = FileLock::try_take(&store.disk, &removal.path)?;
+                return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
+            }
             What::Anything => true,
         };
         Ok(may.then_some(free))
@@ -155,5 +159,131 @@ impl Collected {
         }
         let (removal, error) = self.failed.remove(0);
         Some(Error::Io { doing: "removing", path: removal.path, source: error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::PortName;
+    use crate::plan::Manifest;
+    use crate::store::{Action, Disk, FORMAT, Operation, Provenance, Watch};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    fn store(disk: Disk) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::on(folder.path().join("artifacts"), disk);
+        store.prepare().unwrap();
+        (folder, store)
+    }
+
+    /// Keeps a result of that stage with that content.
+    fn result(store: &Store, stage: &str, content: &str) -> Action {
+        let output = tempfile::tempdir_in(store.root().join("tmp")).unwrap().keep();
+        std::fs::write(output.join("file"), content).unwrap();
+        let artifact = store.seal(&output).unwrap().unwrap();
+        store.keep(&output, &artifact).unwrap();
+        drop(std::fs::remove_dir_all(&output));
+        let manifest = Manifest {
+            stage: stage.to_owned(),
+            version: "1".to_owned(),
+            parameters: BTreeMap::new(),
+            seed: None,
+            inputs: BTreeMap::new(),
+        };
+        let provenance = Provenance {
+            run: "r".to_owned(),
+            pipeline: "p".to_owned(),
+            stage: None,
+            attempts: 1,
+            started: 1,
+            seconds: 0.0,
+            host: "h".to_owned(),
+            threads: 1,
+            device: "cpu".to_owned(),
+            gpus: Vec::new(),
+            peak_memory: None,
+        };
+        let outputs = BTreeMap::from([(PortName::new("out"), artifact)]);
+        let action = Action { format: FORMAT, key: manifest.key(), manifest, outputs, provenance };
+        store.record(&action).unwrap();
+        action
+    }
+
+    fn artifact(store: &Store, action: &Action) -> PathBuf {
+        store.artifact(&action.outputs[&PortName::new("out")].digest)
+    }
+
+    const ALL: Wish = Wish { keep_runs: Some(0), keep_days: None, max_size: None, set_aside: false };
+
+    #[test]
+    fn what_a_live_run_uses_stays_though_its_record_names_something_else_now() {
+        let (_folder, store) = store(Disk::default());
+        let scratch = store.scratch(&RunId::new("live")).unwrap();
+        let before = result(&store, "s", "before");
+        let mut needs = store.needs().unwrap();
+        needs.add_result(&before).unwrap();
+        needs.write_down(&scratch).unwrap();
+        let after = result(&store, "s", "after");
+        assert_eq!(before.key, after.key);
+        assert!(store.collect(&ALL, |_| {}).unwrap().removed.is_empty());
+        assert!(artifact(&store, &before).exists() && artifact(&store, &after).exists());
+        drop(scratch);
+        assert_eq!(store.collect(&ALL, |_| {}).unwrap().removed.len(), 3);
+        assert!(!artifact(&store, &before).exists() && !artifact(&store, &after).exists());
+    }
+
+    #[test]
+    fn a_checkpoint_stays_while_somebody_has_the_lease() {
+        let (_folder, store) = store(Disk::default());
+        let key = result(&store, "s", "content").key;
+        let checkpoint = store.checkpoint(key).unwrap();
+        let lease = store.lease(key).unwrap().unwrap();
+        store.collect(&Wish::default(), |_| {}).unwrap();
+        assert!(checkpoint.exists());
+        store.release(lease);
+        store.collect(&Wish::default(), |_| {}).unwrap();
+        assert!(!checkpoint.exists());
+    }
+
+    /// A disk on which nothing that is called so can be renamed.
+    #[derive(Debug)]
+    struct Stuck(String);
+
+    impl Watch for Stuck {
+        fn before(&self, operation: Operation<'_>) -> std::io::Result<()> {
+            match operation {
+                Operation::Rename(from, _) if from.ends_with(&self.0) => Err(ErrorKind::PermissionDenied.into()),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_removed_is_reported_and_the_rest_goes() {
+        let (_folder, free) = store(Disk::default());
+        let stuck = result(&free, "stuck", "one");
+        let other = result(&free, "other", "two");
+        let watch = Arc::new(Stuck(format!("{}.json", stuck.key)));
+        let store = Store::on(free.root().to_owned(), Disk::watched(watch));
+        let mut collected = store.collect(&ALL, |_| {}).unwrap();
+        assert_eq!(collected.removed.len(), 2, "the other record and its artifact");
+        assert!(artifact(&store, &stuck).exists() && !artifact(&store, &other).exists());
+        let failure = collected.failure().unwrap();
+        assert_eq!(failure.exit_code(), 42);
+        assert!(failure.to_string().contains(&stuck.key.to_string()), "{failure}");
+    }
+
+    #[test]
+    fn what_was_used_since_it_was_chosen_stays() {
+        let (_folder, store) = store(Disk::default());
+        let chosen = result(&store, "s", "before");
+        let collected = store.collect(&ALL, |removals| {
+            assert_eq!(removals.len(), 2);
+            result(&store, "s", "after");
+        });
+        let removed: Vec<String> = collected.unwrap().removed.into_iter().map(|removal| removal.name).collect();
+        assert_eq!(removed, [chosen.outputs[&PortName::new("out")].digest.to_string()], "only what is replaced");
     }
 }
