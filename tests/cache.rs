@@ -16,7 +16,8 @@ fn plain(space: &Space, text: &str) -> String {
     let text = regex_lite::Regex::new(r"\b[0-9a-f]{64}\b").unwrap().replace_all(&text, "[DIGEST]").into_owned();
     let text = regex_lite::Regex::new(r"\b[0-9a-f]{12}\b").unwrap().replace_all(&text, "[KEY]").into_owned();
     let text = regex_lite::Regex::new(r"[\d.]+ [KMGT]iB").unwrap().replace_all(&text, "[SIZE]").into_owned();
-    space.redact(&text)
+    // Columns are as wide as what was replaced.
+    regex_lite::Regex::new(" {2,}").unwrap().replace_all(&space.redact(&text), "  ").into_owned()
 }
 
 /// The lines of a text in the order of the alphabet: results that were used in one second have none of their own.

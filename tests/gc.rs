@@ -200,7 +200,7 @@ fn what_a_live_run_builds_on_stays() {
 #[test]
 fn killed_at_any_instant_it_leaves_a_whole_store() {
     let space = chain();
-    for delay in (0..40).map(|step| Duration::from_micros(step * 400)) {
+    for delay in (0..25).map(|step| Duration::from_micros(step * 600)) {
         ["a", "b"].iter().for_each(|letter| run(&space, letter));
         let mut command = space.command(&["cache", "gc", "--keep-runs", "0"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
