@@ -1,8 +1,13 @@
 //! The command line.
 
+mod cache;
 mod history;
 
-pub use history::{LogsArguments, RunsArguments, ShowArguments, StoreArguments, WhyArguments};
+pub use cache::{
+    CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
+    StoreArguments, VerifyArguments,
+};
+pub use history::{LogsArguments, RunsArguments, ShowArguments, WhyArguments};
 
 use crate::candidates;
 use crate::plan::Wishes;
@@ -60,6 +65,10 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a folder.
     Man(ManArguments),
+    /// Look after the store: list, check, tidy, copy.
+    Cache(CacheArguments),
+    /// Keep results whatever `pipe cache gc` is told.
+    Pin(PinArguments),
     /// Run a program that ends when `pipe` does.
     #[command(hide = true)]
     Leash {

@@ -153,6 +153,14 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// Something in the store is damaged.
+    #[error("{message}")]
+    Damaged {
+        /// What.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// The user asked for an end.
     #[error("interrupted; what was finished is kept, what was running is not")]
     Interrupted,
@@ -204,6 +212,7 @@ impl Error {
             Self::DiskFull { .. } => 41,
             Self::Io { .. } => 42,
             Self::Worker { .. } => 43,
+            Self::Damaged { .. } => 44,
             Self::Interrupted => 130,
         }
     }
@@ -216,7 +225,7 @@ impl Error {
                 looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
             )),
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Damaged { hint, .. } => hint.clone(),
             Self::Unusable { .. } => Some("take it out of the folder, or name another input".to_owned()),
             Self::InputMoved { .. } => Some("run again when nothing writes to it any more".to_owned()),
             Self::Stage { failure, log, .. } => Some(match &failure.hint {

@@ -49,6 +49,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => commands::doctor(doctor),
         Command::Completions(completions) => commands::completions(completions),
         Command::Man(man) => commands::man(man),
+        Command::Cache(cache) => commands::cache(cache),
+        Command::Pin(pin) => commands::pin(pin),
         Command::Leash { words } => return run::leash(words),
     };
     match outcome {

@@ -1,10 +1,9 @@
 //! The arguments of the commands that look back: why, runs, show and logs.
 
-use super::PipelineArguments;
+use super::{PipelineArguments, StoreArguments};
 use crate::candidates;
-use clap::{Args, ValueHint};
+use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
-use std::path::PathBuf;
 
 /// `pipe why`.
 #[derive(Debug, Args)]
@@ -20,14 +19,6 @@ pub struct WhyArguments {
     pub against: Option<String>,
 }
 
-/// Which store, for a command that needs no pipeline.
-#[derive(Debug, Args)]
-pub struct StoreArguments {
-    /// The store; `artifacts` in the project's folder when not given.
-    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub store: Option<PathBuf>,
-}
-
 /// `pipe runs`.
 #[derive(Debug, Args)]
 pub struct RunsArguments {
@@ -40,9 +31,6 @@ pub struct RunsArguments {
     /// Only the newest N.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub last: usize,
-    /// Write JSON for programs instead of text for people.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `pipe show`.
@@ -54,9 +42,6 @@ pub struct ShowArguments {
     /// Which store.
     #[command(flatten)]
     pub store: StoreArguments,
-    /// Write JSON for programs instead of text for people.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `pipe logs`.

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints the logs of a run, and goes on while the run does if asked to.
 pub fn logs(arguments: &LogsArguments) -> Result<()> {
-    let store = open_store(arguments.store.store.as_deref())?;
+    let store = open_store(&arguments.store)?;
     let (run, stage) = meant(&store, arguments)?;
     let mut reader = Reader { folder: store.run_folder(&run.run), stage, read: BTreeMap::new(), last: None };
     reader.check()?;

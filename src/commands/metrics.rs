@@ -4,7 +4,7 @@ use crate::arguments::MetricsArguments;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::PortName;
-use crate::plan::{Decision, Outputs, Selection, Wishes, outputs_of};
+use crate::plan::{Outputs, Selection, Wishes, outputs_of};
 use crate::show::table;
 use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value};
@@ -22,7 +22,10 @@ pub(super) type Row = Map<String, Value>;
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
     let selection = opened.select(&Wishes::default())?;
-    let known = up_to_date(&opened, &selection)?;
+    // Until they are read, nothing of them goes.
+    let _share = opened.store.share()?;
+    let current = opened.current(&selection)?;
+    let known = current.into_iter().map(|(stage, action)| (stage, outputs_of(&action))).collect();
     let rows = rows(&opened, &selection, &known)?;
     if rows.is_empty() {
         let pipeline = &opened.graph.pipeline;
@@ -79,25 +82,6 @@ fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, Po
             outputs.filter(|output| output.kind.0 == KIND).map(move |output| (stage, PortName::new(&output.name)))
         })
         .collect()
-}
-
-/// All outputs that are what the pipeline says now.
-fn up_to_date(opened: &Opened, selection: &Selection) -> Result<BTreeMap<NodeIndex, Outputs>> {
-    let mut planner = opened.planner(selection);
-    let mut known = BTreeMap::new();
-    if !planner.missing()?.is_empty() {
-        return Ok(known);
-    }
-    for stage in opened.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
-        let mut upstream = opened.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
-        if !upstream.all(|upstream| known.contains_key(&upstream)) {
-            continue;
-        }
-        if let Decision::Hit(action) = planner.decide(stage, &known)? {
-            known.insert(stage, outputs_of(&action));
-        }
-    }
-    Ok(known)
 }
 
 /// The rows of an artifact: a JSON array of objects, each given the name of the point of the sweep that it belongs to.

@@ -1,5 +1,6 @@
 //! The commands of the command line, each in a file.
 
+mod cache;
 mod completions;
 mod doctor;
 mod graph;
@@ -7,18 +8,21 @@ mod logs;
 mod man;
 mod metrics;
 mod opened;
+mod pin;
 mod plan;
 mod run;
 mod runs;
 mod show;
 mod why;
 
+pub use cache::cache;
 pub use completions::completions;
 pub use doctor::doctor;
 pub use graph::graph;
 pub use logs::logs;
 pub use man::man;
 pub use metrics::metrics;
+pub use pin::pin;
 pub use plan::plan;
 pub use run::run;
 pub use runs::runs;

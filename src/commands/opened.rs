@@ -1,14 +1,15 @@
 //! What every command needs: the pipeline read and joined, the store, the worker's descriptions.
 
-use crate::arguments::PipelineArguments;
+use crate::arguments::{PipelineArguments, StoreArguments};
 use crate::error::{Error, Result};
 use crate::pipeline;
-use crate::plan::{Graph, Node, Planner, Selection, Wishes};
+use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
 use crate::run::{Claim, Machine};
-use crate::store::{OutsideFiles, SledIndex, Store};
+use crate::store::{Action, OutsideFiles, SledIndex, Store};
 use crate::worker;
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A pipeline opened over its store.
 pub(crate) struct Opened {
@@ -52,6 +53,27 @@ impl Opened {
         Selection::of(&self.graph, wishes)
     }
 
+    /// The results that are what the pipeline says now. The store's lock has to be held for as long as they are needed.
+    pub(crate) fn current(&self, selection: &Selection) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+        let mut planner = self.planner(selection);
+        let (mut current, mut known) = (BTreeMap::new(), BTreeMap::new());
+        if !planner.missing()?.is_empty() {
+            return Ok(current);
+        }
+        for stage in self.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
+            let mut upstream = self.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
+            if !upstream.all(|upstream| known.contains_key(&upstream)) {
+                continue;
+            }
+            if let Decision::Hit(action) = planner.decide(stage, &known)? {
+                known.insert(stage, outputs_of(&action));
+                current.insert(stage, action);
+            }
+        }
+        planner.save();
+        Ok(current)
+    }
+
     /// A planner for them.
     pub(crate) fn planner<'a>(&'a self, selection: &'a Selection) -> Planner<'a> {
         let outside = OutsideFiles::open(self.sheet.clone(), &self.index);
@@ -61,13 +83,16 @@ impl Opened {
 }
 
 /// The store that is meant where no pipeline is named. It must be there.
-pub(super) fn open_store(folder: Option<&Path>) -> Result<Store> {
-    let root = folder.map_or_else(|| Ok(pipeline::project()?.join("artifacts")), |folder| Ok(folder.to_owned()))?;
-    if root.is_dir() {
+pub(super) fn open_store(arguments: &StoreArguments) -> Result<Store> {
+    let root = match &arguments.store {
+        Some(root) => root.clone(),
+        None => pipeline::project()?.join("artifacts"),
+    };
+    if root.join("actions").is_dir() {
         return Ok(Store::new(root));
     }
     Err(Error::NoResults(format!(
-        "there is no store at {}; `pipe run` makes one, --store or PIPE_STORE names another",
+        "there is no store at {}; `pipe run` makes one, and --store or PIPE_STORE names another",
         root.display()
     )))
 }

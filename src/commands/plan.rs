@@ -20,7 +20,9 @@ pub fn plan(arguments: &PlanArguments) -> Result<()> {
 /// # Errors
 /// When something is missing, after everything has been printed.
 pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
+    let share = opened.store.share()?;
     let plan = planner.plan()?;
+    drop(share);
     let mut out = std::io::stdout().lock();
     for planned in &plan {
         let name = &opened.graph.stages[planned.stage].name;

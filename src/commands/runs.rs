@@ -10,11 +10,11 @@ use std::io::Write as _;
 
 /// Lists the runs that started something, newest last.
 pub fn runs(arguments: &RunsArguments) -> Result<()> {
-    let store = open_store(arguments.store.store.as_deref())?;
+    let store = open_store(&arguments.store)?;
     let wanted = |run: &RunRecord| arguments.pipeline.as_ref().is_none_or(|pipeline| *pipeline == run.pipeline);
     let runs: Vec<RunRecord> = store.runs().into_iter().filter(wanted).collect();
     let newest = &runs[runs.len().saturating_sub(arguments.last)..];
-    let text = if arguments.json {
+    let text = if arguments.store.json {
         newest.iter().map(|run| format!("{}\n", as_json(&store, run))).collect()
     } else {
         let rows: Vec<Map<String, Value>> = newest.iter().map(|run| row(&store, run)).collect();

@@ -11,9 +11,9 @@ use std::io::Write as _;
 
 /// Shows what was asked for in a run, and what became of each stage.
 pub fn show(arguments: &ShowArguments) -> Result<()> {
-    let store = open_store(arguments.store.store.as_deref())?;
+    let store = open_store(&arguments.store)?;
     let run = store.run_named(&arguments.run)?;
-    let text = if arguments.json { format!("{}\n", as_json(&store, &run)) } else { text(&store, &run) };
+    let text = if arguments.store.json { format!("{}\n", as_json(&store, &run)) } else { text(&store, &run) };
     // Nobody may be reading any more.
     drop(std::io::stdout().write_all(text.as_bytes()));
     Ok(())

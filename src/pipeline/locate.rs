@@ -29,11 +29,12 @@ pub fn locate(asked: &str) -> Result<Located> {
     }
 }
 
-/// The project's folder when no pipeline is named: the nearest, here or above, that holds a folder `pipelines`, or this one.
+/// The project's folder when no pipeline is named: the nearest, here or above, that has `pipelines/` or `artifacts/` in it,
+/// or else this one.
 pub fn project() -> Result<PathBuf> {
     let here = std::env::current_dir().map_err(|error| Error::io("reading", Path::new("."), error))?;
-    let found = here.ancestors().find(|folder| folder.join("pipelines").is_dir()).map(Path::to_owned);
-    Ok(found.unwrap_or(here))
+    let is_project = |folder: &&Path| ["pipelines", "artifacts"].iter().any(|name| folder.join(name).is_dir());
+    Ok(here.ancestors().find(is_project).unwrap_or(&here).to_owned())
 }
 
 fn located(here: &Path, found: &Path) -> Located {

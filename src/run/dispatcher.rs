@@ -9,7 +9,7 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
+use crate::plan::{Decision, Graph, Job, Key, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
 use crate::run::executor::{Finished, Inputs, Order, Word, add_input, execute};
 use crate::run::hold::Hold;
 use crate::run::interrupt::Interrupt;
@@ -58,6 +58,8 @@ pub struct Summary {
     pub outputs: BTreeMap<NodeIndex, Outputs>,
     /// The first failure, or the user's wish to end.
     pub failure: Option<Error>,
+    /// Keeps the outputs in the store while they are being read.
+    pub hold: Option<FileLock>,
 }
 
 /// Runs the stages in the planner's selection. After a failure, whatever was running has ended and what was finished is kept.
@@ -239,9 +241,17 @@ impl Dispatcher<'_, '_> {
         let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
         let decision = self.planner.decide(stage, &self.known)?;
         if let Decision::Hit(action) = &decision {
-            self.needs.add(action.key)?;
+            self.needs.add_result(action)?;
         }
         Ok(decision)
+    }
+
+    /// What another process has just made, which stays.
+    fn take_made(&mut self, key: Key) -> Result<Option<Box<Action>>> {
+        let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
+        let Lookup::Hit(action) = self.store.lookup(key)? else { return Ok(None) };
+        self.needs.add_result(&action)?;
+        Ok(Some(action))
     }
 
     /// Starts every stage that fits and that no other process is running.
@@ -301,6 +311,8 @@ impl Dispatcher<'_, '_> {
                 let (name, message) =
                     (&self.graph.stages[stage].name, "another pipe is running it; waiting for its result");
                 self.observer.waits(name, message);
+                // It may last, and whoever removes something does not wait for it.
+                self.scratch()?;
             }
             return Ok(None);
         };
@@ -309,10 +321,7 @@ impl Dispatcher<'_, '_> {
         let found = match self.decide_one(stage)? {
             Decision::Hit(action) => Some(action),
             // What was asked for again has just been made again.
-            Decision::Run(job) if said_busy && job.reason == Reason::Forced => match self.store.lookup(key)? {
-                Lookup::Hit(action) => Some(action),
-                _ => None,
-            },
+            Decision::Run(job) if said_busy && job.reason == Reason::Forced => self.take_made(key)?,
             Decision::Run(job) => return self.order(stage, *job, grant, lease).map(Some),
         };
         self.store.release(lease);
@@ -327,7 +336,7 @@ impl Dispatcher<'_, '_> {
         let graph = self.graph;
         let node = &graph.stages[stage];
         let scratch = self.scratch()?.attempt(node.name.as_str())?;
-        self.needs.add(job.key)?;
+        self.needs.add_key(job.key)?;
         Ok(Order {
             stage,
             name: node.name.clone(),
@@ -341,6 +350,7 @@ impl Dispatcher<'_, '_> {
             leash: self.settings.leash.clone(),
             gpus: grant.gpus.clone(),
             reads: self.reads(stage)?,
+            needs: self.needs.list(),
             run: self.journal.run().to_string(),
             host: self.machine.host.clone(),
             retries: node.retries,
@@ -514,7 +524,13 @@ impl Dispatcher<'_, '_> {
         for stage in self.queue.left() {
             self.skip(stage);
         }
+        // What the run needs stays until its record says so, and until whoever asked for the run has read it.
+        match self.needs.hold(self.store) {
+            Ok(hold) => self.summary.hold = hold,
+            Err(error) => tracing::warn!("the store could not be locked: {error}"),
+        }
         self.scratch = None;
+        self.store.touch(&self.graph.pipeline);
         self.journal.end(self.summary.failure.as_ref().map_or(0, Error::exit_code));
         self.summary.outputs = std::mem::take(&mut self.known);
         std::mem::take(&mut self.summary)

@@ -6,7 +6,7 @@ use crate::plan::{Job, Program};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, Provenance, Store, Witness, now};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, NeedsList, Provenance, Store, Witness, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -44,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) gpus: Vec<String>,
     /// What it reads, as it was when its digests were taken, or when the stage was about to begin.
     pub(crate) reads: Vec<Witness>,
+    /// Where the run writes down what it needs.
+    pub(crate) needs: Option<NeedsList>,
     /// The run, for the record.
     pub(crate) run: String,
     /// The machine's name, for the record.
@@ -172,6 +174,8 @@ impl Execution<'_> {
         let action =
             Action { format: FORMAT, key: order.job.key, manifest: order.job.manifest.clone(), outputs, provenance };
         let differs = store.record(&action)?.is_some();
+        // Once the lease is given back, another run may make the same key anew with other content.
+        order.needs.as_ref().map(|needs| needs.add_result(&action)).transpose()?;
         store.forget_checkpoint(order.job.key);
         Ok(Finished { action, differs })
     }

@@ -38,7 +38,7 @@ impl<'a> Journal<'a> {
         &self.record.run
     }
 
-    /// Begins to write, since a stage is about to start.
+    /// Begins to write, since the run is going to last.
     pub(crate) fn begin(&mut self) -> Result<()> {
         if self.events.is_some() {
             return Ok(());

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read as _, Result, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// One step on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Operation<'a> {
     RemoveFolder(&'a Path),
     /// A symbolic link is made.
     Link(&'a Path),
+    /// A folder's time is set to now.
+    Touch(&'a Path),
     /// A file to be locked is opened, and made if need be.
     Lock(&'a Path),
 }
@@ -138,6 +141,10 @@ impl Disk {
 
     pub(crate) fn link(&self, target: &Path, link: &Path) -> Result<()> {
         self.perform(Operation::Link(link), || std::os::unix::fs::symlink(target, link))
+    }
+
+    pub(crate) fn touch(&self, folder: &Path) -> Result<()> {
+        self.perform(Operation::Touch(folder), || std::fs::File::open(folder)?.set_modified(SystemTime::now()))
     }
 
     /// A file to lock, made if it is not there.

@@ -4,6 +4,7 @@
 //! disposable: it is opened for milliseconds, only when something is to be added or looked for, and every failure of it
 //! costs a look at the files themselves and nothing else.
 
+use crate::error::{Error, Result};
 use crate::store::disk::Disk;
 use crate::store::lock::FileLock;
 use fs_err as fs;
@@ -111,6 +112,37 @@ impl SledIndex {
         }
     }
 
+    /// Replaces the whole index by these rows. The old one is moved away first, and comes back when that fails.
+    ///
+    /// # Errors
+    /// When another process does not let go of it, or it cannot be written.
+    pub fn rebuild(&self, rows: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
+        let failed = |message: &str| Error::io("writing", &self.folder, std::io::Error::other(message));
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(parent).map_err(|error| Error::io("writing", parent, error))?;
+        let _lock = FileLock::wait_at_most(&Disk::default(), &parent.join("sled.lock"), PATIENCE)
+            .ok_or_else(|| failed("another process holds the index"))?;
+        let old = self.folder.with_extension(format!("old-{}", std::process::id()));
+        let had_one = self.folder.exists();
+        if had_one {
+            fs::rename(&self.folder, &old).map_err(|error| Error::io("writing", &old, error))?;
+        }
+        match self.attempt(|db| db.apply_batch(batch(rows))) {
+            Attempt::Done(()) => {
+                // It is of no use any more, and what cannot be removed does no harm.
+                drop(fs::remove_dir_all(&old));
+                Ok(())
+            }
+            Attempt::Damaged | Attempt::Unavailable => {
+                drop(fs::remove_dir_all(&self.folder));
+                if had_one {
+                    fs::rename(&old, &self.folder).map_err(|error| Error::io("writing", &self.folder, error))?;
+                }
+                Err(failed("the new index could not be written"))
+            }
+        }
+    }
+
     fn set_aside(&self) {
         let damaged = self.folder.with_extension(format!("damaged-{}", std::process::id()));
         if fs::rename(&self.folder, &damaged).is_ok() {
@@ -129,16 +161,7 @@ impl Index for SledIndex {
     }
 
     fn put(&self, rows: &[(Vec<u8>, Vec<u8>)]) {
-        let added = self.with(|db| {
-            for part in rows.chunks(BATCH) {
-                let mut batch = sled::Batch::default();
-                for (key, value) in part {
-                    batch.insert(key.as_slice(), value.as_slice());
-                }
-                db.apply_batch(batch)?;
-            }
-            Ok(())
-        });
+        let added = self.with(|db| rows.chunks(BATCH).try_for_each(|part| db.apply_batch(batch(part))));
         if added.is_none() {
             tracing::debug!("the index could not be written; going on without it");
         }
@@ -164,6 +187,14 @@ fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
     QUIET.set(false);
     done
+}
+
+fn batch(rows: &[(Vec<u8>, Vec<u8>)]) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for (key, value) in rows {
+        batch.insert(key.as_slice(), value.as_slice());
+    }
+    batch
 }
 
 /// A kill while sled writes a snapshot leaves `snap.*.generating`, with which it refuses to open (sled issue 1527).

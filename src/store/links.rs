@@ -33,6 +33,14 @@ impl Store {
         Ok(())
     }
 
+    /// Notes on a pipeline's folder that its results were used just now. A run with nothing to do leaves no other trace.
+    pub fn touch(&self, pipeline: &str) {
+        let folder = self.root.join(pipeline);
+        if let Err(error) = self.disk.touch(&folder) {
+            tracing::debug!("the time of {} could not be set: {error}", folder.display());
+        }
+    }
+
     /// The newest result of a stage of a pipeline, if it can still be read.
     pub fn newest(&self, pipeline: &str, stage: &StageName) -> Option<Action> {
         let link = self.root.join(pipeline).join(stage.as_str()).join(RECORD);

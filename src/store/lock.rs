@@ -27,6 +27,16 @@ impl FileLock {
         Self::take(disk, path, FlockOperation::LockShared)
     }
 
+    /// Takes the lock alone, when nobody else holds it.
+    pub fn wait_alone(disk: &Disk, path: &Path) -> Result<Self> {
+        loop {
+            // Only a lock that is not waited for can be refused.
+            if let Some(lock) = Self::take(disk, path, FlockOperation::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
+    }
+
     /// Waits for the lock, not longer than `patience`.
     pub fn wait_at_most(disk: &Disk, path: &Path, patience: Duration) -> Option<Self> {
         let start = Instant::now();

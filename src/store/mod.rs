@@ -18,6 +18,9 @@ mod artifact;
 mod commit;
 mod disk;
 mod durable;
+mod export;
+mod figures;
+mod gc;
 mod hash;
 mod index;
 mod ledger;
@@ -26,9 +29,15 @@ mod listing;
 mod lock;
 mod needs;
 mod outside;
+mod pins;
+mod rebuild;
+mod removal;
+mod retention;
 mod runs;
 mod scratch;
 mod status;
+mod survey;
+mod verify;
 mod walk;
 mod witness;
 
@@ -36,13 +45,21 @@ pub use action::{Action, FORMAT, Provenance};
 pub(crate) use artifact::hash_file as file_digest;
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
+pub use export::Exported;
+pub use figures::{Amount, Figures};
+pub use gc::{Removal, RemovalKind, Wish};
 pub use index::{Index, IndexState, SledIndex};
 pub use listing::{Change, Changes};
 pub use lock::FileLock;
-pub use needs::Needs;
+pub(crate) use needs::NeedsList;
+pub use needs::{Needed, Needs};
 pub use outside::OutsideFiles;
+pub use pins::Pin;
+pub use removal::Collected;
 pub use runs::{Outcome, RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
+pub use survey::{Entry, Records, Uses};
+pub use verify::{Damage, Verification};
 pub use witness::Witness;
 
 use crate::digest::Digest;
@@ -187,7 +204,13 @@ impl Store {
     pub fn set_aside(&self, key: Key, artifact: Option<Digest>) -> Result<()> {
         let mut moves = vec![self.action_path(key)];
         moves.extend(artifact.map(|digest| self.artifact(&digest)));
-        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path))
+        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path).map(drop))
+    }
+
+    /// Whether somebody holds the lease of a key.
+    pub fn is_leased(&self, key: Key) -> bool {
+        let lock = self.root.join("tmp/locks").join(format!("{key}.lock"));
+        lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
     }
 
     /// Gives a lease back.
@@ -209,10 +232,11 @@ impl Store {
 
     /// Moves an artifact aside that somebody has written to, by its folder. Any other path is left alone.
     pub fn distrust(&self, folder: &Path) -> Result<()> {
-        if folder.parent() == Some(&self.root.join("store")) { self.move_aside(folder) } else { Ok(()) }
+        if folder.parent() == Some(&self.root.join("store")) { self.move_aside(folder).map(drop) } else { Ok(()) }
     }
 
-    fn move_aside(&self, from: &Path) -> Result<()> {
+    /// Gives the place where it is now.
+    fn move_aside(&self, from: &Path) -> Result<PathBuf> {
         let folder = self.root.join("set-aside");
         durable::make_folder(&self.disk, &folder)?;
         let name = from.file_name().unwrap_or_default().to_string_lossy();
@@ -222,7 +246,8 @@ impl Store {
             .unwrap_or_else(|| folder.join(&*name));
         self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))?;
         // Its old name may be flushed away at any time, and then it must have the new one.
-        durable::sync_folder(&self.disk, &folder)
+        durable::sync_folder(&self.disk, &folder)?;
+        Ok(to)
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

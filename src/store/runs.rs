@@ -67,6 +67,11 @@ pub enum StageStatus {
 }
 
 impl StageStatus {
+    /// Whether it means that there is a result.
+    pub fn has_result(self) -> bool {
+        matches!(self, Self::Ran | Self::Hit)
+    }
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

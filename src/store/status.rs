@@ -56,6 +56,11 @@ impl Status {
         short
     }
 
+    /// When it was modified, in seconds since 1970.
+    pub(crate) fn modified(&self) -> u64 {
+        u64::try_from(self.mtime / 1_000_000_000).unwrap_or(0)
+    }
+
     /// Its row in the index.
     pub(crate) fn row(&self) -> Vec<u8> {
         [b"file/".as_slice(), &self.short()].concat()

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod chain;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,0 +1,68 @@
+//! What a user means by `STAGE` or `STAGE.OUTPUT`: the current result of a stage, or one output of it.
+
+use crate::commands::opened::Opened;
+use crate::error::{Error, Result};
+use crate::names::{PortName, closest};
+use crate::plan::Wishes;
+use crate::store::Action;
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A stage and the outputs that are meant.
+#[derive(Debug)]
+pub(in crate::commands) struct Target {
+    pub(in crate::commands) stage: NodeIndex,
+    pub(in crate::commands) ports: BTreeSet<PortName>,
+}
+
+impl Target {
+    /// Finds the stage and output.
+    pub(in crate::commands) fn parse(opened: &Opened, text: &str) -> Result<Self> {
+        let (name, port) = text.split_once('.').map_or((text, None), |(name, port)| (name, Some(port)));
+        let graph = &opened.graph;
+        let names = || graph.order.iter().map(|stage| graph.stages[*stage].name.as_str());
+        let stage = graph
+            .find(name)
+            .ok_or_else(|| unknown(format!("pipeline '{}' has no stage '{name}'", graph.pipeline), name, names()))?;
+        let ports = || graph.stages[stage].description.outputs.iter().map(|output| output.name.as_str());
+        match port {
+            None => Ok(Self { stage, ports: ports().map(PortName::new).collect() }),
+            Some(port) if ports().any(|known| known == port) => {
+                Ok(Self { stage, ports: BTreeSet::from([PortName::new(port)]) })
+            }
+            Some(port) => Err(unknown(format!("stage '{name}' has no output '{port}'"), port, ports())),
+        }
+    }
+
+    /// Every stage with all of its outputs.
+    pub(in crate::commands) fn all(opened: &Opened) -> Result<Vec<Self>> {
+        let graph = &opened.graph;
+        graph.order.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect()
+    }
+}
+
+/// The current results of stages, in their order. The store's lock has to be held for as long as they are needed.
+///
+/// # Errors
+/// When one has none.
+pub(in crate::commands) fn current(opened: &Opened, targets: &[Target]) -> Result<Vec<Action>> {
+    let found: BTreeMap<NodeIndex, Box<Action>> = opened.current(&opened.select(&Wishes::default())?)?;
+    let result = |target: &Target| {
+        found.get(&target.stage).map(|action| Action::clone(action)).ok_or_else(|| {
+            let (pipeline, stage) = (&opened.graph.pipeline, &opened.graph.stages[target.stage].name);
+            Error::NoResults(format!(
+                "stage '{stage}' of pipeline '{pipeline}' has no result for what the pipeline says now; \
+                 `pipe run {pipeline} --until {stage}` makes it"
+            ))
+        })
+    };
+    targets.iter().map(result).collect()
+}
+
+fn unknown<'a>(message: String, given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
+    let hint = closest(given, known.clone()).map_or_else(
+        || format!("there is {}", known.collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean '{near}'?"),
+    );
+    Error::Usage { message, hint: Some(hint) }
+}

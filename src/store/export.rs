@@ -1,0 +1,101 @@
+//! Plain copies of results for use without the store.
+
+use crate::error::{Error, Result};
+use crate::names::{PortName, StageName};
+use crate::store::action::Action;
+use crate::store::artifact::{Artifact, hash_file};
+use crate::store::{Store, durable};
+use fs_err as fs;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A result that is to be copied.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// What the pipeline calls the stage; its folder.
+    pub stage: StageName,
+    /// The result.
+    pub action: Action,
+    /// Which of its outputs.
+    pub ports: BTreeSet<PortName>,
+}
+
+impl Store {
+    /// Copies results to `to/STAGE/PORT/`, each stage with its `provenance.json`, all of them or nothing. Every byte is
+    /// checked. Gives the number of files and their bytes.
+    ///
+    /// # Errors
+    /// When `to` is there and not an empty folder, or when what is to be copied is damaged.
+    pub fn export(&self, results: &[Exported], to: &Path) -> Result<(usize, u64)> {
+        let _share = self.share()?;
+        let to = std::path::absolute(to).map_err(|error| Error::io("writing", to, error))?;
+        if fs::symlink_metadata(&to).is_ok() && !is_empty_folder(&to) {
+            return Err(Error::Usage {
+                message: format!("{} is there already and is not an empty folder", to.display()),
+                hint: Some("give a folder that is not there yet".to_owned()),
+            });
+        }
+        let above = to.parent().unwrap_or(&to);
+        fs::create_dir_all(above).map_err(|error| Error::io("writing", above, error))?;
+        let beside = durable::beside(&to);
+        let copied = self.copy_all(results, &beside).and_then(|amount| {
+            self.disk.rename(&beside, &to).map_err(|error| Error::io("writing", &to, error))?;
+            durable::sync_folder(&self.disk, above)?;
+            Ok(amount)
+        });
+        copied.inspect_err(|_| {
+            // It is of no use, and what cannot be removed does no harm.
+            drop(fs::remove_dir_all(&beside));
+        })
+    }
+
+    fn copy_all(&self, results: &[Exported], to: &Path) -> Result<(usize, u64)> {
+        let (mut files, mut bytes) = (0, 0);
+        for result in results {
+            let folder = to.join(result.stage.as_str());
+            for (port, artifact) in result.action.outputs.iter().filter(|(port, _)| result.ports.contains(*port)) {
+                self.copy(artifact, &folder.join(port.as_str()))?;
+                files += artifact.files.len();
+                bytes += artifact.files.iter().map(|file| file.size).sum::<u64>();
+            }
+            write_provenance(result, &folder.join("provenance.json"))?;
+        }
+        Ok((files, bytes))
+    }
+
+    fn copy(&self, artifact: &Artifact, to: &Path) -> Result<()> {
+        let from = self.artifact(&artifact.digest);
+        for file in &artifact.files {
+            let (source, copy) = (from.join(&file.path), to.join(&file.path));
+            let above = copy.parent().unwrap_or(to);
+            fs::create_dir_all(above).map_err(|error| Error::io("writing", above, error))?;
+            let mut reader = self.disk.open(&source).map_err(|error| Error::io("reading", &source, error))?;
+            let failed = |error| Error::io("writing", &copy, error);
+            let mut writer = std::fs::File::create(&copy).map_err(failed)?;
+            std::io::copy(&mut reader, &mut writer).and_then(|_| writer.sync_all()).map_err(failed)?;
+            if hash_file(&self.disk, &copy)? != file.digest {
+                return Err(Error::Damaged {
+                    message: format!("the content of {} is not what was stored", source.display()),
+                    hint: Some("set it aside with `pipe cache verify --deep --repair`, and run again".to_owned()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_provenance(result: &Exported, path: &Path) -> Result<()> {
+    let Action { key, manifest, outputs, provenance, .. } = &result.action;
+    let outputs: serde_json::Map<_, _> = outputs
+        .iter()
+        .filter(|(port, _)| result.ports.contains(*port))
+        .map(|(port, artifact)| (port.to_string(), json!(artifact)))
+        .collect();
+    let value = json!({ "key": key, "manifest": manifest, "outputs": outputs, "provenance": provenance });
+    fs::write(path, format!("{value:#}\n")).map_err(|error| Error::io("writing", path, error))
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
