@@ -50,6 +50,9 @@ pub enum IndexState {
 /// How long to wait for another process to let go of the index before going on without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many rows are added in one step, which sled holds in memory.
+const BATCH: usize = 1000;
+
 impl SledIndex {
     /// The index in that folder; nothing is opened yet.
     pub fn new(folder: PathBuf) -> Self {
@@ -127,11 +130,14 @@ impl Index for SledIndex {
 
     fn put(&self, rows: &[(Vec<u8>, Vec<u8>)]) {
         let added = self.with(|db| {
-            let mut batch = sled::Batch::default();
-            for (key, value) in rows {
-                batch.insert(key.as_slice(), value.as_slice());
+            for part in rows.chunks(BATCH) {
+                let mut batch = sled::Batch::default();
+                for (key, value) in part {
+                    batch.insert(key.as_slice(), value.as_slice());
+                }
+                db.apply_batch(batch)?;
             }
-            db.apply_batch(batch)
+            Ok(())
         });
         if added.is_none() {
             tracing::debug!("the index could not be written; going on without it");

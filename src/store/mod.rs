@@ -20,6 +20,7 @@ mod disk;
 mod durable;
 mod hash;
 mod index;
+mod ledger;
 mod links;
 mod listing;
 mod lock;

@@ -11,12 +11,13 @@ use crate::store::disk::Disk;
 use crate::store::durable;
 use crate::store::hash::hash_file;
 use crate::store::index::Index;
+use crate::store::ledger::{Ledger, LedgerWriter};
 use crate::store::listing::ListingWriter;
 use crate::store::status::{Moment, Status};
 use crate::store::walk::{Found, Links, Walk};
 use crate::store::witness::{Looking, Sight, Witness, look, of_file};
 use fs_err as fs;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Sheet {
     inputs: BTreeMap<PathBuf, Remembered>,
+}
+
+impl Sheet {
+    /// The sheet as it is written: a line with the digest of the rest, then JSON.
+    fn encode(&self) -> Vec<u8> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        format!("{}\n{text}", blake3::hash(text.as_bytes())).into_bytes()
+    }
+
+    /// Nothing, when a byte of it is not what was written: a wrong digest here would make a wrong key.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (seal, text) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
+        (blake3::hash(text.as_bytes()).to_string() == seal).then(|| serde_json::from_str(text).ok())?
+    }
 }
 
 /// An input, when its digest was taken.
@@ -39,9 +54,6 @@ struct Remembered {
 /// A row of the index.
 type Row = (Vec<u8>, Vec<u8>);
 
-/// How many rows wait for the index at most.
-const WAITING: usize = 10_000;
-
 /// The digests of files and folders outside the store.
 pub struct OutsideFiles<'a> {
     path: PathBuf,
@@ -49,14 +61,15 @@ pub struct OutsideFiles<'a> {
     is_changed: bool,
     index: &'a dyn Index,
     added: Vec<Row>,
+    files_read: usize,
     witnesses: BTreeMap<PathBuf, Witness>,
 }
 
 impl<'a> OutsideFiles<'a> {
     /// What is remembered at `path`, and in the index behind it.
     pub fn open(path: PathBuf, index: &'a dyn Index) -> Self {
-        let sheet = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { path, sheet, is_changed: false, index, added: Vec::new(), witnesses: BTreeMap::new() }
+        let sheet = fs::read(&path).ok().and_then(|bytes| Sheet::decode(&bytes)).unwrap_or_default();
+        Self { path, sheet, is_changed: false, index, added: Vec::new(), files_read: 0, witnesses: BTreeMap::new() }
     }
 
     /// The digest of a file, or of a folder as an artifact.
@@ -81,19 +94,19 @@ impl<'a> OutsideFiles<'a> {
 
     /// Remembers what was added. Losing it only costs reading the files again.
     pub fn save(&mut self) {
+        tracing::debug!("{} files outside the store were read", self.files_read);
         if !self.added.is_empty() {
             self.index.put(&std::mem::take(&mut self.added));
         }
         if !std::mem::take(&mut self.is_changed) {
             return;
         }
-        let written =
-            self.path.parent().map(|folder| durable::make_folder(&Disk::default(), folder)).transpose().and_then(
-                |_| {
-                    let bytes = serde_json::to_vec(&self.sheet).unwrap_or_default();
-                    durable::replace(&Disk::default(), &self.path, &bytes)
-                },
-            );
+        let written = self
+            .path
+            .parent()
+            .map(|folder| durable::make_folder(&Disk::default(), folder))
+            .transpose()
+            .and_then(|_| durable::replace(&Disk::default(), &self.path, &self.sheet.encode()));
         if let Err(error) = written {
             tracing::debug!("{} could not be written: {error}", self.path.display());
         }
@@ -124,12 +137,25 @@ impl<'a> OutsideFiles<'a> {
         // Whoever looks refuses what is neither file nor folder, which reading might wait for without end.
         look(path)?;
         let status = Status::of(path).map_err(|error| Error::io("reading", path, error))?;
-        let found = Found { listed: String::new(), path: path.to_owned(), status };
-        let digests = self.digests(std::slice::from_ref(&found), begun)?;
-        Ok((of_file(path, &status), digests[0]))
+        let row = status.row();
+        let known = self.index.get(std::slice::from_ref(&row)).pop().flatten();
+        let digest = match known.and_then(|row| Digest::from_slice(&row)) {
+            Some(digest) => digest,
+            None => {
+                let digest = read(&Found { listed: String::new(), path: path.to_owned(), status })?;
+                self.files_read += 1;
+                if status.changed().is_settled_at(begun) {
+                    self.added.push((row, digest.as_bytes().to_vec()));
+                }
+                digest
+            }
+        };
+        Ok((of_file(path, &status), digest))
     }
 
     fn folder(&mut self, path: &Path, begun: Moment) -> Result<(Sight, Digest)> {
+        let ledgers = self.path.with_file_name("folders");
+        let (mut ledger, mut next) = (Ledger::open(&ledgers, path), LedgerWriter::begin(&ledgers, path));
         let mut walk = Walk::of(path, Links::Follow)?;
         let mut looking = Looking::new(path);
         let mut content = ArtifactHasher::new();
@@ -140,38 +166,24 @@ impl<'a> OutsideFiles<'a> {
             if files.is_empty() {
                 break;
             }
-            let digests = self.digests(&files, begun)?;
+            let digests = self.digests(&files, &mut ledger)?;
             listing.add(&files, &digests);
             for (file, digest) in files.iter().zip(&digests) {
                 content.add(&file.listed, file.status.size, digest);
+                next.add(file, *digest, file.status.changed().is_settled_at(begun));
             }
         }
         let digest = content.finish();
         listing.finish(digest);
+        next.finish();
         Ok((looking.finish(), digest))
     }
 
-    /// The digest of each file: from the index, or read now, several at a time.
-    fn digests(&mut self, files: &[Found], begun: Moment) -> Result<Vec<Digest>> {
-        let rows: Vec<Vec<u8>> = files.iter().map(|file| file.status.row()).collect();
-        let known = self.index.get(&rows);
-        let known = known.iter().map(|row| Digest::parse(&String::from_utf8_lossy(row.as_deref()?)));
-        let work: Vec<(&Found, Option<Digest>)> = files.iter().zip(known).collect();
-        let digest = |(file, known): &(&Found, Option<Digest>)| known.map_or_else(|| read(file), Ok);
-        let digests: Vec<Digest> = if work.len() == 1 {
-            work.iter().map(digest).collect::<Result<_>>()?
-        } else {
-            work.par_iter().map(digest).collect::<Result<_>>()?
-        };
-        for (((file, known), row), digest) in work.into_iter().zip(rows).zip(&digests) {
-            if known.is_none() && file.status.changed().is_settled_at(begun) {
-                self.added.push((row, digest.to_string().into_bytes()));
-            }
-        }
-        if self.added.len() >= WAITING {
-            self.index.put(&std::mem::take(&mut self.added));
-        }
-        Ok(digests)
+    /// The digest of each file: as the ledger has it, or read now, several at a time.
+    fn digests(&mut self, files: &[Found], ledger: &mut Ledger) -> Result<Vec<Digest>> {
+        let work: Vec<(&Found, Option<Digest>)> = files.iter().map(|file| (file, ledger.digest(file))).collect();
+        self.files_read += work.iter().filter(|(_, known)| known.is_none()).count();
+        work.par_iter().with_min_len(16).map(|(file, known)| known.map_or_else(|| read(file), Ok)).collect()
     }
 }
 
@@ -197,7 +209,6 @@ mod tests {
     struct Counting {
         rows: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
         opened: Cell<usize>,
-        added: Cell<usize>,
     }
 
     impl Index for Counting {
@@ -208,7 +219,6 @@ mod tests {
 
         fn put(&self, rows: &[Row]) {
             self.opened.set(self.opened.get() + 1);
-            self.added.set(self.added.get() + rows.len());
             self.rows.borrow_mut().extend(rows.iter().cloned());
         }
     }
@@ -239,14 +249,13 @@ mod tests {
             std::fs::write(path, content).unwrap();
         }
 
-        /// The digest as another process takes it, how often it opened the index, and how many files it read for good.
+        /// The digest as another process takes it, how often it opened the index, and how many files it read.
         fn digest(&self) -> (Digest, usize, usize) {
             self.index.opened.set(0);
-            self.index.added.set(0);
             let mut outside = OutsideFiles::open(self.folder.path().join("index/sheet.json"), &self.index);
             let digest = outside.digest(&self.inputs()).unwrap();
             outside.save();
-            (digest, self.index.opened.get(), self.index.added.get())
+            (digest, self.index.opened.get(), outside.files_read)
         }
 
         fn store(&self) -> Store {
@@ -263,8 +272,6 @@ mod tests {
         let space = Space::new(30);
         let (first, _, read) = space.digest();
         assert_eq!(read, 30);
-        // With the index emptied, a file that is looked up would be read and added again.
-        space.index.rows.borrow_mut().clear();
         assert_eq!(space.digest(), (first, 0, 0));
         let sheet = std::fs::read_to_string(space.folder.path().join("index/sheet.json")).unwrap();
         assert_eq!(sheet.matches("seen").count(), 1, "a folder is one row");
@@ -310,11 +317,10 @@ mod tests {
         let space = Space::new(4);
         space.write("2/young", "content");
         let (first, _, read) = space.digest();
-        assert_eq!(read, 4, "the young file is not remembered");
+        assert_eq!(read, 5);
         settle();
-        let (again, opened, read) = space.digest();
-        assert_eq!((again, read), (first, 1));
-        assert_ne!(opened, 0);
+        let (again, _, read) = space.digest();
+        assert_eq!((again, read), (first, 1), "the young file was not remembered");
         assert_eq!(space.digest(), (first, 0, 0));
     }
 
