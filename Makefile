@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench build libtorch
+.PHONY: help run test soak lint audit bench build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,15 @@ run: build ## build, then run the pipeline sample, which needs no data
 
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
+
+# How many cases each long test tries.
+CASES ?= 500
+
+soak: ## try to break the store for long: kills, damage, many processes; CASES=N cases a test
+	@for test in planner_model killed together identity; do \
+		echo "soak: $$test, $(CASES) cases"; \
+		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
+	done
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
