@@ -7,10 +7,10 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint audit bench build libtorch
+.PHONY: help run test soak lint audit bench bench-engine build libtorch
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, then run the pipeline sample, which needs no data
 	$(PIPE) run sample
@@ -18,11 +18,12 @@ run: build ## build, then run the pipeline sample, which needs no data
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
 
-# How many cases each long test tries.
+# The tests that have a long form, and how many cases each tries in it.
+SOAK  := planner_model killed together identity
 CASES ?= 500
 
-soak: ## try to break the store for long: kills, damage, many processes; CASES=N cases a test
-	@for test in planner_model killed together identity; do \
+soak: build ## try to break the store for long, with CASES=500 cases a test
+	@for test in $(SOAK); do \
 		echo "soak: $$test, $(CASES) cases"; \
 		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
 	done
@@ -39,8 +40,11 @@ lint: libtorch ## check format, lints and licences
 audit: ## check dependencies against published advisories, which are fetched
 	$(CARGO) deny check advisories
 
-bench: build ## time a run with nothing to do beside make -q
-	benches/noop.sh
+bench: build ## time a run with nothing to do beside make
+	python3 benches/engine --loaded --no-install --only sample --tools make,pipe
+
+bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
+	python3 benches/engine $(ENGINE)
 
 build: libtorch ## build pipe and pipe-worker into target/debug
 	$(CARGO) build --workspace

@@ -1,7 +1,9 @@
 //! The command line.
 
+use crate::candidates;
 use crate::plan::Wishes;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use std::path::PathBuf;
 
 /// Turns a paper into a program that anyone can run, vary and trust.
@@ -13,6 +15,21 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// What `pipe completions --help` says.
+const COMPLETIONS: &str = "\
+Print the script with which a shell completes commands, pipelines and stages.
+
+For bash, add this line to ~/.bashrc:
+
+    source <(pipe completions bash)
+
+For zsh, after `compinit`, the same with zsh in ~/.zshrc. For fish:
+
+    pipe completions fish > ~/.config/fish/completions/pipe.fish
+
+For elvish, `eval (pipe completions elvish | slurp)` in ~/.elvish/rc.elv. For PowerShell,
+`pipe completions powershell | Out-String | Invoke-Expression` in $PROFILE.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -22,6 +39,15 @@ pub enum Command {
     Plan(PlanArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
+    /// Draw the graph of a pipeline: what uses what, and what would run.
+    Graph(GraphArguments),
+    /// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
+    Doctor(DoctorArguments),
+    /// Print the script with which a shell completes commands, pipelines and stages.
+    #[command(long_about = COMPLETIONS)]
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all of them to a folder.
+    Man(ManArguments),
     /// Run a program that ends when `pipe` does.
     #[command(hide = true)]
     Leash {
@@ -35,15 +61,16 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct PipelineArguments {
     /// The pipeline: a path, or the name of a file in a folder `pipelines` here or above.
+    #[arg(add = ArgValueCompleter::new(candidates::pipelines))]
     pub pipeline: String,
     /// Set a parameter, as the file would: STAGE.PARAMETER=VALUE, or seed=N.
     #[arg(long = "set", value_name = "STAGE.PARAMETER=VALUE")]
     pub settings: Vec<String>,
     /// The store; `artifacts` in the project's folder when not given.
-    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER")]
+    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
     /// The worker; `pipe-worker` beside this program when not given.
-    #[arg(long, env = "PIPE_WORKER", value_name = "FILE")]
+    #[arg(long, env = "PIPE_WORKER", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub worker: Option<PathBuf>,
     /// What stages may share, when not the whole machine: gpus=N,threads=N,memory=NG.
     #[arg(long, env = "PIPE_SLOTS", value_name = "AMOUNTS")]
@@ -57,16 +84,18 @@ pub struct PipelineArguments {
 #[derive(Debug, Args)]
 pub struct SelectionArguments {
     /// Run this stage and all that follow it again.
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(candidates::stages))]
     pub from: Option<String>,
     /// Go no further than this stage.
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(candidates::stages))]
     pub until: Option<String>,
     /// Run nothing but this stage; what it needs must have results.
     #[arg(long, value_name = "STAGE", conflicts_with_all = ["from", "until"])]
+    #[arg(add = ArgValueCandidates::new(candidates::stages))]
     pub only: Option<String>,
     /// Run this stage even if its result is there; without a name, all of them.
     #[arg(long, value_name = "STAGE", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    #[arg(add = ArgValueCandidates::new(candidates::stages))]
     pub force: Vec<String>,
 }
 
@@ -122,4 +151,58 @@ pub struct MetricsArguments {
     /// Which pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
+}
+
+/// `pipe graph`.
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    /// Which pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// How it is drawn: for a terminal, for Graphviz, for Mermaid, or as a picture.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text, conflicts_with = "json")]
+    pub format: GraphFormat,
+}
+
+/// The forms that a graph can be drawn in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Rows and lanes for a terminal.
+    Text,
+    /// The language of Graphviz.
+    Dot,
+    /// The language of Mermaid, for Markdown.
+    Mermaid,
+    /// A picture for browsers and documents.
+    Svg,
+}
+
+/// `pipe doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// The store; `artifacts` in the project's folder when not given.
+    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
+    /// The worker; `pipe-worker` beside this program when not given.
+    #[arg(long, env = "PIPE_WORKER", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub worker: Option<PathBuf>,
+    /// Write JSON for programs instead of text for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pipe completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_parser = ["bash", "zsh", "fish", "elvish", "powershell"])]
+    pub shell: String,
+}
+
+/// `pipe man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// Write pipe.1 and a page for each command to this folder.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
 }

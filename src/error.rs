@@ -56,6 +56,14 @@ pub enum Error {
     /// Files or devices that the pipeline needs are not there.
     #[error("{}", missing_text(.0))]
     Missing(Vec<String>),
+    /// An input, or something in it, that is of no use as one.
+    #[error("{} {what}", path.display())]
+    Unusable {
+        /// What it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// No results to show.
     #[error("{0}")]
     NoResults(String),
@@ -171,6 +179,11 @@ impl Error {
         }
     }
 
+    /// An input that changed while its digest was taken.
+    pub(crate) fn moved(path: &Path) -> Self {
+        Self::InputMoved { stage: "pipe".to_owned(), path: path.to_owned() }
+    }
+
     /// The exit code of this class.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -179,7 +192,7 @@ impl Error {
             Self::Syntax { .. } => 11,
             Self::Graph { .. } => 12,
             Self::Parameter { .. } => 13,
-            Self::Missing(_) => 14,
+            Self::Missing(_) | Self::Unusable { .. } => 14,
             Self::NoResults(_) => 15,
             Self::InputMoved { .. } => 16,
             Self::Stage { failure, .. } => failure.kind.exit_code(),
@@ -204,6 +217,7 @@ impl Error {
             )),
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Unusable { .. } => Some("take it out of the folder, or name another input".to_owned()),
             Self::InputMoved { .. } => Some("run again when nothing writes to it any more".to_owned()),
             Self::Stage { failure, log, .. } => Some(match &failure.hint {
                 Some(hint) => format!("{hint} (log: {})", log.display()),

@@ -3,8 +3,11 @@
 //! Data flows one way: a file ([`pipeline`]) becomes a plan ([`plan`]), which is run ([`run`]) into the store ([`store`]).
 
 pub mod arguments;
+mod candidates;
 pub mod commands;
 pub mod digest;
+pub mod doctor;
+pub mod drawing;
 pub mod error;
 pub mod names;
 pub mod pipeline;
@@ -17,15 +20,20 @@ pub mod worker;
 
 use arguments::{Arguments, Command};
 use clap::Parser as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// The whole program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
+    if std::env::var_os(candidates::VARIABLE).is_some() && candidates::answer() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
+    let coloured = show::coloured(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PIPE_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)
+        .with_ansi(coloured)
         .with_target(false)
         .without_time()
         .init();
@@ -33,12 +41,15 @@ pub fn main() -> ExitCode {
         Command::Run(run) => commands::run(run),
         Command::Plan(plan) => commands::plan(plan),
         Command::Metrics(metrics) => commands::metrics(metrics),
+        Command::Graph(graph) => commands::graph(graph),
+        Command::Doctor(doctor) => commands::doctor(doctor),
+        Command::Completions(completions) => commands::completions(completions),
+        Command::Man(man) => commands::man(man),
         Command::Leash { words } => return run::leash(words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             drop(writeln!(std::io::stderr(), "{}", show::diagnostic(&error, coloured)));
             ExitCode::from(error.exit_code())
         }

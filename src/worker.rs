@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 /// The version of the language that runner and worker speak.
-const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 1;
 
 /// What `pipe-worker describe` prints.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ pub fn descriptions(
         }
     };
     Ok(stages.into_iter().map(|stage| (stage.name.clone(), Arc::new(stage))).collect())
+}
+
+/// What the worker's stages say of themselves when it is asked now.
+pub fn describe(worker: &Path) -> Result<Vec<Description>> {
+    parse(&ask(worker)?).map_err(|message| mismatch(worker, &message))
 }
 
 fn ask(worker: &Path) -> Result<Vec<u8>> {

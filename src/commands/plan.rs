@@ -44,7 +44,8 @@ pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) ->
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
 }
 
-fn words(planned: &Planned) -> (&'static str, String) {
+/// The status of a planned stage in one word, and its reason.
+pub(super) fn words(planned: &Planned) -> (&'static str, String) {
     match &planned.verdict {
         Verdict::Hit => ("hit", String::new()),
         Verdict::Run(reason) => ("run", reason.to_string()),

@@ -29,6 +29,13 @@ pub fn locate(asked: &str) -> Result<Located> {
     }
 }
 
+/// The project's folder when no pipeline is named: the nearest, here or above, that holds a folder `pipelines`, or this one.
+pub fn project() -> Result<PathBuf> {
+    let here = std::env::current_dir().map_err(|error| Error::io("reading", Path::new("."), error))?;
+    let found = here.ancestors().find(|folder| folder.join("pipelines").is_dir()).map(Path::to_owned);
+    Ok(found.unwrap_or(here))
+}
+
 fn located(here: &Path, found: &Path) -> Located {
     let file = here.join(found);
     let folder = file.parent().unwrap_or(here);

@@ -8,7 +8,7 @@ mod paths;
 mod place;
 mod values;
 
-pub use locate::{Located, locate};
+pub use locate::{Located, locate, project};
 pub use model::{CommandEntry, Pipeline, Resources, Setting, StageEntry};
 pub use overrides::apply;
 pub(crate) use parse::COMMAND;

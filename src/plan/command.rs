@@ -87,7 +87,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fault(&self, message: String, place: &Place, hint: Option<String>) -> Error {
+    fn fault(&self, message: impl std::fmt::Display, place: &Place, hint: Option<String>) -> Error {
         Error::Graph { message: format!("command '{}': {message}", self.entry.name), place: place.clone(), hint }
     }
 

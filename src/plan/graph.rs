@@ -255,7 +255,10 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
         }
         let origin = Origin::Output { stage: from, port: binding.output.clone() };
         stages[to].inputs.insert(binding.entrance.clone(), origin);
-        stages.update_edge(from, to, ());
+        // Looking from the user's side is quick also where one output has thousands of users.
+        if stages.neighbors_directed(to, Direction::Incoming).all(|used| used != from) {
+            stages.add_edge(from, to, ());
+        }
     }
     Ok(())
 }

@@ -6,11 +6,10 @@ use crate::names::{PortName, StageName};
 use crate::plan::graph::{Graph, Node, Origin, Program};
 use crate::plan::key::{Difference, Key, Manifest};
 use crate::plan::selection::Selection;
-use crate::store::{Action, Lookup, OutsideFiles, Status, Store};
+use crate::store::{Action, Lookup, OutsideFiles, Store, Witness};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 /// The digests of what a stage made, by output.
 pub type Outputs = BTreeMap<PortName, Digest>;
@@ -182,12 +181,11 @@ impl<'a> Planner<'a> {
         self.outside.save();
     }
 
-    /// The files outside the store that enter a stage, with the status that they had when their digests were taken.
-    pub fn outside_files(&self, stage: NodeIndex) -> Vec<(PathBuf, Status)> {
+    /// The files and folders outside the store that enter a stage, as they were when their digests were taken.
+    pub fn outside_files(&self, stage: NodeIndex) -> Vec<Witness> {
         let origins = self.graph.stages[stage].inputs.values();
         origins
-            .filter_map(|origin| if let Origin::Outside(path) = origin { Some(path) } else { None })
-            .flat_map(|path| self.outside.seen_beneath(path))
+            .filter_map(|origin| if let Origin::Outside(path) = origin { self.outside.witness(path) } else { None })
             .collect()
     }
 

@@ -17,7 +17,7 @@ use crate::run::journal::Journal;
 use crate::run::machine::Machine;
 use crate::run::slots::{Claim, Grant, Slots};
 use crate::show::{Ending, Observer};
-use crate::store::{Action, FileLock, Lookup, Needs, Scratch, StageRecord, StageStatus, Store};
+use crate::store::{Action, FileLock, Lookup, Needs, Scratch, StageRecord, StageStatus, Store, Witness};
 use contract::{Event, Spec};
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
@@ -336,7 +336,7 @@ impl Dispatcher<'_, '_> {
             worker: self.settings.worker.clone(),
             leash: self.settings.leash.clone(),
             gpus: grant.gpus.clone(),
-            outside: self.planner.outside_files(stage),
+            reads: self.reads(stage)?,
             run: self.journal.run().to_string(),
             host: self.machine.host.clone(),
             retries: node.retries,
@@ -358,6 +358,19 @@ impl Dispatcher<'_, '_> {
             }
         };
         Ok(self.scratch.insert(scratch))
+    }
+
+    /// What the stage is about to read: outside files as they were when their digests were taken, artifacts as they are.
+    fn reads(&self, stage: NodeIndex) -> Result<Vec<Witness>> {
+        let mut reads = self.planner.outside_files(stage);
+        for origin in self.graph.stages[stage].inputs.values() {
+            if let Origin::Output { stage, port } = origin
+                && let Some(digest) = self.known.get(stage).and_then(|outputs| outputs.get(port))
+            {
+                reads.push(Witness::of(&self.store.artifact(digest))?);
+            }
+        }
+        Ok(reads)
     }
 
     fn spec(&self, node: &Node, job: &Job, grant: &Grant) -> Result<Spec> {

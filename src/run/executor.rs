@@ -6,7 +6,7 @@ use crate::plan::{Job, Program, Reason};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Status, Store, now};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Store, Witness, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -42,8 +42,8 @@ pub(crate) struct Order {
     pub(crate) leash: PathBuf,
     /// GPUs that are its own.
     pub(crate) gpus: Vec<String>,
-    /// Files that it reads, as they were when their digests were taken.
-    pub(crate) outside: Vec<(PathBuf, Status)>,
+    /// What it reads, as it was when its digests were taken, or when the stage was about to begin.
+    pub(crate) reads: Vec<Witness>,
     /// The run, for the record.
     pub(crate) run: String,
     /// The machine's name, for the record.
@@ -127,8 +127,12 @@ impl Execution<'_> {
         let secrets: Vec<String> = secrets.into_iter().map(|(_, text)| text.to_string_lossy().into_owned()).collect();
         let log = Log::open(&order.log, &secrets)?;
         let peak_memory = process::run(start, &order.name, &log, self.hold, &|event| tell(Word::Said(event)))?;
-        if let Some((path, _)) = order.outside.iter().find(|(path, status)| Status::of(path).ok() != Some(*status)) {
-            return Err(Error::InputMoved { stage: order.name.to_string(), path: path.clone() });
+        for input in &order.reads {
+            if let Some(path) = input.moved()? {
+                // What was written to is no longer what its name says.
+                self.store.distrust(input.path())?;
+                return Err(Error::InputMoved { stage: order.name.to_string(), path });
+            }
         }
         let provenance = Provenance {
             run: order.run.clone(),

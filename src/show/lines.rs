@@ -11,8 +11,8 @@ pub struct Lines<W: Write>(pub W);
 
 impl<W: Write> Lines<W> {
     fn line(&mut self, stage: &StageName, text: &str) {
-        // Nobody may be reading any more; the run goes on.
-        drop(writeln!(self.0, "{stage:<12} {text}"));
+        // One write a line; nobody may be reading any more, and the run goes on.
+        drop(self.0.write_all(format!("{stage:<12} {text}\n").as_bytes()));
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a person or a program sees of a run: bars on a terminal, lines elsewhere, one JSON object a line on demand.
 
 mod bars;
+mod colour;
 mod diagnostic;
 mod json;
 mod lines;
 mod table;
 
 pub use bars::Bars;
+pub use colour::coloured;
 pub use diagnostic::diagnostic;
 pub use json::Json;
 pub use lines::Lines;

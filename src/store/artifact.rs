@@ -3,10 +3,11 @@
 use crate::digest::{Digest, FieldHasher};
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
-use fs_err as fs;
+pub(crate) use crate::store::hash::hash_file;
+pub(crate) use crate::store::walk::{Links, files_beneath};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +35,9 @@ impl Artifact {
     /// The artifact of those files.
     pub fn of(mut files: Vec<FileEntry>) -> Self {
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        let mut hasher = FieldHasher::new("pipe-artifact-1");
+        let mut hasher = ArtifactHasher::new();
         for file in &files {
-            hasher.field(file.path.as_bytes());
-            hasher.field(&file.size.to_le_bytes());
-            hasher.field(file.digest.as_bytes());
+            hasher.add(&file.path, file.size, &file.digest);
         }
         Self { digest: hasher.finish(), files }
     }
@@ -89,47 +88,24 @@ impl Artifact {
     }
 }
 
-/// Whether links are looked through or refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Links {
-    /// A link is what it points to, as users lay out their own folders.
-    Follow,
-    /// A link is no part of an artifact.
-    Refuse,
-}
+/// The digest of an artifact from its files, one after another in the order of their paths.
+pub(crate) struct ArtifactHasher(FieldHasher);
 
-/// All files beneath a folder, as paths relative to it, sorted. Anything but files and folders is an error, in words.
-pub(crate) fn files_beneath(folder: &Path, links: Links) -> Result<std::result::Result<Vec<PathBuf>, String>> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in fs::read_dir(&next).map_err(|error| Error::io("reading", &next, error))? {
-            let entry = entry.map_err(|error| Error::io("reading", &next, error))?;
-            let kind = match links {
-                Links::Follow => fs::metadata(entry.path()).map(|found| found.file_type()),
-                Links::Refuse => entry.file_type(),
-            };
-            let kind = kind.map_err(|error| Error::io("reading", &entry.path(), error))?;
-            if kind.is_dir() {
-                open.push(entry.path());
-            } else if kind.is_file() {
-                found.push(entry.path().strip_prefix(folder).unwrap_or(&entry.path()).to_owned());
-            } else {
-                return Ok(Err(format!("{} is neither a file nor a folder", entry.path().display())));
-            }
-        }
+impl ArtifactHasher {
+    pub(crate) fn new() -> Self {
+        Self(FieldHasher::new("pipe-artifact-1"))
     }
-    found.sort();
-    Ok(Ok(found))
-}
 
-/// The digest of a file's content.
-pub(crate) fn hash_file(disk: &Disk, path: &Path) -> Result<Digest> {
-    let failed = |error| Error::io("reading", path, error);
-    let file = disk.open(path).map_err(failed)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(failed)?;
-    Ok(hasher.finalize().into())
+    /// Adds the next file.
+    pub(crate) fn add(&mut self, path: &str, size: u64, digest: &Digest) {
+        self.0.field(path.as_bytes());
+        self.0.field(&size.to_le_bytes());
+        self.0.field(digest.as_bytes());
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        self.0.finish()
+    }
 }
 
 /// A path relative to an artifact as its list of files writes it.

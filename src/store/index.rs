@@ -32,8 +32,24 @@ enum Attempt<T> {
     Unavailable,
 }
 
+/// What a look at the index finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexState {
+    /// There is none yet.
+    Absent,
+    /// It opens and has this many rows.
+    Opens(usize),
+    /// It cannot be read; whoever writes to it next sets it aside and makes it anew.
+    Damaged,
+    /// Another process has it, or the system does not let us have it.
+    Unavailable,
+}
+
 /// How long to wait for another process to let go of the index before going on without it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many rows are added in one step, which sled holds in memory.
+const BATCH: usize = 1000;
 
 impl SledIndex {
     /// The index in that folder; nothing is opened yet.
@@ -41,11 +57,27 @@ impl SledIndex {
         Self { folder }
     }
 
+    /// Opens the index if there is one, and leaves it as it is.
+    pub fn state(&self) -> IndexState {
+        if !self.folder.exists() {
+            return IndexState::Absent;
+        }
+        let Some(_lock) = self.lock() else { return IndexState::Unavailable };
+        match self.attempt(|db| Ok(db.len())) {
+            Attempt::Done(rows) => IndexState::Opens(rows),
+            Attempt::Damaged => IndexState::Damaged,
+            Attempt::Unavailable => IndexState::Unavailable,
+        }
+    }
+
+    fn lock(&self) -> Option<FileLock> {
+        FileLock::wait_at_most(&Disk::default(), &self.folder.parent()?.join("sled.lock"), PATIENCE)
+    }
+
     /// Opens sled under our own lock, does `work`, and closes it again. `None` when it cannot be had.
     fn with<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<T> {
-        let parent = self.folder.parent()?;
-        fs::create_dir_all(parent).ok()?;
-        let _lock = FileLock::wait_at_most(&Disk::default(), &parent.join("sled.lock"), PATIENCE)?;
+        fs::create_dir_all(self.folder.parent()?).ok()?;
+        let _lock = self.lock()?;
         for _ in 0..2 {
             match self.attempt(&work) {
                 Attempt::Done(answer) => return Some(answer),
@@ -99,11 +131,14 @@ impl Index for SledIndex {
 
     fn put(&self, rows: &[(Vec<u8>, Vec<u8>)]) {
         let added = self.with(|db| {
-            let mut batch = sled::Batch::default();
-            for (key, value) in rows {
-                batch.insert(key.as_slice(), value.as_slice());
+            for part in rows.chunks(BATCH) {
+                let mut batch = sled::Batch::default();
+                for (key, value) in part {
+                    batch.insert(key.as_slice(), value.as_slice());
+                }
+                db.apply_batch(batch)?;
             }
-            db.apply_batch(batch)
+            Ok(())
         });
         if added.is_none() {
             tracing::debug!("the index could not be written; going on without it");
@@ -149,6 +184,23 @@ mod tests {
         }
         index.put(&[(b"b".to_vec(), b"2".to_vec())]);
         assert_eq!(index.get(&[b"b".to_vec()]), [Some(b"2".to_vec())]);
+    }
+
+    #[test]
+    fn a_look_tells_what_there_is_and_sets_nothing_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SledIndex::new(folder.path().join("sled"));
+        assert_eq!(index.state(), IndexState::Absent);
+        index.put(&[(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"2".to_vec())]);
+        assert_eq!(index.state(), IndexState::Opens(2));
+        for entry in std::fs::read_dir(folder.path().join("sled")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::write(path, b"damage").unwrap();
+            }
+        }
+        assert_eq!(index.state(), IndexState::Damaged);
+        assert!(folder.path().join("sled").exists());
     }
 
     #[test]

@@ -8,22 +8,25 @@ use crate::store::disk::Disk;
 use crate::store::{Store, durable};
 use std::path::{Path, PathBuf};
 
+/// The link to a stage's newest record.
+const RECORD: &str = "action.json";
+
 impl Store {
-    /// Points the links of a stage to this result.
+    /// Points the links of a stage to this result, the one to its record last: where that is right, the others are.
     pub fn link(&self, pipeline: &str, stage: &StageName, action: &Action) -> Result<()> {
         let folder = self.root.join(pipeline).join(stage.as_str());
         let up = Path::new("../..");
         let record = up.join("actions").join(format!("{}.json", action.key));
+        if std::fs::read_link(folder.join(RECORD)).is_ok_and(|now| now == record) {
+            return Ok(());
+        }
+        durable::make_folder(&self.disk, &folder)?;
         let outputs = action
             .outputs
             .iter()
             .map(|(port, artifact)| (port.as_str().to_owned(), up.join("store").join(artifact.digest.to_string())));
-        for (name, target) in outputs.chain([("action.json".to_owned(), record)]) {
+        for (name, target) in outputs.chain([(RECORD.to_owned(), record)]) {
             let link = folder.join(name);
-            if std::fs::read_link(&link).is_ok_and(|now| now == target) {
-                continue;
-            }
-            durable::make_folder(&self.disk, &folder)?;
             replace_link(&self.disk, &link, &target)?;
         }
         Ok(())
@@ -31,7 +34,7 @@ impl Store {
 
     /// The newest result of a stage of a pipeline, if it can still be read.
     pub fn newest(&self, pipeline: &str, stage: &StageName) -> Option<Action> {
-        let link = self.root.join(pipeline).join(stage.as_str()).join("action.json");
+        let link = self.root.join(pipeline).join(stage.as_str()).join(RECORD);
         let target = std::fs::read_link(&link).ok()?;
         let key = Key(crate::digest::Digest::parse(target.file_stem()?.to_str()?)?);
         Action::decode(&std::fs::read(&link).ok()?, key).ok()

@@ -18,23 +18,32 @@ mod artifact;
 mod commit;
 mod disk;
 mod durable;
+mod hash;
 mod index;
+mod ledger;
 mod links;
+mod listing;
 mod lock;
 mod needs;
 mod outside;
 mod runs;
 mod scratch;
+mod status;
+mod walk;
+mod witness;
 
 pub use action::{Action, FORMAT, Provenance};
+pub(crate) use artifact::hash_file as file_digest;
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
-pub use index::{Index, SledIndex};
+pub use index::{Index, IndexState, SledIndex};
+pub use listing::{Change, Changes};
 pub use lock::FileLock;
 pub use needs::Needs;
-pub use outside::{OutsideFiles, Status};
+pub use outside::OutsideFiles;
 pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
+pub use witness::Witness;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -109,6 +118,20 @@ impl Store {
         Scratch::create(&self.disk, &self.root.join("tmp"), run)
     }
 
+    /// How many folders of runs that are no longer alive are left in `tmp`.
+    pub fn left_behind(&self) -> usize {
+        scratch::left_behind(&self.disk, &self.root.join("tmp"))
+    }
+
+    /// How many things were set aside: damaged records and artifacts, and indexes.
+    pub fn set_aside_count(&self) -> usize {
+        let count = |folder: &str, keep: fn(&str) -> bool| {
+            let entries = std::fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+            entries.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
+        };
+        count("set-aside", |_| true) + count("index", |name| name.starts_with("sled.damaged-"))
+    }
+
     /// The index.
     pub fn index(&self) -> SledIndex {
         SledIndex::new(self.root.join("index/sled"))
@@ -172,6 +195,11 @@ impl Store {
     /// Removes the checkpoint of a key that has a result now. What cannot be removed does no harm.
     pub fn forget_checkpoint(&self, key: Key) {
         drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));
+    }
+
+    /// Moves an artifact aside that somebody has written to, by its folder. Any other path is left alone.
+    pub fn distrust(&self, folder: &Path) -> Result<()> {
+        if folder.parent() == Some(&self.root.join("store")) { self.move_aside(folder) } else { Ok(()) }
     }
 
     fn move_aside(&self, from: &Path) -> Result<()> {

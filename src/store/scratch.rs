@@ -51,18 +51,36 @@ impl Drop for Scratch {
     }
 }
 
+/// How many folders in `tmp` belong to runs that are no longer alive. Changes nothing.
+pub(crate) fn left_behind(disk: &Disk, tmp: &Path) -> usize {
+    run_folders(tmp)
+        .filter(|folder| {
+            take(disk, folder).is_some_and(|lock| {
+                lock.remove(disk);
+                true
+            })
+        })
+        .count()
+}
+
+fn run_folders(tmp: &Path) -> impl Iterator<Item = PathBuf> {
+    let folders = std::fs::read_dir(tmp).into_iter().flatten().flatten().map(|entry| entry.path());
+    folders.filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "locks"))
+}
+
+/// The lock of a run's folder, which can be had when the run is no longer alive.
+fn take(disk: &Disk, folder: &Path) -> Option<FileLock> {
+    FileLock::try_take(disk, &lock_of(folder)).ok().flatten()
+}
+
 fn lock_of(folder: &Path) -> PathBuf {
     folder.with_extension("lock")
 }
 
 /// Removes what runs that are no longer alive have left. What cannot be removed does no harm and stays.
 pub(crate) fn sweep(disk: &Disk, tmp: &Path) {
-    let Ok(entries) = disk.list(tmp) else { return };
-    for folder in entries.into_iter().filter(|path| path.is_dir()) {
-        if folder.file_name().is_some_and(|name| name == "locks") {
-            continue;
-        }
-        if let Ok(Some(lock)) = FileLock::try_take(disk, &lock_of(&folder)) {
+    for folder in run_folders(tmp) {
+        if let Some(lock) = take(disk, &folder) {
             drop(disk.remove_folder(&folder));
             lock.remove(disk);
         }
@@ -81,6 +99,17 @@ mod tests {
         let _other = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("other")).unwrap();
         assert!(!tmp.path().join("dead").exists());
         assert!(alive.folder.exists());
+    }
+
+    #[test]
+    fn dead_runs_are_counted_and_left_as_they_are() {
+        let tmp = tempfile::tempdir().unwrap();
+        let _alive = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("alive")).unwrap();
+        std::fs::create_dir_all(tmp.path().join("dead/stage")).unwrap();
+        std::fs::create_dir_all(tmp.path().join("locks")).unwrap();
+        assert_eq!(left_behind(&Disk::default(), tmp.path()), 1);
+        assert!(tmp.path().join("dead/stage").exists());
+        assert!(!tmp.path().join("dead.lock").exists());
     }
 
     #[test]

@@ -13,9 +13,13 @@
 //! its samples. A node may have several targets, weighted by how many samples have them; the loss is therefore the
 //! same as without merging, and so are its gradients. `packing = false` computes the plain form instead, with the
 //! same samples in each step. Trees share rows of a batch where that saves padding.
+//!
+//! **Going on.** What a step draws at random depends on the seed and on its number alone. A run that was stopped goes on
+//! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not.
 
 mod batch;
 mod batching;
+mod checkpoint;
 mod curve;
 mod new_tokens;
 mod parameters;
@@ -27,11 +31,13 @@ mod tree;
 
 pub use parameters::{Parameters, Train};
 
+use checkpoint::Checkpoints;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, Prompts};
 use nn::{Llama, LoraConfig, Parameter};
 use std::path::Path;
 use tch::{Device, Kind};
+use training::Training;
 
 /// Tunes a language model on prompts.
 #[derive(Debug)]
@@ -43,6 +49,7 @@ impl Stage for Finetune {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
@@ -79,7 +86,9 @@ impl Stage for Finetune {
         model.set_dropout(parameters.dropout);
         let trained = trainable(&mut model, &parameters)?;
         let before = new_tokens::Rows::copy(&model)?;
-        let curve = training::train(&model, trained, &samples, &parameters, context)?;
+        let mut training = Training::new(&model, trained, &samples, &parameters, context.seed())?;
+        training.run(context, Checkpoints::of(context))?;
+        let curve = training.into_curve();
         let check = before.compare(&model, &added, &samples, parameters.train)?;
         context.log(check.summary());
         let output = context.output("model");

@@ -1,14 +1,15 @@
 //! The packed loss against the plain one, and whole runs of the stage on a tiny model.
 
-use crate::samples::Sample;
-use crate::training::gradients;
+use crate::checkpoint::Checkpoints;
+use crate::samples::{Sample, Samples};
+use crate::training::{Training, gradients};
 use crate::tree::TokenTree;
 use crate::{Finetune, Parameters, Train};
 use contract::{Context, FailureKind, Result, Spec, Stage};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::{Device, Kind, Tensor};
@@ -236,4 +237,80 @@ fn samples_that_are_too_long_are_dropped() {
     write_inputs(folder.path());
     let parameters = Parameters { max_tokens: 3, ..Parameters::default() };
     assert_eq!(tune(folder.path(), "tuned", parameters).unwrap_err().kind, FailureKind::NothingUsable);
+}
+
+/// A model with adapters that have dropout, and its trained parameters, always the same.
+fn with_adapters() -> (Llama, Vec<Parameter>) {
+    tch::manual_seed(21);
+    let mut model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
+    let target_modules = vec!["q_proj".to_owned(), "up_proj".to_owned()];
+    model.add_tokens(20, 10, 0.3).unwrap();
+    let trained = model.train_lora(&LoraConfig { r: 2, alpha: 4.0, dropout: 0.3, target_modules }).unwrap();
+    (model, trained)
+}
+
+fn with_checkpoint(folder: &Path) -> Context {
+    let spec = json!({"uses": "finetune", "parameters": {}, "inputs": {}, "outputs": {}, "seed": 5, "threads": 1,
+        "device": "cpu", "checkpoint": folder});
+    Context::new(serde_json::from_value(spec).unwrap())
+}
+
+/// Trains from the start, or from the checkpoint in `folder` on, to the end. Gives the losses and the weights.
+fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec<f64>, Vec<Tensor>) {
+    let (model, trained) = with_adapters();
+    let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
+    let mut training = Training::new(&model, trained, samples, parameters, 5).unwrap();
+    training.run(context, Checkpoints::of(context)).unwrap();
+    (training.into_curve().losses, values)
+}
+
+/// Makes the first steps, leaves a checkpoint and goes no further.
+fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Context) {
+    let (model, trained) = with_adapters();
+    let mut training = Training::new(&model, trained, samples, parameters, 5).unwrap();
+    for _ in 0..steps {
+        training.step().unwrap();
+    }
+    Checkpoints::of(context).write(&training.state(), context);
+}
+
+#[test]
+fn training_that_was_stopped_ends_in_the_same_weights() {
+    let _turn = alone();
+    let samples = Samples { groups: groups(), read: 8, dropped: 0, seen: HashSet::new() };
+    let parameters = Parameters { learning_rate: 1e-2, epochs: 4, batch_tokens: 12, ..Parameters::default() };
+    let whole = tempfile::tempdir().unwrap();
+    let expected = finish(&samples, &parameters, &with_checkpoint(whole.path()));
+    let steps_an_epoch = expected.0.len() / 4;
+    for stopped_after in [0, 1, steps_an_epoch, steps_an_epoch + 1, expected.0.len()] {
+        let folder = tempfile::tempdir().unwrap();
+        let context = with_checkpoint(folder.path());
+        begin(&samples, &parameters, stopped_after, &context);
+        assert_eq!(finish(&samples, &parameters, &context), expected, "stopped after {stopped_after} steps");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_none() {
+    let _turn = alone();
+    let samples = Samples { groups: groups(), read: 8, dropped: 0, seen: HashSet::new() };
+    let parameters = Parameters { learning_rate: 1e-2, epochs: 2, batch_tokens: 12, ..Parameters::default() };
+    let expected = finish(&samples, &parameters, &with_checkpoint(tempfile::tempdir().unwrap().path()));
+    let damages: [fn(&mut Vec<u8>); 3] = [|bytes| bytes[60] ^= 1, |bytes| bytes.truncate(40), Vec::clear];
+    for (damage, extension) in damages.into_iter().flat_map(|damage| [(damage, "json"), (damage, "safetensors")]) {
+        let folder = tempfile::tempdir().unwrap();
+        let context = with_checkpoint(folder.path());
+        begin(&samples, &parameters, 2, &context);
+        for entry in fs_err::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|found| found != extension) {
+                continue;
+            }
+            let mut bytes = fs_err::read(&path).unwrap();
+            damage(&mut bytes);
+            fs_err::write(&path, bytes).unwrap();
+        }
+        assert!(Checkpoints::of(&context).read(&context).is_none());
+        assert_eq!(finish(&samples, &parameters, &context), expected);
+    }
 }

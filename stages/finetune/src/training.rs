@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::batching::{lay_out, steps};
+use crate::checkpoint::{Checkpoints, State};
 use crate::curve::Curve;
 use crate::parameters::Parameters;
 use crate::samples::Samples;
@@ -10,58 +11,132 @@ use contract::{Context, Failure, FailureKind, Result};
 use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed};
 use std::time::Instant;
 
-/// Trains the parameters on the samples and returns the curve.
-///
-/// # Errors
-/// [`FailureKind::Diverged`] when the loss is no number any more.
-pub(crate) fn train(
-    model: &Llama,
-    trained: Vec<Parameter>,
-    samples: &Samples,
-    parameters: &Parameters,
-    context: &Context,
-) -> Result<Curve> {
-    let trees: Vec<TokenTree> = samples.groups.iter().map(TokenTree::merge).collect();
-    let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
-    let plan: Vec<_> =
-        (0..parameters.epochs).map(|epoch| steps(&sizes, parameters.batch_tokens, context.seed(), epoch)).collect();
-    let total = plan.iter().map(|epoch| epoch.len() as u64).sum();
-    let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, total);
-    let mut optimizer = AdamW::new(trained, parameters.weight_decay)?;
-    let mut curve = Curve {
-        losses: Vec::with_capacity(total as usize),
-        steps_an_epoch: plan[0].len(),
-        plain_tokens: samples.groups.iter().flatten().map(|sample| sample.tokens.len() - 1).sum(),
-        merged_tokens: sizes.iter().sum(),
-        terms: trees.iter().map(TokenTree::terms).sum(),
-    };
-    let progress = context.progress(total);
-    let (started, mut tokens) = (Instant::now(), 0);
-    for (number, groups) in plan.iter().flatten().enumerate() {
-        let loss = if parameters.packing {
-            let step: Vec<&TokenTree> = groups.iter().map(|&group| &trees[group as usize]).collect();
-            gradients(model, &step, parameters.memory_tokens)?
-        } else {
-            let plain: Vec<TokenTree> = groups
-                .iter()
-                .flat_map(|&group| &samples.groups[group as usize])
-                .map(|sample| TokenTree::merge([sample]))
-                .collect();
-            gradients(model, &plain.iter().collect::<Vec<_>>(), parameters.memory_tokens)?
+/// Training on its way: what it works on, and how far it is.
+pub(crate) struct Training<'a> {
+    model: &'a Llama,
+    samples: &'a Samples,
+    parameters: &'a Parameters,
+    seed: u64,
+    trees: Vec<TokenTree>,
+    /// The groups of each step.
+    steps: Vec<Vec<u32>>,
+    schedule: CosineSchedule,
+    optimizer: AdamW,
+    curve: Curve,
+}
+
+impl<'a> Training<'a> {
+    /// Training that has made no step.
+    pub(crate) fn new(
+        model: &'a Llama,
+        trained: Vec<Parameter>,
+        samples: &'a Samples,
+        parameters: &'a Parameters,
+        seed: u64,
+    ) -> Result<Self> {
+        let trees: Vec<TokenTree> = samples.groups.iter().map(TokenTree::merge).collect();
+        let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
+        let epochs: Vec<_> =
+            (0..parameters.epochs).map(|epoch| steps(&sizes, parameters.batch_tokens, seed, epoch)).collect();
+        let curve = Curve {
+            losses: Vec::new(),
+            steps_an_epoch: epochs.first().map_or(0, Vec::len),
+            plain_tokens: samples.groups.iter().flatten().map(|sample| sample.tokens.len() - 1).sum(),
+            merged_tokens: sizes.iter().sum(),
+            terms: trees.iter().map(TokenTree::terms).sum(),
         };
-        if !loss.is_finite() {
-            return Err(diverged(number, schedule.rate(number as u64)));
-        }
-        if parameters.clip > 0.0 {
-            clip_gradients(optimizer.parameters(), parameters.clip)?;
-        }
-        optimizer.step(schedule.rate(number as u64))?;
-        curve.losses.push(loss);
-        tokens += groups.iter().map(|&group| sizes[group as usize]).sum::<usize>();
-        let done = number as u64 + 1;
-        progress.set(done, message(&curve, tokens, started, done, total));
+        let steps = epochs.concat();
+        let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
+        let optimizer = AdamW::new(trained, parameters.weight_decay)?;
+        Ok(Self { model, samples, parameters, seed, trees, steps, schedule, optimizer, curve })
     }
-    Ok(curve)
+
+    /// Makes all steps that are left, from the checkpoint on where there is one.
+    ///
+    /// # Errors
+    /// [`FailureKind::Diverged`] when the loss is no number any more.
+    pub(crate) fn run(&mut self, context: &Context, mut checkpoints: Checkpoints) -> Result<()> {
+        let total = self.steps.len() as u64;
+        if let Some(state) = checkpoints.read(context)
+            && self.restore(&state)?
+        {
+            context.log(format!("going on from step {} of {total}", self.done()));
+        }
+        let progress = context.progress(total);
+        let (started, begun_at, mut tokens) = (Instant::now(), self.done(), 0);
+        while let Some(groups) = self.steps.get(self.done()) {
+            tokens += groups.iter().map(|&group| self.trees[group as usize].len()).sum::<usize>();
+            self.step()?;
+            let done = self.done() as u64;
+            let seconds = started.elapsed().as_secs_f64().max(1e-9);
+            let left = seconds / (done - begun_at as u64) as f64 * (total - done) as f64;
+            let speed = tokens as f64 / seconds;
+            progress.set(
+                done,
+                format!("loss {:.4}, {speed:.0} tokens/s, {:.0} min left", self.curve.recent(), left / 60.0),
+            );
+            if checkpoints.is_due() && done < total {
+                checkpoints.write(&self.state(), context);
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss of every step.
+    pub(crate) fn into_curve(self) -> Curve {
+        self.curve
+    }
+
+    /// How many steps were made.
+    pub(crate) fn done(&self) -> usize {
+        self.curve.losses.len()
+    }
+
+    /// Makes the next step, if one is left.
+    pub(crate) fn step(&mut self) -> Result<()> {
+        let number = self.done();
+        let Some(groups) = self.steps.get(number) else { return Ok(()) };
+        // What dropout draws depends on the step alone, so that a run that goes on draws the same.
+        tch::manual_seed(self.seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
+        let memory_tokens = self.parameters.memory_tokens;
+        let loss = if self.parameters.packing {
+            let step: Vec<&TokenTree> = groups.iter().map(|&group| &self.trees[group as usize]).collect();
+            gradients(self.model, &step, memory_tokens)?
+        } else {
+            let samples = groups.iter().flat_map(|&group| &self.samples.groups[group as usize]);
+            let plain: Vec<TokenTree> = samples.map(|sample| TokenTree::merge([sample])).collect();
+            gradients(self.model, &plain.iter().collect::<Vec<_>>(), memory_tokens)?
+        };
+        let rate = self.schedule.rate(number as u64);
+        if !loss.is_finite() {
+            return Err(diverged(number, rate));
+        }
+        if self.parameters.clip > 0.0 {
+            clip_gradients(self.optimizer.parameters(), self.parameters.clip)?;
+        }
+        self.optimizer.step(rate)?;
+        self.curve.losses.push(loss);
+        Ok(())
+    }
+
+    /// All that is needed to go on from here.
+    pub(crate) fn state(&self) -> State {
+        State { losses: self.curve.losses.clone(), tensors: self.optimizer.state() }
+    }
+
+    /// Goes on from a state. Says whether it is one of this training; if not, nothing is changed.
+    pub(crate) fn restore(&mut self, state: &State) -> Result<bool> {
+        if state.losses.len() > self.steps.len() {
+            return Ok(false);
+        }
+        let tensors = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+        let steps = i32::try_from(state.losses.len()).unwrap_or(i32::MAX);
+        let restored = self.optimizer.restore(&tensors, steps)?;
+        if restored {
+            self.curve.losses.clone_from(&state.losses);
+        }
+        Ok(restored)
+    }
 }
 
 /// Adds the gradients of the trees' mean loss to the parameters and returns the loss.
@@ -84,11 +159,4 @@ fn diverged(step: usize, rate: f64) -> Failure {
         format!("the loss of step {} is not a number (learning rate {rate:.2e})", step + 1),
     )
     .hint("lower learning_rate, raise warmup, or lower clip")
-}
-
-/// The loss, the speed in tokens computed, and the time left.
-fn message(curve: &Curve, tokens: usize, started: Instant, done: u64, total: u64) -> String {
-    let seconds = started.elapsed().as_secs_f64().max(1e-9);
-    let left = seconds / done as f64 * (total - done) as f64;
-    format!("loss {:.4}, {:.0} tokens/s, {:.0} min left", curve.recent(), tokens as f64 / seconds, left / 60.0)
 }

@@ -48,7 +48,16 @@ fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Re
     }
     let outputs = BTreeMap::from([("metrics".to_owned(), at("metrics"))]);
     let (uses, device) = ("metrics".to_owned(), "cpu".to_owned());
-    let spec = Spec { uses, parameters: serde_json::Map::new(), inputs, outputs, seed: 0, threads: 1, device, checkpoint: None };
+    let spec = Spec {
+        uses,
+        parameters: serde_json::Map::new(),
+        inputs,
+        outputs,
+        seed: 0,
+        threads: 1,
+        device,
+        checkpoint: None,
+    };
     Metrics::run(parameters, &Context::new(spec))?;
     Ok(read(&at("metrics").join("metrics.json")))
 }

@@ -5,6 +5,7 @@
 use crate::llama::Parameter;
 use crate::{Torch, failed};
 use contract::Result;
+use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
 /// The optimizer of a list of parameters.
@@ -46,6 +47,43 @@ impl AdamW {
     pub fn step(&mut self, rate: f64) -> Result<()> {
         self.steps += 1;
         no_grad(|| self.update(rate)).map_err(failed("update the weights"))
+    }
+
+    /// How many steps were made.
+    #[must_use]
+    pub fn steps(&self) -> i32 {
+        self.steps
+    }
+
+    /// All that a later optimizer of the same parameters needs to go on as this one: each parameter's value and the two
+    /// moments of its gradients.
+    #[must_use]
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let named = self.parameters.iter().zip(&self.moments).flat_map(|(parameter, (mean, square))| {
+            let tensors = [("value", &parameter.tensor), ("mean", mean), ("square", square)];
+            tensors.map(|(what, tensor)| (format!("{what}.{}", parameter.name), tensor.shallow_clone()))
+        });
+        named.collect()
+    }
+
+    /// Goes on from the state of an optimizer that had made that many steps. Says whether the state is one of the same
+    /// parameters; if not, nothing is changed.
+    ///
+    /// # Errors
+    /// When the tensors cannot be copied.
+    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: i32) -> Result<bool> {
+        let own = self.state();
+        let fits = |(name, tensor): &(String, Tensor)| {
+            state.get(name).is_some_and(|found| found.size() == tensor.size() && found.kind() == tensor.kind())
+        };
+        if own.len() != state.len() || !own.iter().all(fits) {
+            return Ok(false);
+        }
+        for (name, mut tensor) in own {
+            no_grad(|| tensor.f_copy_(&state[&name])).map_err(failed("restore the optimizer"))?;
+        }
+        self.steps = steps;
+        Ok(true)
     }
 
     fn update(&mut self, rate: f64) -> Torch<()> {
@@ -124,6 +162,24 @@ mod tests {
             optimizer.step(0.01).unwrap();
             assert!((f64::try_from(&weight).unwrap() - expected).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn a_restored_optimizer_goes_on_as_the_first_would_have() {
+        let step = |optimizer: &mut AdamW| {
+            let weight = &optimizer.parameters()[0].tensor;
+            (weight * weight * 1.5).sum(Kind::Double).backward();
+            optimizer.step(0.01).unwrap();
+        };
+        let mut first = AdamW::new(vec![parameter(2.0)], 0.1).unwrap();
+        step(&mut first);
+        let state = first.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+        let mut second = AdamW::new(vec![parameter(7.0)], 0.1).unwrap();
+        assert!(second.restore(&state, first.steps()).unwrap());
+        step(&mut first);
+        step(&mut second);
+        assert_eq!(first.parameters()[0].tensor, second.parameters()[0].tensor);
+        assert!(!second.restore(&BTreeMap::new(), 1).unwrap());
     }
 
     #[test]

@@ -20,8 +20,16 @@ fn run(parameters: Parameters, seed: u64) -> Result<TempDir> {
     };
     let outputs = BTreeMap::from([port("reviews"), port("metadata")]);
     let (uses, device) = ("sample".to_owned(), "cpu".to_owned());
-    let spec =
-        Spec { uses, parameters: serde_json::Map::new(), inputs: BTreeMap::new(), outputs, seed, threads: 1, device, checkpoint: None };
+    let spec = Spec {
+        uses,
+        parameters: serde_json::Map::new(),
+        inputs: BTreeMap::new(),
+        outputs,
+        seed,
+        threads: 1,
+        device,
+        checkpoint: None,
+    };
     Sample::run(parameters, &Context::new(spec))?;
     Ok(folder)
 }

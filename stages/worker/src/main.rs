@@ -1,10 +1,12 @@
 //! `pipe-worker` does the work of one stage, or says which stages there are.
 //!
 //! - `pipe-worker describe` prints `{"protocol": 1, "stages": [...]}`: ports, parameters and code version of each.
+//! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as JSON.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
 //!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
+mod doctor;
 mod orphan;
 mod panics;
 mod processor;
@@ -19,6 +21,7 @@ pipe-worker does the work of one stage; the program to call is pipe.
 
 usage:
   pipe-worker describe   print the stages, their ports and parameters as JSON
+  pipe-worker doctor     print what is found of libtorch and CUDA as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["describe"] => finish(describe()),
+        ["doctor"] => finish(print(&doctor::findings())),
         ["stage"] => finish(stage()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
@@ -46,8 +50,11 @@ fn main() -> ExitCode {
 
 fn describe() -> Result<()> {
     let stages: Vec<_> = registry::STAGES.iter().map(|stage| (stage.describe)()).collect();
-    let answer = serde_json::json!({ "protocol": PROTOCOL, "stages": stages });
-    writeln!(stdout(), "{answer}").map_err(|error| Failure::other("print the stages", error))
+    print(&serde_json::json!({ "protocol": PROTOCOL, "stages": stages }))
+}
+
+fn print(answer: &serde_json::Value) -> Result<()> {
+    writeln!(stdout(), "{answer}").map_err(|error| Failure::other("print the answer", error))
 }
 
 fn stage() -> Result<()> {

@@ -74,6 +74,19 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
 }
 
 #[test]
+fn it_says_what_it_finds_of_libtorch_and_cuda() {
+    let output = worker("doctor").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let folder = answer["libtorch"]["folder"].as_str().unwrap();
+    assert!(Path::new(folder).join("libtorch_cpu.so").is_file(), "{answer}");
+    assert!(answer["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{answer}");
+    assert!(answer["libtorch"]["threads"].as_i64().unwrap() > 0, "{answer}");
+    let cuda = &answer["cuda"];
+    assert_eq!(cuda["devices"] == 0, cuda["reason"].is_string(), "no device has a reason, and only that: {answer}");
+}
+
+#[test]
 fn a_failure_is_the_last_event_and_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let unknown = run(&spec("soup", &json!({}), folder.path()).to_string());

@@ -1,0 +1,70 @@
+"""What was measured, and how it is written."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Unit(Enum):
+    SECONDS = "seconds"
+    BYTES = "bytes"
+    STEPS = "steps"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quantity of one tool; without values when it could not be had, and then `absent` says why."""
+
+    tool: str
+    what: str
+    unit: Unit
+    values: tuple[float, ...]
+    absent: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        if not self.values:
+            return self.absent
+        if self.unit is Unit.STEPS:
+            return f"{self.median:.0f}"
+        if self.unit is Unit.BYTES:
+            return f"{self.median / 2**20:.1f} MiB"
+        if len(self.values) == 1:
+            return duration(self.median)
+        return f"{duration(self.median)} (min {duration(min(self.values))}, {len(self.values)}×)"
+
+
+def seconds(tool: str, what: str, values: Sequence[float]) -> Figure:
+    return Figure(tool, what, Unit.SECONDS, tuple(values))
+
+
+def steps(tool: str, what: str, count: int) -> Figure:
+    return Figure(tool, what, Unit.STEPS, (float(count),))
+
+
+def memory(tool: str, what: str, values: Sequence[float]) -> Figure:
+    return Figure(tool, what, Unit.BYTES, tuple(values))
+
+
+def duration(value: float) -> str:
+    """Seconds as people read them: `1.7 ms`, `1.26 s`, `85 s`."""
+    if abs(value) < 1:
+        return f"{1000 * value:.1f} ms"
+    return f"{value:.2f} s" if value < 60 else f"{value:.0f} s"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a scenario gave: a row a tool, a column a quantity."""
+
+    scenario: str
+    figures: tuple[Figure, ...]
+
+    def find(self, tool: str, what: str) -> Figure | None:
+        """The figure, when it was measured."""
+        found = (figure for figure in self.figures if (figure.tool, figure.what) == (tool, what) and figure.values)
+        return next(found, None)

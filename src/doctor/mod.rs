@@ -1,0 +1,170 @@
+//! What a machine has of all that `pipe` needs, each thing with its state and the way out.
+
+mod disk;
+mod machine;
+mod program;
+mod store;
+
+use crate::error::{Error, Result};
+use crate::pipeline;
+use crate::worker;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Fine,
+    /// Runs work, but not all of them, or not for long.
+    Warning,
+    /// No run works.
+    Problem,
+}
+
+/// What was found of one thing.
+#[derive(Debug)]
+pub struct Finding {
+    /// The thing.
+    pub topic: &'static str,
+    /// How it is.
+    pub level: Level,
+    /// What was found, for people.
+    pub found: String,
+    /// What to do, where something is to be done.
+    pub hint: Option<String>,
+    /// What was found, for programs.
+    pub facts: Map<String, Value>,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One thing after another.
+    pub findings: Vec<Finding>,
+    /// The first problem that prevents runs.
+    pub failure: Option<Error>,
+}
+
+/// Looks at the program, the worker and its libraries, the store and the machine. Without an answer to where the store is,
+/// it is `artifacts` in the project's folder.
+pub fn examine(store: Option<PathBuf>, worker: Option<PathBuf>) -> Report {
+    let mut report = Report::default();
+    report.add(Ok(program::this()));
+    match worker::find(worker) {
+        Ok(path) => {
+            let worker = program::worker(&path);
+            // A worker that does not answer has said why; asked again, it would only say it again.
+            let libraries = if worker.is_ok() { program::libraries(&path) } else { Vec::new() };
+            report.add(worker);
+            libraries.into_iter().for_each(|finding| report.add(Ok(finding)));
+        }
+        Err(error) => report.add(Err(("worker", error))),
+    }
+    match store.map_or_else(|| pipeline::project().map(|folder| folder.join("artifacts")), Ok) {
+        Ok(folder) => {
+            for finding in store::examine(folder) {
+                report.add(finding);
+            }
+        }
+        Err(error) => report.add(Err(("store", error))),
+    }
+    for finding in machine::examine() {
+        report.add(Ok(finding));
+    }
+    report
+}
+
+/// A finding, or the error that stands for a problem.
+type Examined = std::result::Result<Finding, (&'static str, Error)>;
+
+impl Report {
+    fn add(&mut self, examined: Examined) {
+        let finding = examined.unwrap_or_else(|(topic, error)| {
+            let finding = Finding {
+                topic,
+                level: Level::Problem,
+                found: error.to_string(),
+                hint: error.hint(),
+                facts: Map::new(),
+            };
+            self.failure.get_or_insert(error);
+            finding
+        });
+        self.findings.push(finding);
+    }
+
+    /// A line for each finding, and one for what to do where there is something to do.
+    pub fn text(&self, coloured: bool) -> String {
+        self.findings.iter().map(|finding| finding.text(coloured)).collect()
+    }
+
+    /// All of it for programs, with the exit code.
+    pub fn json(&self) -> Value {
+        let finding = |finding: &Finding| {
+            json!({
+                "topic": finding.topic, "level": finding.level.word(), "found": finding.found, "hint": finding.hint,
+                "facts": finding.facts,
+            })
+        };
+        json!({
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "code": self.failure.as_ref().map_or(0, Error::exit_code),
+        })
+    }
+
+    /// The problem that prevents runs, if there is one.
+    pub fn conclude(self) -> Result<()> {
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Finding {
+    fn fine(topic: &'static str, found: impl Into<String>) -> Self {
+        Self { topic, level: Level::Fine, found: found.into(), hint: None, facts: Map::new() }
+    }
+
+    fn warning(topic: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { topic, level: Level::Warning, found: found.into(), hint: Some(hint.into()), facts: Map::new() }
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn text(&self, coloured: bool) -> String {
+        let word = format!("{:<7}", self.level.word());
+        let word = if coloured { format!("\x1b[{}m{word}\x1b[0m", self.level.colour()) } else { word };
+        let indented = |text: &str| text.replace('\n', "\n                     ");
+        let mut text = format!("{word}  {:<10}  {}\n", self.topic, indented(&self.found));
+        if let Some(hint) = &self.hint {
+            text += &format!("{:21}→ {}\n", "", indented(hint));
+        }
+        text
+    }
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Fine => "32",
+            Self::Warning => "33",
+            Self::Problem => "31",
+        }
+    }
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    const GIB: f64 = (1_u64 << 30) as f64;
+    format!("{:.1} GiB", bytes as f64 / GIB)
+}

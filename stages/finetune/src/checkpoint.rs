@@ -1,0 +1,140 @@
+//! Checkpoints: what training needs to go on where it was stopped.
+//!
+//! A checkpoint is one safetensors file, named by the digest of its content, and `checkpoint.json`, which names it and is
+//! written last. A checkpoint that is damaged, or of another training, is none.
+
+use contract::{Context, Failure, Result};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tch::{Kind, Tensor};
+
+/// How long training goes on between two checkpoints.
+const PAUSE: Duration = Duration::from_secs(120);
+
+/// The variable of the environment with another pause, in seconds.
+const VARIABLE: &str = "PIPE_CHECKPOINT_SECONDS";
+
+/// The version of a checkpoint's form.
+const FORMAT: u32 = 1;
+
+/// The tensor with the losses, beside those of the optimizer.
+const LOSSES: &str = "losses";
+
+/// Where training stands: the loss of each step so far, and the optimizer's tensors.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) losses: Vec<f64>,
+    pub(crate) tensors: Vec<(String, Tensor)>,
+}
+
+/// The checkpoints of one training.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    folder: Option<PathBuf>,
+    pause: Duration,
+    last: Instant,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Sheet {
+    format: u32,
+    digest: String,
+}
+
+impl Checkpoints {
+    /// The checkpoints in the context's folder; without one there are none.
+    pub(crate) fn of(context: &Context) -> Self {
+        let asked = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        Self { folder: context.checkpoint().map(Path::to_owned), pause: asked.unwrap_or(PAUSE), last: Instant::now() }
+    }
+
+    /// Whether it is time for the next.
+    pub(crate) fn is_due(&self) -> bool {
+        self.folder.is_some() && self.last.elapsed() >= self.pause
+    }
+
+    /// Writes a checkpoint in place of the last one. Training goes on without it when it cannot be written.
+    pub(crate) fn write(&mut self, state: &State, context: &Context) {
+        let Some(folder) = &self.folder else { return };
+        if let Err(failure) = write(folder, state) {
+            context.log(format!("no checkpoint was written: {failure}"));
+        }
+        self.last = Instant::now();
+    }
+
+    /// The last checkpoint, if there is one that can be used.
+    pub(crate) fn read(&self, context: &Context) -> Option<State> {
+        let folder = self.folder.as_deref().filter(|folder| sheet(folder).exists())?;
+        match read(folder) {
+            Ok(state) => Some(state),
+            Err(failure) => {
+                context.log(format!("the checkpoint cannot be used, so training begins again: {failure}"));
+                None
+            }
+        }
+    }
+}
+
+fn sheet(folder: &Path) -> PathBuf {
+    folder.join("checkpoint.json")
+}
+
+fn write(folder: &Path, state: &State) -> Result<()> {
+    let beside = folder.join("new.safetensors");
+    let mut tensors: Vec<(String, Tensor)> =
+        state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+    tensors.push((LOSSES.to_owned(), Tensor::from_slice(&state.losses)));
+    nn::safetensors_file::write(&beside, &tensors)?;
+    let place = || -> io::Result<PathBuf> {
+        fs::File::open(&beside)?.sync_all()?;
+        let digest = digest(&beside)?;
+        let home = folder.join(format!("{digest}.safetensors"));
+        fs::rename(&beside, &home)?;
+        let next = folder.join("new.json");
+        fs::write(&next, serde_json::to_vec(&Sheet { format: FORMAT, digest })?)?;
+        fs::File::open(&next)?.sync_all()?;
+        fs::rename(&next, sheet(folder))?;
+        fs::File::open(folder)?.sync_all()?;
+        Ok(home)
+    };
+    let home = place().map_err(|error| Failure::writing(folder, error))?;
+    remove_others(folder, &home);
+    Ok(())
+}
+
+/// Removes older checkpoints. One that cannot be removed only takes space.
+fn remove_others(folder: &Path, home: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path != home && path.extension().is_some_and(|extension| extension == "safetensors") {
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+fn read(folder: &Path) -> Result<State> {
+    let path = sheet(folder);
+    let bytes = fs::read(&path).map_err(|error| Failure::reading(&path, error))?;
+    let sheet: Sheet = serde_json::from_slice(&bytes).map_err(|error| Failure::reading(&path, error))?;
+    if sheet.format != FORMAT {
+        return Err(Failure::reading(&path, format!("it has form {}, expected {FORMAT}", sheet.format)));
+    }
+    let file = folder.join(format!("{}.safetensors", sheet.digest));
+    if digest(&file).map_err(|error| Failure::reading(&file, error))? != sheet.digest {
+        return Err(Failure::reading(&file, "its content is not what was written"));
+    }
+    let mut tensors = nn::safetensors_file::read(&file)?;
+    let losses = tensors.remove(LOSSES).filter(|losses| losses.kind() == Kind::Double);
+    let losses = losses.and_then(|losses| Vec::<f64>::try_from(&losses).ok());
+    let losses = losses.ok_or_else(|| Failure::reading(&file, "it has no losses"))?;
+    Ok(State { losses, tensors: tensors.into_iter().collect() })
+}
+
+fn digest(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok(hasher.finalize().to_string())
+}
