@@ -158,3 +158,31 @@ fn a_change_between_planning_and_the_start_never_gets_an_old_key() {
     assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["s"], "nothing was kept for the old content");
     assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), "old");
 }
+
+#[test]
+fn a_stage_that_writes_into_the_result_that_enters_it_is_noticed() {
+    let stages = |before: &str| {
+        format!(
+            "name = 'p'\n[stage.first]\nuses = 'command'\noutputs = {{ o = 'text' }}\n\
+             command = ['sh', '-c', 'printf whole > {{outputs.o}}/v']\n\
+             [stage.s]\nuses = 'command'\noutputs = {{ o = 'text' }}\ninputs = {{ i = 'first.o' }}\n\
+             command = ['sh', '-c', '{before} cat {{inputs.i}}/v > {{outputs.o}}/v']\n"
+        )
+    };
+    let changes = [
+        "chmod u+w {inputs.i}/v; printf WHOLE > {inputs.i}/v;",
+        "rm {inputs.i}/v; printf other > {inputs.i}/v;",
+        "printf more > {inputs.i}/more;",
+    ];
+    for change in changes {
+        let space = Space::new();
+        space.write("p.toml", stages(change));
+        let outcome = space.pipe(&["run", "p"]);
+        assert_eq!(outcome.code, 16, "{change}: {}", outcome.err);
+        assert_eq!(space.stored("actions").len(), 1, "{change}: only the first stage has a result");
+        // What was written to is made again.
+        space.write("p.toml", stages(""));
+        assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["first", "s"], "{change}");
+        assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), "whole");
+    }
+}

@@ -6,7 +6,7 @@ use crate::plan::{Job, Program, Reason};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Provenance, Store, Witness, now};
+use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, Provenance, Store, Witness, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -163,7 +163,10 @@ impl Execution<'_> {
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
         let _share = store.share();
         if order.job.damaged.is_some() || matches!(order.job.reason, Reason::Damaged(_)) {
-            store.set_aside(order.job.key, order.job.damaged)?;
+            // Another key with this result may have made it whole since, and somebody may be reading it.
+            if let Lookup::Damaged { artifact, .. } = store.lookup(order.job.key)? {
+                store.set_aside(order.job.key, artifact)?;
+            }
         }
         for (port, artifact) in &outputs {
             store.keep(&folders[port.as_str()], artifact)?;
