@@ -198,9 +198,9 @@ fn what_a_command_has_started_ends_with_the_run() {
         let (mut child, grandchild) = with_a_grandchild(&space);
         let pid = Pid::from_child(&child);
         if group {
-            kill_process_group(pid, signal).unwrap()
+            kill_process_group(pid, signal).unwrap();
         } else {
-            kill_process(pid, signal).unwrap()
+            kill_process(pid, signal).unwrap();
         }
         let status = child.wait().unwrap();
         wait_until_gone(grandchild);
