@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench bench-engine fuzz build libtorch
+.PHONY: help run test soak fuzz lint audit bench bench-engine build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,16 @@ run: build ## build, then run the pipeline sample, which needs no data
 
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
+
+# The tests that have a long form, and how many cases each tries in it.
+SOAK  := planner_model killed together identity faults power_loss corruption
+CASES ?= 500
+
+soak: build ## try to break the store for long, with CASES=500 cases a test
+	@for test in $(SOAK); do \
+		echo "soak: $$test, $(CASES) cases"; \
+		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
+	done
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check

@@ -227,7 +227,7 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
     for (stage, action) in &engine.good {
         if let Lookup::Hit(hit) = store.lookup(action.key)? {
             assert_eq!(hit.outputs, action.outputs);
-            needs.add(hit.key)?;
+            needs.add_result(&hit)?;
             store.link("chain", &pipe::names::StageName::new(stage.as_str()), &hit)?;
             found += 1;
         }
@@ -240,8 +240,8 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
     let scratch = store.scratch(&RunId::new("run"))?;
     needs.write_down(&scratch)?;
     scratch.attempt("stage")?;
-    needs.add(engine.good["total"].key)?;
-    let needed = store.needed_keys()?;
+    needs.add_key(engine.good["total"].key)?;
+    let needed = store.needed()?.keys;
     assert!(
         engine.good.values().all(|action| needed.contains(&action.key)),
         "what a live run needs is not written down"

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
+mod soak;
 mod space;
 
 use space::{Space, with_status};
-use std::process::Stdio;
+use std::collections::BTreeMap;
+use std::process::{Child, Stdio};
 
 #[test]
 fn four_processes_run_each_stage_once() {
@@ -24,4 +26,101 @@ fn four_processes_run_each_stage_once() {
     }
     assert_eq!(space.stage_calls(), 4);
     assert_eq!(with_status(&space.statuses(&["quick"]), "hit").len(), 4);
+}
+
+/// A command that writes its label and round into `calls`, then makes its label and what enters.
+fn stage(space: &Space, label: &str, round: usize, from: Option<&str>) -> String {
+    let input = from.map(|from| format!("inputs = {{ i = '{from}.o' }}\n")).unwrap_or_default();
+    let read = from.map(|_| "cat {inputs.i}/v; ").unwrap_or_default();
+    format!(
+        "[stage.{label}]\nuses = 'command'\noutputs = {{ o = 'text' }}\n{input}\
+         command = ['sh', '-c', 'echo {label}/{round} >> {}; ({read}echo {label}) > {{outputs.o}}/v']\n",
+        space.path("calls").display()
+    )
+}
+
+/// The pipeline of one process: stages that all have, that some have, and one of its own.
+fn overlapping(space: &Space, process: usize, round: usize) -> String {
+    let some = format!("some{}", process % 3);
+    let own = format!("own{process}");
+    [
+        format!("name = 'p{process}'\n"),
+        stage(space, "all", round, None),
+        stage(space, "second", round, Some("all")),
+        stage(space, &some, round, Some("second")),
+        stage(space, &own, round, Some(&some)),
+    ]
+    .concat()
+}
+
+fn start(space: &Space, process: usize) -> Child {
+    let mut command = space.command(&["run", &format!("p{process}"), "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// How often each stage was started, by label and round.
+fn calls(space: &Space) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    for line in std::fs::read_to_string(space.path("calls")).unwrap().lines() {
+        *calls.entry(line.to_owned()).or_default() += 1;
+    }
+    calls
+}
+
+#[test]
+fn many_processes_with_overlapping_pipelines_run_each_key_once() {
+    let (processes, rounds) = soak::long().map_or((8, 2), |cases| (32, cases.div_ceil(32)));
+    let space = Space::new();
+    for round in 0..rounds {
+        for process in 0..processes {
+            space.write(&format!("p{process}.toml"), overlapping(&space, process, round));
+        }
+        let children: Vec<Child> = (0..processes).map(|process| start(&space, process)).collect();
+        for (process, child) in children.into_iter().enumerate() {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let made = std::fs::read_to_string(space.path(&format!("artifacts/p{process}/own{process}/o/v"))).unwrap();
+            assert_eq!(made, format!("all\nsecond\nsome{}\nown{process}\n", process % 3));
+        }
+    }
+    let calls = calls(&space);
+    assert!(calls.values().all(|count| *count == 1), "{calls:?}");
+    assert_eq!(calls.len(), rounds * (2 + 3 + processes));
+    assert!(space.stored("tmp/locks").is_empty());
+    eprintln!("{rounds} rounds of {processes} processes: {} keys, each run once", calls.len());
+}
+
+#[test]
+fn another_process_takes_over_what_a_killed_one_was_running() {
+    let space = Space::new();
+    let gate = space.path("gate");
+    let slow = format!(
+        "[stage.slow]\nuses = 'command'\noutputs = {{ o = 'text' }}\n\
+         command = ['sh', '-c', 'echo slow >> {}; while ! test -e {}; do sleep 0.01; done; echo x > {{outputs.o}}/v']\n",
+        space.path("calls").display(),
+        gate.display()
+    );
+    for process in 0..3 {
+        space.write(&format!("p{process}.toml"), format!("name = 'p{process}'\n{slow}"));
+    }
+    let mut first = start(&space, 0);
+    let begun = std::time::Instant::now();
+    while !space.path("calls").exists() {
+        assert!(begun.elapsed().as_secs() < 20, "the stage never began");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let others = [start(&space, 1), start(&space, 2)];
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(calls(&space)["slow"], 1, "the others wait");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    std::fs::write(gate, "").unwrap();
+    let mut ran = 0;
+    for other in others {
+        let output = other.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ran += usize::from(String::from_utf8_lossy(&output.stdout).contains(r#""status":"ran""#));
+    }
+    assert_eq!(ran, 1, "one takes over, the other gets its result");
+    assert_eq!(calls(&space)["slow"], 2);
 }

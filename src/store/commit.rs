@@ -10,8 +10,11 @@ impl Store {
     /// Reads a folder that a stage has written, makes its files read-only and flushes them.
     ///
     /// # Errors
-    /// In words, when it is not an artifact: empty, or with something in it that is neither file nor folder.
+    /// In words, when it is not an artifact: gone, empty, or with something in it that is neither file nor folder.
     pub fn seal(&self, folder: &Path) -> Result<std::result::Result<Artifact, String>> {
+        if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+            return Ok(Err("it is not a folder any more".to_owned()));
+        }
         let files = match files_beneath(folder, Links::Refuse)? {
             Ok(files) if files.is_empty() => return Ok(Err("it is empty".to_owned())),
             Ok(files) => files,

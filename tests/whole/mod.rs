@@ -1,0 +1,56 @@
+//! Whether a store is whole: every record can be read, and every artifact holds the bytes that it is named by.
+
+use pipe::digest::Digest;
+use pipe::plan::Key;
+use pipe::store::{Artifact, Disk, FileEntry, Lookup, Store};
+use std::path::Path;
+
+/// Fails when anything in the store is there only in part. Gives how many records it has.
+pub(crate) fn assert_whole(root: &Path) -> usize {
+    let store = Store::new(root.to_owned());
+    let keys = names(&root.join("actions"));
+    for name in &keys {
+        let key = Key::parse(name.trim_end_matches(".json")).unwrap_or_else(|| panic!("{name} is no record"));
+        match store.lookup(key).unwrap() {
+            Lookup::Hit(action) => action.outputs.values().for_each(|artifact| {
+                let damage = artifact.damage_in(&Disk::default(), &store.artifact(&artifact.digest)).unwrap();
+                assert_eq!(damage, None, "an artifact of {key} is damaged");
+            }),
+            other => panic!("the record of {key}: {other:?}"),
+        }
+    }
+    for name in names(&root.join("store")) {
+        let digest = content(&root.join("store").join(&name)).digest;
+        assert_eq!(digest.to_string(), name, "an artifact holds something else than its name says");
+    }
+    keys.len()
+}
+
+/// A folder as the artifact that it would be.
+fn content(folder: &Path) -> Artifact {
+    let mut entries = Vec::new();
+    add_files(folder, "", &mut entries);
+    Artifact::of(entries)
+}
+
+fn add_files(folder: &Path, above: &str, entries: &mut Vec<FileEntry>) {
+    for name in names(folder) {
+        let (whole, path) = (folder.join(&name), format!("{above}{name}"));
+        if whole.is_dir() {
+            add_files(&whole, &format!("{path}/"), entries);
+        } else {
+            let bytes = std::fs::read(whole).unwrap();
+            entries.push(FileEntry { path, size: bytes.len() as u64, digest: Digest::from(blake3::hash(&bytes)) });
+        }
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    // What a kill has left of a file that was being written has a hidden name, and nobody reads it.
+    names.retain(|name| !(name.starts_with('.') && name.ends_with(".new")));
+    names.sort();
+    names
+}
