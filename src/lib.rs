@@ -16,6 +16,7 @@ pub mod reference;
 pub mod run;
 pub mod show;
 pub mod store;
+pub mod why;
 pub mod worker;
 
 use arguments::{Arguments, Command};
@@ -42,6 +43,10 @@ pub fn main() -> ExitCode {
         Command::Plan(plan) => commands::plan(plan),
         Command::Metrics(metrics) => commands::metrics(metrics),
         Command::Graph(graph) => commands::graph(graph),
+        Command::Why(why) => commands::why(why),
+        Command::Runs(runs) => commands::runs(runs),
+        Command::Show(show) => commands::show(show),
+        Command::Logs(logs) => commands::logs(logs),
         Command::Doctor(doctor) => commands::doctor(doctor),
         Command::Completions(completions) => commands::completions(completions),
         Command::Man(man) => commands::man(man),

@@ -1,7 +1,7 @@
 //! What every command needs: the pipeline read and joined, the store, the worker's descriptions.
 
-use crate::arguments::PipelineArguments;
-use crate::error::Result;
+use crate::arguments::{PipelineArguments, StoreArguments};
+use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::plan::{Graph, Node, Planner, Selection, Wishes};
 use crate::run::{Claim, Machine};
@@ -58,4 +58,20 @@ impl Opened {
         let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
         Planner::new(&self.graph, selection, &self.store, outside, Box::new(lacks))
     }
+}
+
+/// The store of a command that names no pipeline, which must be there.
+///
+/// # Errors
+/// When it is not; it says where it looked.
+pub(crate) fn existing_store(arguments: &StoreArguments) -> Result<Store> {
+    let folder = match &arguments.store {
+        Some(folder) => folder.clone(),
+        None => pipeline::project()?.join("artifacts"),
+    };
+    if folder.join("runs").is_dir() {
+        return Ok(Store::new(folder));
+    }
+    let message = format!("there is no store at {}; name one with --store or PIPE_STORE", folder.display());
+    Err(Error::NoResults(message))
 }

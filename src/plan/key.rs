@@ -90,12 +90,56 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |value: &Option<String>| match value {
+        let [old, new] = self.short();
+        write!(f, "{}: {old} → {new}", self.name())
+    }
+}
+
+/// How many letters of a value are shown to people.
+const SHOWN: usize = 60;
+
+impl Difference {
+    /// The fact as people know it. The parts of a command are hashed as parameters, and are none in the file.
+    pub fn name(&self) -> &str {
+        let parameter = self.fact.strip_prefix("parameter ");
+        match parameter {
+            Some("the command") => "command",
+            Some("the outputs") => "outputs",
+            Some(name) if name.starts_with("env ") => name,
+            _ => &self.fact,
+        }
+    }
+
+    /// Both values for people: digests to 12 digits, long ones cut so that the place where they differ is seen.
+    fn short(&self) -> [String; 2] {
+        let values = [&self.old, &self.new].map(|value| match value {
             None => "none".to_owned(),
             Some(value) => Digest::parse(value).map_or_else(|| value.clone(), |digest| digest.short()),
-        };
-        write!(f, "{}: {} → {}", self.fact, short(&self.old), short(&self.new))
+        });
+        let cut = values.each_ref().map(|value| cut_middle(value));
+        if cut[0] != cut[1] {
+            return cut;
+        }
+        let same = values[0].chars().zip(values[1].chars()).take_while(|(old, new)| old == new).count();
+        values.map(|value| cut_around(&value, same))
     }
+}
+
+fn cut_middle(value: &str) -> String {
+    let letters: Vec<char> = value.chars().collect();
+    if letters.len() <= SHOWN {
+        return value.to_owned();
+    }
+    let half = SHOWN / 2;
+    letters[..half].iter().chain(&['…']).chain(&letters[letters.len() - half..]).collect()
+}
+
+fn cut_around(value: &str, place: usize) -> String {
+    let before = place.saturating_sub(SHOWN / 2);
+    let shown: String = value.chars().skip(before).take(SHOWN).collect();
+    let head = if before > 0 { "…" } else { "" };
+    let tail = if before + SHOWN < value.chars().count() { "…" } else { "" };
+    format!("{head}{shown}{tail}")
 }
 
 #[cfg(test)]
@@ -119,6 +163,25 @@ mod tests {
         let new = manifest(&[("dim".to_owned(), "64".to_owned())], Some(1));
         let text: Vec<String> = new.differences(&old).iter().map(ToString::to_string).collect();
         assert_eq!(text, [r#"parameter dim: "32" → "64""#]);
+    }
+
+    #[test]
+    fn the_parts_of_a_command_are_named_as_in_the_file() {
+        let name = |fact: &str| Difference { fact: fact.to_owned(), old: None, new: None }.name().to_owned();
+        assert_eq!(name("parameter the command"), "command");
+        assert_eq!(name("parameter the outputs"), "outputs");
+        assert_eq!(name("parameter env LANG"), "env LANG");
+        assert_eq!(name("parameter k"), "parameter k");
+    }
+
+    #[test]
+    fn long_values_are_cut_where_they_do_not_differ() {
+        let long = |middle: &str| format!("{}{middle}{}", "a".repeat(80), "b".repeat(80));
+        let difference = Difference { fact: "code".to_owned(), old: Some(long("X")), new: Some(long("Y")) };
+        let text = difference.to_string();
+        assert!(text.contains('X') && text.contains('Y') && text.chars().count() < 150, "{text}");
+        let difference = Difference { fact: "code".to_owned(), old: Some(long("")), new: Some("c".repeat(61)) };
+        assert!(difference.to_string().chars().count() < 150, "{difference}");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ mod template;
 
 pub use command::CommandLine;
 pub use graph::{Graph, Node, Origin, Program};
-pub use key::{Key, Manifest};
+pub use key::{Difference, Key, Manifest};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
 pub use selection::{Selection, Wishes};

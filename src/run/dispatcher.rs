@@ -71,7 +71,7 @@ pub fn run(
 ) -> Summary {
     let (sender, receiver) = channel();
     let mut dispatcher = Dispatcher {
-        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments),
+        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments, &machine.host),
         needs: store.needs(),
         graph: planner.graph,
         selection: planner.selection,
@@ -510,8 +510,9 @@ impl Dispatcher<'_, '_> {
         for stage in self.queue.left() {
             self.skip(stage);
         }
-        self.scratch = None;
+        // The record ends before the run's lock goes, so that nobody takes a run that ends for one that was killed.
         self.journal.end(self.summary.failure.as_ref().map_or(0, Error::exit_code));
+        self.scratch = None;
         self.summary.outputs = std::mem::take(&mut self.known);
         std::mem::take(&mut self.summary)
     }

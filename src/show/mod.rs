@@ -6,6 +6,7 @@ mod diagnostic;
 mod json;
 mod lines;
 mod table;
+mod time;
 
 pub use bars::Bars;
 pub use colour::coloured;
@@ -13,6 +14,7 @@ pub use diagnostic::diagnostic;
 pub use json::Json;
 pub use lines::Lines;
 pub use table::table;
+pub use time::{ago, local};
 
 use crate::error::Error;
 use crate::names::StageName;

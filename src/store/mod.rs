@@ -18,6 +18,7 @@ mod artifact;
 mod commit;
 mod disk;
 mod durable;
+mod find_run;
 mod hash;
 mod index;
 mod links;
@@ -35,6 +36,7 @@ pub use action::{Action, FORMAT, Provenance};
 pub(crate) use artifact::hash_file as file_digest;
 pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
+pub use find_run::Outcome;
 pub use index::{Index, IndexState, SledIndex};
 pub use listing::{Change, Changes};
 pub use lock::FileLock;
@@ -210,6 +212,20 @@ impl Store {
             .find(|path| !path.exists())
             .unwrap_or_else(|| folder.join(&*name));
         self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))
+    }
+
+    /// The records of all keys, in no order. What cannot be read is left out.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = Action> {
+        let paths = self.disk.list(&self.root.join("actions")).unwrap_or_default();
+        paths.into_iter().filter_map(|path| {
+            let key = Key::parse(path.file_stem()?.to_str()?)?;
+            Action::decode(&self.disk.read(&path).ok()?, key).ok()
+        })
+    }
+
+    /// The record of a key, whether or not its artifacts are still there.
+    pub(crate) fn action(&self, key: Key) -> Option<Action> {
+        Action::decode(&self.disk.read(&self.action_path(key)).ok()?, key).ok()
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

@@ -21,6 +21,9 @@ pub struct RunRecord {
     pub version: String,
     /// The arguments of the command line.
     pub arguments: Vec<String>,
+    /// The machine.
+    #[serde(default)]
+    pub host: String,
     /// When it began, in seconds since 1970.
     pub started: u64,
     /// How long it took, in seconds; nothing while it goes on, or when it was killed.
