@@ -13,6 +13,7 @@ impl Explanation {
         if let Some(past) = &self.against {
             let made = format!("run {}, {}", past.run, ago(past.started));
             text += &match self.changes.len() {
+                0 if matches!(self.fate, Fate::Depends(_)) => format!("nothing of its own differs from {made}\n"),
                 0 => format!("nothing differs from {made}\n"),
                 1 => format!("1 thing differs from {made}:\n"),
                 count => format!("{count} things differ from {made}:\n"),
