@@ -1,13 +1,11 @@
 //! The command line.
 
 mod cache;
-mod history;
 
 pub use cache::{
     CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
     StoreArguments, VerifyArguments,
 };
-pub use history::{LogsArguments, RunsArguments, ShowArguments, WhyArguments};
 
 use crate::candidates;
 use crate::plan::Wishes;
@@ -50,16 +48,16 @@ pub enum Command {
     Metrics(MetricsArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
     Graph(GraphArguments),
-    /// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
-    Doctor(DoctorArguments),
-    /// Say why a stage would run, or why not: what differs from its newest result.
+    /// Say why a stage would run, or would not: what changed, and where that comes from.
     Why(WhyArguments),
-    /// List the runs that started something, newest last.
+    /// List the runs, the newest first. A run that found everything up to date is not kept.
     Runs(RunsArguments),
     /// Show a run: what was asked for, and what became of each stage.
     Show(ShowArguments),
-    /// Print the logs of a run.
+    /// Print what the stages of a run said.
     Logs(LogsArguments),
+    /// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
+    Doctor(DoctorArguments),
     /// Print the script with which a shell completes commands, pipelines and stages.
     #[command(long_about = COMPLETIONS)]
     Completions(CompletionsArguments),
@@ -196,6 +194,62 @@ pub enum GraphFormat {
     Mermaid,
     /// A picture for browsers and documents.
     Svg,
+}
+
+/// `pipe why`.
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// Which pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The stage.
+    #[arg(add = ArgValueCandidates::new(candidates::stages))]
+    pub stage: String,
+    /// Compare with this run instead of the newest result: a run's name or its beginning, latest, or latest~N.
+    #[arg(long, value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
+    pub against: Option<String>,
+}
+
+/// `pipe runs`.
+#[derive(Debug, Args)]
+pub struct RunsArguments {
+    /// Where the runs are.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Only runs of the pipeline of this name.
+    #[arg(long, value_name = "PIPELINE", add = ArgValueCompleter::new(candidates::pipelines))]
+    pub pipeline: Option<String>,
+    /// Only the newest N.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+}
+
+/// `pipe show`.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// Where the runs are.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// The run: its name or a beginning of it, latest, or latest~N.
+    #[arg(add = ArgValueCandidates::new(candidates::runs))]
+    pub run: String,
+}
+
+/// `pipe logs`.
+#[derive(Debug, Args)]
+pub struct LogsArguments {
+    /// Where the runs are.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// The run: its name or a beginning of it, latest, or latest~N; the latest when not given. Or a stage of the latest.
+    #[arg(add = ArgValueCandidates::new(candidates::runs))]
+    pub run: Option<String>,
+    /// The stage; all when not given.
+    #[arg(add = ArgValueCandidates::new(candidates::logged))]
+    pub stage: Option<String>,
+    /// Go on while the run is alive.
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 /// `pipe doctor`.

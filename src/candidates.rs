@@ -53,13 +53,27 @@ pub(crate) fn stages() -> Vec<CompletionCandidate> {
     pipeline.stages.iter().map(candidate).collect()
 }
 
-/// The newest runs in the store of the project.
+/// The runs of the store here, the newest first.
 pub(crate) fn runs() -> Vec<CompletionCandidate> {
-    const NEWEST: usize = 20;
-    let store = std::env::var_os("PIPE_STORE").map(PathBuf::from);
-    let Some(store) = store.or_else(|| Some(pipeline::project().ok()?.join("artifacts"))) else { return Vec::new() };
-    let runs = Store::new(store).runs().into_iter().rev().take(NEWEST);
-    runs.map(|run| CompletionCandidate::new(run.run.as_str()).help(Some(run.pipeline.into()))).collect()
+    let names = store().map(|store| store.runs()).unwrap_or_default().into_iter().rev();
+    let runs = names.map(|record| CompletionCandidate::new(record.run.as_str()).help(Some(record.pipeline.into())));
+    runs.chain([CompletionCandidate::new("latest")]).collect()
+}
+
+/// The stages that have a log in the run that the line names, or in the latest.
+pub(crate) fn logged() -> Vec<CompletionCandidate> {
+    let Some(store) = store() else { return Vec::new() };
+    let words: Vec<String> = std::env::args().skip_while(|word| word != "--").skip(3).collect();
+    let named = words.iter().filter(|word| !word.is_empty()).find_map(|word| store.find_run(word).ok());
+    let Some(run) = named.or_else(|| store.find_run("latest").ok()) else { return Vec::new() };
+    run.stages.iter().map(|stage| CompletionCandidate::new(stage.stage.as_str())).collect()
+}
+
+/// The store here: what `PIPE_STORE` names, or the project's.
+fn store() -> Option<Store> {
+    let named = std::env::var_os("PIPE_STORE").map(PathBuf::from);
+    let folder = named.or_else(|| Some(pipeline::project().ok()?.join("artifacts")))?;
+    Some(Store::new(folder))
 }
 
 fn files_in(folder: &Path) -> Vec<PathBuf> {

@@ -16,6 +16,7 @@ pub mod reference;
 pub mod run;
 pub mod show;
 pub mod store;
+pub mod why;
 pub mod worker;
 
 use arguments::{Arguments, Command};

@@ -1,114 +1,149 @@
-//! `pipe logs`: what the stages of a run have said.
+//! `pipe logs`: what the stages of a run said.
 
 use crate::arguments::LogsArguments;
 use crate::commands::opened::open_store;
 use crate::error::{Error, Result};
-use crate::names::closest;
-use crate::store::{RunRecord, Store};
+use crate::names::RunId;
+use crate::store::Store;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long to wait before looking again for what was added.
+/// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Prints the logs of a run, and goes on while the run does if asked to.
+/// Prints the logs of a run, and goes on while it is alive if asked to.
 pub fn logs(arguments: &LogsArguments) -> Result<()> {
     let store = open_store(&arguments.store)?;
     let (run, stage) = meant(&store, arguments)?;
-    let mut reader = Reader { folder: store.run_folder(&run.run), stage, read: BTreeMap::new(), last: None };
-    reader.check()?;
+    let mut reader = Reader {
+        folder: store.run_folder(&run),
+        stage,
+        as_json: arguments.store.json,
+        logs: BTreeMap::new(),
+        last: None,
+    };
     loop {
-        // Asked before reading, so that nothing which is written meanwhile is left out.
-        let goes_on = arguments.follow && store.is_alive(&run.run);
-        // Nobody may be reading any more.
-        if reader.print()?.is_err() || !goes_on {
-            return Ok(());
+        // Asked before reading, so that nothing that was written before the end is missed.
+        let goes_on = arguments.follow && store.is_alive(&run);
+        let is_read = reader.read(!goes_on)?;
+        if !goes_on || !is_read {
+            break;
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-/// The run and the stage. A single word may be a stage of the latest run.
-fn meant(store: &Store, arguments: &LogsArguments) -> Result<(RunRecord, Option<String>)> {
-    let asked = store.run_named(&arguments.run);
-    match (asked, &arguments.stage) {
-        (Ok(run), stage) => Ok((run, stage.clone())),
-        (Err(error), None) => {
-            let latest = store.run_named("latest")?;
-            if logged(&store.run_folder(&latest.run)).contains_key(&arguments.run) {
-                Ok((latest, Some(arguments.run.clone())))
-            } else {
-                Err(error)
-            }
+    match &reader.stage {
+        Some(stage) if reader.logs.is_empty() => {
+            Err(Error::NoResults(format!("run {run} has no log of a stage '{stage}'")))
         }
-        (Err(error), Some(_)) => Err(error),
+        _ => Ok(()),
     }
 }
 
-/// The logs in a run's folder, by stage.
-fn logged(folder: &Path) -> BTreeMap<String, PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let logs = entries.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-    logs.map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path)).collect()
+/// The run, and the stage if one is meant. A single name may be a stage of the latest run.
+fn meant(store: &Store, arguments: &LogsArguments) -> Result<(RunId, Option<String>)> {
+    let Some(first) = &arguments.run else { return Ok((store.find_run("latest")?.run, None)) };
+    match store.find_run(first) {
+        Ok(record) => Ok((record.run, arguments.stage.clone())),
+        Err(error) if arguments.stage.is_some() => Err(error),
+        Err(error) => {
+            let latest = store.find_run("latest")?;
+            let is_stage = latest.stages.iter().any(|stage| stage.stage.as_str() == first)
+                || log_of(&store.run_folder(&latest.run), first).is_file();
+            if is_stage { Ok((latest.run, Some(first.clone()))) } else { Err(error) }
+        }
+    }
 }
 
-/// Reads the logs of a run as they grow.
+fn log_of(folder: &Path, stage: &str) -> PathBuf {
+    folder.join(format!("{stage}.log"))
+}
+
+/// The logs in a run's folder, as far as they have been printed.
 struct Reader {
     folder: PathBuf,
     stage: Option<String>,
-    /// How far each log was read.
-    read: BTreeMap<String, u64>,
-    /// The stage whose log was printed last.
+    as_json: bool,
+    logs: BTreeMap<String, Log>,
+    /// The stage that was printed last.
     last: Option<String>,
 }
 
+#[derive(Default)]
+struct Log {
+    read: u64,
+    /// A line whose end has not been written yet.
+    begun: Vec<u8>,
+}
+
 impl Reader {
-    /// Whether the stage that was asked for has a log.
-    fn check(&self) -> Result<()> {
-        let Some(stage) = &self.stage else { return Ok(()) };
-        let logs = logged(&self.folder);
-        if logs.contains_key(stage) {
-            return Ok(());
+    /// Prints what is new: whole lines, and at the end also what has none. False when nobody reads any more.
+    fn read(&mut self, is_end: bool) -> Result<bool> {
+        for stage in self.stages() {
+            let path = log_of(&self.folder, &stage);
+            let log = self.logs.entry(stage.clone()).or_default();
+            let new = log.read(&path).map_err(|error| Error::io("reading", &path, error))?;
+            log.begun.extend(new);
+            let end = if is_end {
+                Some(log.begun.len())
+            } else {
+                log.begun.iter().rposition(|byte| *byte == b'\n').map(|end| end + 1)
+            };
+            let lines: Vec<u8> = log.begun.drain(..end.unwrap_or(0)).collect();
+            if !lines.is_empty() && !self.print(&stage, &lines) {
+                return Ok(false);
+            }
         }
-        let names: Vec<&str> = logs.keys().map(String::as_str).collect();
-        let hint = closest(stage, names.iter().copied())
-            .map_or_else(|| format!("it has logs of {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
-        Err(Error::Usage { message: format!("stage '{stage}' has no log in this run"), hint: Some(hint) })
+        Ok(true)
     }
 
-    /// Prints what was added since the last call.
-    fn print(&mut self) -> Result<std::io::Result<()>> {
-        let mut out = std::io::stdout().lock();
-        for (stage, path) in logged(&self.folder) {
-            if self.stage.as_ref().is_some_and(|wanted| *wanted != stage) {
-                continue;
+    /// The stages that have a log by now, the oldest first.
+    fn stages(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let logs = entries.filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().strip_suffix(".log")?.to_owned();
+            let begun = entry.metadata().and_then(|status| status.created().or_else(|_| status.modified())).ok();
+            self.stage.as_ref().is_none_or(|wanted| *wanted == name).then_some((begun, name))
+        });
+        let mut logs: Vec<_> = logs.collect();
+        logs.sort();
+        logs.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn print(&mut self, stage: &str, lines: &[u8]) -> bool {
+        let mut out = Vec::new();
+        if self.as_json {
+            for line in String::from_utf8_lossy(lines).lines() {
+                out.extend(format!("{}\n", json!({ "stage": stage, "line": line })).into_bytes());
             }
-            let from = self.read.get(&stage).copied().unwrap_or(0);
-            let added = tail(&path, from).map_err(|error| Error::io("reading", &path, error))?;
-            if added.is_empty() {
-                continue;
+        } else {
+            if self.stage.is_none() && self.last.as_deref() != Some(stage) {
+                let gap = if self.last.is_some() { "\n" } else { "" };
+                out.extend(format!("{gap}==> {stage} <==\n").into_bytes());
             }
-            self.read.insert(stage.clone(), from + added.len() as u64);
-            if self.stage.is_none() && self.last.as_ref() != Some(&stage) {
-                if let Err(error) = writeln!(out, "==> {stage} <==") {
-                    return Ok(Err(error));
-                }
-                self.last = Some(stage);
-            }
-            if let Err(error) = out.write_all(&added).and_then(|()| out.flush()) {
-                return Ok(Err(error));
+            out.extend(lines);
+            if !lines.ends_with(b"\n") {
+                out.push(b'\n');
             }
         }
-        Ok(Ok(()))
+        self.last = Some(stage.to_owned());
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&out).and_then(|()| stdout.flush()).is_ok()
     }
 }
 
-fn tail(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut added = Vec::new();
-    file.read_to_end(&mut added)?;
-    Ok(added)
+impl Log {
+    fn read(&mut self, path: &Path) -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        if file.metadata()?.len() < self.read {
+            // It was begun again.
+            self.read = 0;
+        }
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut new = Vec::new();
+        self.read += file.read_to_end(&mut new)? as u64;
+        Ok(new)
+    }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::names::{RunId, StageName, is_plain};
 use crate::pipeline;
 use crate::plan::Key;
-use crate::show::{table, time};
+use crate::show::{local, table};
 use crate::store::{Pin, Store, now};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ fn list(arguments: &PinArguments) -> Result<String> {
         let cells = [
             ("name", pin.name.clone()),
             ("pipeline", pin.pipeline.clone()),
-            ("made", time(pin.made)),
+            ("made", local(pin.made)),
             ("run", pin.run.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("stages", stages.join(", ")),
         ];
@@ -105,7 +105,7 @@ fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Resu
 fn of_run(arguments: &PinArguments, pipeline: &str, stage: Option<&str>, run: &str) -> Result<(Store, Pin)> {
     let (located, pipeline) = pipeline::load(pipeline, &[])?;
     let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
-    let record = store.run_named(run)?;
+    let record = store.find_run(run)?;
     let run = record.run.clone();
     if record.pipeline != pipeline.name {
         let message = format!("run {run} is one of pipeline '{}', not of '{}'", record.pipeline, pipeline.name);

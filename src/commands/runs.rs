@@ -1,47 +1,49 @@
-//! `pipe runs`: the runs of a store.
+//! `pipe runs`: lists the runs that a store remembers, the newest first.
 
 use crate::arguments::RunsArguments;
+use crate::commands::metrics::{Row, print};
 use crate::commands::opened::open_store;
 use crate::error::Result;
-use crate::show::{ago, duration, table, time};
-use crate::store::{RunRecord, StageStatus, Store, now};
-use serde_json::{Map, Value, json};
-use std::io::Write as _;
+use crate::show::{ago, duration, local};
+use crate::store::{Outcome, RunRecord, StageStatus, Store};
+use serde_json::{Value, json};
 
-/// Lists the runs that started something, newest last.
+/// Prints the runs.
 pub fn runs(arguments: &RunsArguments) -> Result<()> {
     let store = open_store(&arguments.store)?;
-    let wanted = |run: &RunRecord| arguments.pipeline.as_ref().is_none_or(|pipeline| *pipeline == run.pipeline);
-    let runs: Vec<RunRecord> = store.runs().into_iter().filter(wanted).collect();
-    let newest = &runs[runs.len().saturating_sub(arguments.last)..];
-    let text = if arguments.store.json {
-        newest.iter().map(|run| format!("{}\n", as_json(&store, run))).collect()
-    } else {
-        let rows: Vec<Map<String, Value>> = newest.iter().map(|run| row(&store, run)).collect();
-        if rows.is_empty() { "there are no runs yet\n".to_owned() } else { table(&rows) }
-    };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    let wanted = |record: &RunRecord| arguments.pipeline.as_ref().is_none_or(|name| *name == record.pipeline);
+    let records = store.runs().into_iter().rev().filter(wanted).take(arguments.last.unwrap_or(usize::MAX));
+    let row = |record: RunRecord| if arguments.store.json { facts(&store, &record) } else { words(&store, &record) };
+    let rows: Vec<Row> = records.filter_map(|record| row(record).as_object().cloned()).collect();
+    print(&rows, arguments.store.json);
     Ok(())
 }
 
-/// A run as one object: its record, and how it came out.
-pub(super) fn as_json(store: &Store, run: &RunRecord) -> Value {
-    let mut value = serde_json::to_value(run).unwrap_or_default();
-    value["outcome"] = store.outcome(run).to_string().into();
-    value
+/// How many stages of a run have this status.
+pub(super) fn count(record: &RunRecord, status: StageStatus) -> usize {
+    record.stages.iter().filter(|stage| stage.status == status).count()
 }
 
-fn row(store: &Store, run: &RunRecord) -> Map<String, Value> {
-    let counted = |status: StageStatus| match run.count(status) {
-        0 => Value::Null,
-        count => count.into(),
+/// A run for programs.
+pub(super) fn facts(store: &Store, record: &RunRecord) -> Value {
+    let outcome = match store.outcome(record) {
+        Outcome::Failed(_) => "failed".to_owned(),
+        other => other.to_string(),
     };
-    let row = json!({
-        "run": run.run, "pipeline": run.pipeline, "when": time(run.started), "": ago(run.started, now()),
-        "took": run.seconds.map(duration), "ran": counted(StageStatus::Ran), "hit": counted(StageStatus::Hit),
-        "failed": counted(StageStatus::Failed), "skipped": counted(StageStatus::Skipped),
-        "outcome": store.outcome(run).to_string(),
-    });
-    row.as_object().cloned().unwrap_or_default()
+    json!({
+        "run": record.run, "pipeline": record.pipeline, "started": record.started, "seconds": record.seconds,
+        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
+        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
+        "outcome": outcome, "code": record.code,
+    })
+}
+
+fn words(store: &Store, record: &RunRecord) -> Value {
+    json!({
+        "run": record.run, "pipeline": record.pipeline, "when": local(record.started), "ago": ago(record.started),
+        "took": record.seconds.map(duration),
+        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
+        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
+        "outcome": store.outcome(record).to_string(),
+    })
 }

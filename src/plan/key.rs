@@ -91,35 +91,56 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} → {}", self.name(), short(self.old.as_deref()), short(self.new.as_deref()))
+        let [old, new] = self.short();
+        write!(f, "{}: {old} → {new}", self.name())
     }
 }
+
+/// How many letters of a value are shown to people.
+const SHOWN: usize = 60;
 
 impl Difference {
-    /// The fact's name for people: what every command has is not called a parameter.
+    /// The fact as people know it. The parts of a command are hashed as parameters, and are none in the file.
     pub fn name(&self) -> &str {
-        let name = self.fact.strip_prefix("parameter ").unwrap_or(&self.fact);
-        match name.strip_prefix("the ") {
-            Some(name) => name,
-            None if name.starts_with("env ") => name,
-            None => &self.fact,
+        let parameter = self.fact.strip_prefix("parameter ");
+        match parameter {
+            Some("the command") => "command",
+            Some("the outputs") => "outputs",
+            Some(name) if name.starts_with("env ") => name,
+            _ => &self.fact,
         }
+    }
+
+    /// Both values for people: digests to 12 digits, long ones cut so that the place where they differ is seen.
+    fn short(&self) -> [String; 2] {
+        let values = [&self.old, &self.new].map(|value| match value {
+            None => "none".to_owned(),
+            Some(value) => Digest::parse(value).map_or_else(|| value.clone(), |digest| digest.short()),
+        });
+        let cut = values.each_ref().map(|value| cut_middle(value));
+        if cut[0] != cut[1] {
+            return cut;
+        }
+        let same = values[0].chars().zip(values[1].chars()).take_while(|(old, new)| old == new).count();
+        values.map(|value| cut_around(&value, same))
     }
 }
 
-/// A value for people: a digest by its beginning, a long text without its middle.
-pub fn short(value: Option<&str>) -> String {
-    const LONGEST: usize = 60;
-    let Some(value) = value else { return "none".to_owned() };
-    if let Some(digest) = Digest::parse(value) {
-        return digest.short();
-    }
+fn cut_middle(value: &str) -> String {
     let letters: Vec<char> = value.chars().collect();
-    if letters.len() <= LONGEST {
+    if letters.len() <= SHOWN {
         return value.to_owned();
     }
-    let (head, tail) = (&letters[..LONGEST / 2], &letters[letters.len() - LONGEST / 2 + 1..]);
-    head.iter().chain(['…'].iter()).chain(tail).collect()
+    let half = SHOWN / 2;
+    letters[..half].iter().chain(&['…']).chain(&letters[letters.len() - half..]).collect()
+}
+
+fn cut_around(value: &str, place: usize) -> String {
+    let before = place.saturating_sub(SHOWN / 2);
+    let shown: String = value.chars().skip(before).take(SHOWN).collect();
+    let head = if before > 0 { "…" } else { "" };
+    let tail = if before + SHOWN < value.chars().count() { "…" } else { "" };
+    format!("{head}{shown}{tail}")
 }
 
 #[cfg(test)]
@@ -145,6 +166,7 @@ mod tests {
         assert_eq!(text, [r#"parameter dim: "32" → "64""#]);
     }
 
+<<<<<<< /tmp/k.ours
     fn value() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             Just(serde_json::Value::Null),
@@ -160,6 +182,25 @@ mod tests {
                     .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
             ]
         })
+=======
+    #[test]
+    fn the_parts_of_a_command_are_named_as_in_the_file() {
+        let name = |fact: &str| Difference { fact: fact.to_owned(), old: None, new: None }.name().to_owned();
+        assert_eq!(name("parameter the command"), "command");
+        assert_eq!(name("parameter the outputs"), "outputs");
+        assert_eq!(name("parameter env LANG"), "env LANG");
+        assert_eq!(name("parameter k"), "parameter k");
+    }
+
+    #[test]
+    fn long_values_are_cut_where_they_do_not_differ() {
+        let long = |middle: &str| format!("{}{middle}{}", "a".repeat(80), "b".repeat(80));
+        let difference = Difference { fact: "code".to_owned(), old: Some(long("X")), new: Some(long("Y")) };
+        let text = difference.to_string();
+        assert!(text.contains('X') && text.contains('Y') && text.chars().count() < 150, "{text}");
+        let difference = Difference { fact: "code".to_owned(), old: Some(long("")), new: Some("c".repeat(61)) };
+        assert!(difference.to_string().chars().count() < 150, "{difference}");
+>>>>>>> /tmp/k.theirs
     }
 
     proptest! {

@@ -2,7 +2,6 @@
 
 mod command;
 mod exact;
-mod explanation;
 mod graph;
 mod key;
 mod parameter;
@@ -11,9 +10,8 @@ mod selection;
 mod template;
 
 pub use command::CommandLine;
-pub use explanation::{Changed, Comparison, Standing, standings};
 pub use graph::{Graph, Node, Origin, Program};
-pub use key::{Difference, Key, Manifest, short};
+pub use key::{Difference, Key, Manifest};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
 pub use selection::{Selection, Wishes};

@@ -29,13 +29,20 @@ pub enum Reason {
     Forced,
 }
 
+/// How many differences a line names; an explanation names them all.
+const SHOWN: usize = 4;
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New => f.write_str("it has no result yet"),
             Self::Changed(differences) => {
-                let text: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                f.write_str(&text.join(", "))
+                let text: Vec<String> = differences.iter().take(SHOWN).map(ToString::to_string).collect();
+                f.write_str(&text.join(", "))?;
+                match differences.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, ", and {more} more"),
+                }
             }
             Self::Gone => f.write_str("its result is no longer in the store"),
             Self::Damaged(why) => write!(f, "its result is damaged: {why}"),
@@ -216,7 +223,8 @@ impl<'a> Planner<'a> {
         lacks.chain(unset.map(|name| format!("{}: the environment has no variable {name}", node.name))).collect()
     }
 
-    fn missing_inputs(&self, stage: NodeIndex) -> Vec<String> {
+    /// The outside files that a stage reads and that are not there.
+    pub(crate) fn missing_inputs(&self, stage: NodeIndex) -> Vec<String> {
         let node = &self.graph.stages[stage];
         node.inputs
             .iter()
@@ -227,6 +235,25 @@ impl<'a> Planner<'a> {
                 _ => None,
             })
             .collect()
+    }
+
+    /// What the key of a stage would be made of if what is not known yet entered as it did into `before`.
+    pub(crate) fn supposed(
+        &mut self,
+        stage: NodeIndex,
+        known: &BTreeMap<NodeIndex, Outputs>,
+        before: &Manifest,
+    ) -> Result<Manifest> {
+        let mut node_known = known.clone();
+        for (entrance, origin) in &self.graph.stages[stage].inputs {
+            if let Origin::Output { stage, port } = origin
+                && !known.contains_key(stage)
+                && let Some(digest) = before.inputs.get(&entrance.to_string())
+            {
+                node_known.entry(*stage).or_default().insert(port.clone(), *digest);
+            }
+        }
+        self.manifest(stage, &node_known)
     }
 
     fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {

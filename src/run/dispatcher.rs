@@ -77,7 +77,7 @@ pub fn run(
         Err(error) => return Summary { failure: Some(error), ..Summary::default() },
     };
     let mut dispatcher = Dispatcher {
-        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments),
+        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments, &machine.host),
         needs,
         graph: planner.graph,
         selection: planner.selection,
@@ -529,9 +529,10 @@ impl Dispatcher<'_, '_> {
             Ok(hold) => self.summary.hold = hold,
             Err(error) => tracing::warn!("the store could not be locked: {error}"),
         }
-        self.scratch = None;
         self.store.touch(&self.graph.pipeline);
+        // The record ends before the run's lock goes, so that nobody takes a run that ends for one that was killed.
         self.journal.end(self.summary.failure.as_ref().map_or(0, Error::exit_code));
+        self.scratch = None;
         self.summary.outputs = std::mem::take(&mut self.known);
         std::mem::take(&mut self.summary)
     }

@@ -19,12 +19,13 @@ pub(crate) struct Journal<'a> {
 
 impl<'a> Journal<'a> {
     /// A journal of which nothing is written yet.
-    pub(crate) fn new(store: &'a Store, pipeline: &str, arguments: &[String]) -> Self {
+    pub(crate) fn new(store: &'a Store, pipeline: &str, arguments: &[String], host: &str) -> Self {
         let record = RunRecord {
             run: new_run_id(),
             pipeline: pipeline.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             arguments: arguments.to_vec(),
+            host: host.to_owned(),
             started: now(),
             seconds: None,
             code: None,

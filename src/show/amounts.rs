@@ -1,29 +1,8 @@
-//! Times and sizes as people read them.
+//! Amounts as people read them.
 
 use indicatif::BinaryBytes;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 /// An amount of bytes in binary units.
 pub fn size(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
-}
-
-/// How long ago a time was, in one word and a half: seconds since 1970, and now.
-pub fn ago(seconds: u64, now: u64) -> String {
-    let passed = now.saturating_sub(seconds);
-    let (amount, unit) = match passed {
-        0..60 => (passed, "s"),
-        60..3_600 => (passed / 60, "min"),
-        3_600..86_400 => (passed / 3_600, "h"),
-        _ => (passed / 86_400, "d"),
-    };
-    format!("{amount} {unit} ago")
-}
-
-/// A time, given in seconds since 1970, to the minute and where the user is.
-pub fn time(seconds: u64) -> String {
-    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let zoned = timestamp.map(|timestamp| timestamp.to_zoned(TimeZone::system()));
-    zoned.map(|zoned| zoned.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
 }

@@ -7,14 +7,16 @@ mod diagnostic;
 mod json;
 mod lines;
 mod table;
+mod time;
 
-pub use amounts::{ago, size, time};
+pub use amounts::size;
 pub use bars::Bars;
 pub use colour::coloured;
 pub use diagnostic::diagnostic;
 pub use json::Json;
 pub use lines::Lines;
 pub use table::table;
+pub use time::{ago, local};
 
 use crate::error::Error;
 use crate::names::StageName;

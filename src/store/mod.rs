@@ -20,6 +20,7 @@ mod disk;
 mod durable;
 mod export;
 mod figures;
+mod find_run;
 mod gc;
 mod hash;
 mod index;
@@ -47,6 +48,7 @@ pub use artifact::{Artifact, FileEntry};
 pub use disk::{Disk, Operation, Watch};
 pub use export::Exported;
 pub use figures::{Amount, Figures};
+pub use find_run::Outcome;
 pub use gc::{Removal, RemovalKind, Wish};
 pub use index::{Index, IndexState, SledIndex};
 pub use listing::{Change, Changes};
@@ -56,7 +58,7 @@ pub use needs::{Needed, Needs};
 pub use outside::OutsideFiles;
 pub use pins::Pin;
 pub use removal::Collected;
-pub use runs::{Outcome, RunRecord, StageRecord, StageStatus, new_run_id, now};
+pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
 pub use survey::{Entry, Records, Uses};
 pub use verify::{Damage, Verification};
@@ -248,6 +250,20 @@ impl Store {
         // Its old name may be flushed away at any time, and then it must have the new one.
         durable::sync_folder(&self.disk, &folder)?;
         Ok(to)
+    }
+
+    /// The records of all keys, in no order. What cannot be read is left out.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = Action> {
+        let paths = self.disk.list(&self.root.join("actions")).unwrap_or_default();
+        paths.into_iter().filter_map(|path| {
+            let key = Key::parse(path.file_stem()?.to_str()?)?;
+            Action::decode(&self.disk.read(&path).ok()?, key).ok()
+        })
+    }
+
+    /// The record of a key, whether or not its artifacts are still there.
+    pub(crate) fn action(&self, key: Key) -> Option<Action> {
+        Action::decode(&self.disk.read(&self.action_path(key)).ok()?, key).ok()
     }
 
     fn action_path(&self, key: Key) -> PathBuf {

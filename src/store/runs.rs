@@ -4,10 +4,9 @@ use crate::error::{Error, Result};
 use crate::names::{RunId, StageName};
 use crate::plan::{Key, Manifest};
 use crate::store::lock::FileLock;
-use crate::store::{Lookup, Store, durable};
+use crate::store::{Store, durable};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +22,9 @@ pub struct RunRecord {
     pub version: String,
     /// The arguments of the command line.
     pub arguments: Vec<String>,
+    /// The machine.
+    #[serde(default)]
+    pub host: String,
     /// When it began, in seconds since 1970.
     pub started: u64,
     /// How long it took, in seconds; nothing while it goes on, or when it was killed.
@@ -83,33 +85,6 @@ impl StageStatus {
     }
 }
 
-/// How a run came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All went well.
-    Fine,
-    /// Something failed; the exit code.
-    Failed(u8),
-    /// The user ended it.
-    Interrupted,
-    /// It goes on.
-    Running,
-    /// It neither goes on nor came to an end.
-    Killed,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fine => f.write_str("ok"),
-            Self::Failed(code) => write!(f, "failed ({code})"),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::Running => f.write_str("running"),
-            Self::Killed => f.write_str("killed"),
-        }
-    }
-}
-
 impl RunRecord {
     /// How many of its stages have that status.
     pub fn count(&self, status: StageStatus) -> usize {
@@ -118,52 +93,6 @@ impl RunRecord {
 }
 
 impl Store {
-    /// How a run came out.
-    pub fn outcome(&self, record: &RunRecord) -> Outcome {
-        match record.code {
-            Some(0) => Outcome::Fine,
-            Some(130) => Outcome::Interrupted,
-            Some(code) => Outcome::Failed(code),
-            None if self.is_alive(&record.run) => Outcome::Running,
-            None => Outcome::Killed,
-        }
-    }
-
-    /// The run that a user means by its name, a beginning that no other has, `latest`, or `latest~N` for one before it.
-    pub fn run_named(&self, asked: &str) -> Result<RunRecord> {
-        let mut runs = self.runs();
-        if runs.is_empty() {
-            return Err(Error::NoResults(format!("there is no run in the store at {}", self.root.display())));
-        }
-        let names: Vec<String> = runs.iter().rev().map(|record| record.run.to_string()).collect();
-        if let Some(back) = asked.strip_prefix("latest") {
-            let back =
-                if back.is_empty() { Some(0) } else { back.strip_prefix('~').and_then(|back| back.parse().ok()) };
-            if let Some(place) = back.and_then(|back: usize| (runs.len() - 1).checked_sub(back)) {
-                return Ok(runs.swap_remove(place));
-            }
-        }
-        let fitting: Vec<usize> =
-            (0..runs.len()).filter(|place| runs[*place].run.as_str().starts_with(asked)).collect();
-        match fitting[..] {
-            [place] => Ok(runs.swap_remove(place)),
-            [] => Err(unknown(format!("no run is called '{asked}'"), &names)),
-            _ => {
-                let fitting = fitting.iter().rev().map(|place| runs[*place].run.to_string()).collect::<Vec<_>>();
-                Err(unknown(format!("'{asked}' begins the names of {} runs", fitting.len()), &fitting))
-            }
-        }
-    }
-
-    /// What a stage's key was made of in a run, as far as that is still written anywhere.
-    pub fn manifest_in(&self, run: &RunRecord, stage: &StageName) -> Option<Manifest> {
-        let record = run.stages.iter().find(|record| record.stage == *stage)?;
-        record.manifest.clone().or_else(|| match self.lookup(record.key?) {
-            Ok(Lookup::Hit(action)) => Some(action.manifest),
-            _ => None,
-        })
-    }
-
     /// Writes a run's record into its folder.
     pub fn write_run(&self, record: &RunRecord) -> Result<()> {
         let folder = self.run_folder(&record.run);
@@ -209,15 +138,6 @@ impl Store {
         let lock = self.root.join("tmp").join(run.as_str()).with_extension("lock");
         // Somebody holds it.
         lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
-    }
-}
-
-fn unknown(message: String, names: &[String]) -> Error {
-    const SHOWN: usize = 5;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    Error::Usage {
-        message,
-        hint: Some(format!("the newest are {shown}; `pipe runs` lists them, and latest is one as well")),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::arguments::LsArguments;
 use crate::commands::opened::open_store;
 use crate::error::Result;
 use crate::plan::Key;
-use crate::show::{size, table, time};
+use crate::show::{local, size, table};
 use crate::store::{Entry, Records, Uses};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -70,8 +70,8 @@ impl Line<'_> {
             ("key", self.entry.key.0.short()),
             ("stage", stage.to_owned()),
             ("pipeline", self.entry.pipeline.clone()),
-            ("made", time(self.entry.made)),
-            ("used", time(self.used)),
+            ("made", local(self.entry.made)),
+            ("used", local(self.used)),
             ("size", size(self.bytes)),
             ("pinned", if self.is_pinned { "pinned" } else { "" }.to_owned()),
         ];
