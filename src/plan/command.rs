@@ -153,9 +153,11 @@ impl Reader<'_> {
                 Placeholder::Seed | Placeholder::Threads | Placeholder::Checkpoint => continue,
             };
             if !known.contains(&given) {
-                let near = closest(&given, known.iter().map(String::as_str));
-                let hint = near
-                    .map_or_else(|| format!("it has {}", known.join(", ")), |near| format!("did you mean '{near}'?"));
+                let hint = match closest(&given, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None if known.is_empty() => format!("it declares no {what}s"),
+                    None => format!("it has {}", known.join(", ")),
+                };
                 return Err(self.fault(format!("it has no {what} '{given}'"), &word.place, Some(hint)));
             }
         }

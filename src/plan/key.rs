@@ -166,7 +166,6 @@ mod tests {
         assert_eq!(text, [r#"parameter dim: "32" → "64""#]);
     }
 
-<<<<<<< /tmp/k.ours
     fn value() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             Just(serde_json::Value::Null),
@@ -182,7 +181,8 @@ mod tests {
                     .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
             ]
         })
-=======
+    }
+
     #[test]
     fn the_parts_of_a_command_are_named_as_in_the_file() {
         let name = |fact: &str| Difference { fact: fact.to_owned(), old: None, new: None }.name().to_owned();
@@ -200,7 +200,6 @@ mod tests {
         assert!(text.contains('X') && text.contains('Y') && text.chars().count() < 150, "{text}");
         let difference = Difference { fact: "code".to_owned(), old: Some(long("")), new: Some("c".repeat(61)) };
         assert!(difference.to_string().chars().count() < 150, "{difference}");
->>>>>>> /tmp/k.theirs
     }
 
     proptest! {

@@ -121,7 +121,7 @@ impl<'a> Planner<'a> {
 
     /// Decides for a stage when `known` has the outputs of all stages that it uses.
     pub fn decide(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Decision> {
-        let manifest = self.manifest(stage, known)?;
+        let manifest = self.manifest(stage, known).map_err(|error| self.if_gone(stage, error))?;
         let key = manifest.key();
         let forced = self.selection.forced.contains(&stage);
         let reason = match self.store.lookup(key)? {
@@ -254,6 +254,12 @@ impl<'a> Planner<'a> {
             }
         }
         self.manifest(stage, &node_known)
+    }
+
+    /// What is said when an outside file has gone since the plan was made.
+    fn if_gone(&self, stage: NodeIndex, error: Error) -> Error {
+        let missing = self.missing_inputs(stage);
+        if missing.is_empty() { error } else { Error::Missing(missing) }
     }
 
     fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {

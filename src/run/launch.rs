@@ -32,7 +32,8 @@ pub(crate) fn worker(order: &Order, outputs: BTreeMap<String, PathBuf>) -> Start
 /// A program of the user's, in a folder of its own in which its inputs are links.
 pub(crate) fn command(order: &Order, line: &CommandLine, folder: &Path) -> Result<Start> {
     let links = link_inputs(order, folder)?;
-    let parameters = serde_json::to_vec_pretty(&line.parameters).unwrap_or_default();
+    let given = order.spec.parameters.iter().filter(|(name, _)| line.parameters.contains_key(*name));
+    let parameters = serde_json::to_vec_pretty(&given.collect::<BTreeMap<_, _>>()).unwrap_or_default();
     let temporary = folder.join("tmp");
     fs::create_dir(&temporary)
         .and_then(|()| fs::write(folder.join("parameters.json"), parameters))

@@ -96,6 +96,8 @@ fn listen(child: &mut Child, log: &Log, hold: &Hold, tell: &(dyn Fn(Event) + Syn
         let mut heard = Heard::default();
         for line in lines(stdout) {
             heard.memory = memory::peak(process).or(heard.memory);
+            // Before it is taken apart, so that no event carries a secret on.
+            let line = log.black_out(&line);
             match serde_json::from_str(&line) {
                 Ok(Event::Failed { failure }) => heard.failure = Some(failure),
                 Ok(Event::Done) => heard.done = true,
@@ -176,13 +178,17 @@ impl Log {
     pub(crate) fn open(path: &Path, secrets: &[String]) -> Result<Self> {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|error| Error::io("writing", path, error))?;
-        let secrets = secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect();
-        Ok(Self { path: path.to_owned(), file: Mutex::new((file, String::new())), secrets })
+        Ok(Self { path: path.to_owned(), file: Mutex::new((file, String::new())), secrets: forms(secrets) })
+    }
+
+    /// A text without secrets.
+    fn black_out(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
 
     /// Adds a line and gives it as it was written. A log that cannot be written stops nothing.
     pub(crate) fn line(&self, text: &str) -> String {
-        let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
+        let text = self.black_out(text);
         if let Ok(mut file) = self.file.lock() {
             drop(writeln!(file.0, "{text}"));
             if !text.trim().is_empty() {
@@ -195,4 +201,18 @@ impl Log {
     fn last_line(&self) -> String {
         self.file.lock().map(|file| file.1.clone()).unwrap_or_default()
     }
+}
+
+/// What secrets look like in lines that are printed: each line of them, as it is and as a text in JSON. The longest come
+/// first, since one may begin with another.
+fn forms(secrets: &[String]) -> Vec<String> {
+    let lines = secrets.iter().flat_map(|secret| secret.lines()).filter(|line| !line.is_empty());
+    let mut forms: Vec<String> = lines
+        .flat_map(|line| {
+            let json = serde_json::Value::from(line).to_string();
+            [line.to_owned(), json[1..json.len() - 1].to_owned()]
+        })
+        .collect();
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms
 }

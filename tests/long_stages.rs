@@ -1,0 +1,278 @@
+//! Stages that take long: they are tried again, timed out, and go on where they were stopped.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
+mod space;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use space::Space;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A pipeline of one command with the other keys `more`. In its script `$n` is the number of the attempt.
+fn with_script(script: &str, more: &str) -> Space {
+    let space = Space::new();
+    let notes = space.path("attempts");
+    space.write(
+        "p.toml",
+        format!(
+            "name = 'p'\n[stage.a]\nuses = 'command'\noutputs = {{ out = 'text' }}\n\
+             command = ['sh', '-c', '''echo x >> {}; n=$(wc -l < {0}); {script}''']\n{more}\n",
+            notes.display()
+        ),
+    );
+    space
+}
+
+fn attempts(space: &Space) -> usize {
+    std::fs::read_to_string(space.path("attempts")).unwrap_or_default().lines().count()
+}
+
+fn record(space: &Space) -> Value {
+    let sealed: Value =
+        serde_json::from_slice(&std::fs::read(space.path("artifacts/p/a/action.json")).unwrap()).unwrap();
+    sealed["action"].clone()
+}
+
+fn is_gone(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_stage_that_fails_twice_is_tried_a_third_time() {
+    let space = with_script("[ $n = 3 ] || exit 7; echo $n > {outputs.out}/n", "retries = 2");
+    let outcome = space.succeed(&["run", "p"]);
+    assert!(outcome.err.contains("trying again"), "{}", outcome.err);
+    assert_eq!(attempts(&space), 3);
+    assert_eq!(record(&space)["provenance"]["attempts"], 3);
+    assert_eq!(std::fs::read_to_string(space.path("artifacts/p/a/out/n")).unwrap(), "3\n");
+}
+
+#[test]
+fn a_killed_stage_is_tried_again_and_leaves_no_half_of_its_outputs() {
+    let space = with_script(
+        "[ $n = 1 ] && { echo half > {outputs.out}/half; kill -KILL $$; }; echo x > {outputs.out}/x",
+        "retries = 1",
+    );
+    space.succeed(&["run", "p"]);
+    let names: Vec<_> =
+        std::fs::read_dir(space.path("artifacts/p/a/out")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["x"]);
+}
+
+#[test]
+fn retries_are_used_up() {
+    let space = with_script("exit 7", "retries = 1");
+    assert_eq!(space.pipe(&["run", "p"]).code, 20);
+    assert_eq!(attempts(&space), 2);
+}
+
+#[test]
+fn a_broken_contract_is_not_tried_again() {
+    let space = with_script("true", "retries = 3");
+    assert_eq!(space.pipe(&["run", "p"]).code, 30);
+    assert_eq!(attempts(&space), 1);
+}
+
+#[test]
+fn a_timeout_ends_the_stage_and_all_that_it_started() {
+    let space = Space::new();
+    let pids = space.path("pids");
+    let script =
+        format!("trap '' TERM; sleep 1000 & echo $! > {0}; echo $$ >> {0}; sleep 1000; sleep 1000", pids.display());
+    let pipeline = format!(
+        "name = 'p'\n[stage.a]\nuses = 'command'\noutputs = {{ out = 'text' }}\ntimeout = '1s'\n\
+         command = ['sh', '-c', \"\"\"{script}\"\"\"]\n"
+    );
+    space.write("p.toml", pipeline);
+    let outcome = space.pipe(&["run", "p"]);
+    assert_eq!(outcome.code, 33, "{}", outcome.err);
+    let pids = std::fs::read_to_string(pids).unwrap();
+    assert_eq!(pids.lines().count(), 2);
+    wait_until("what it started is still there", || pids.lines().all(is_gone));
+    assert!(space.stored("actions").is_empty());
+}
+
+#[test]
+fn a_checkpoint_outlives_failed_attempts_and_not_success() {
+    let script = "echo $n >> {checkpoint}/seen; [ $n = 3 ] || exit 7; cp {checkpoint}/seen {outputs.out}/";
+    let space = with_script(script, "retries = 1");
+    assert_eq!(space.pipe(&["run", "p"]).code, 20);
+    let kept = space.stored("checkpoints");
+    assert_eq!(kept.len(), 1);
+    space.succeed(&["run", "p"]);
+    assert_eq!(std::fs::read_to_string(space.path("artifacts/p/a/out/seen")).unwrap(), "1\n2\n3\n");
+    assert!(space.stored("checkpoints").is_empty());
+    let key = record(&space)["key"].clone();
+    assert_eq!(key, *kept[0], "the folder is the key's");
+}
+
+#[test]
+fn a_checkpoint_outlives_a_run_that_is_killed() {
+    let script =
+        "echo $n >> {checkpoint}/seen; echo begun; [ $n = 1 ] && sleep 1000; cp {checkpoint}/seen {outputs.out}/";
+    let space = with_script(script, "");
+    let mut child = space.command(&["run", "p", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("begun")));
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    space.succeed(&["run", "p"]);
+    assert_eq!(std::fs::read_to_string(space.path("artifacts/p/a/out/seen")).unwrap(), "1\n2\n");
+    assert!(space.stored("checkpoints").is_empty());
+}
+
+/// A group of processes with little memory, removed in the end. `None`, and the reason, where none can be made.
+struct SmallGroup(PathBuf);
+
+impl SmallGroup {
+    fn new() -> Option<Self> {
+        let limits = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        for (root, limit) in limits {
+            let folder = Path::new(root).join(format!("pipe-test-{}", std::process::id()));
+            if std::fs::create_dir(&folder).is_err() {
+                continue;
+            }
+            let group = Self(folder);
+            if group.0.join(limit).exists() && std::fs::write(group.0.join(limit), (256_u64 << 20).to_string()).is_ok()
+            {
+                // Memory that is swapped out is not wanting.
+                for swap in ["memory.swap.max", "memory.swappiness"] {
+                    drop(std::fs::write(group.0.join(swap), "0"));
+                }
+                return Some(group);
+            }
+        }
+        eprintln!("skipped: no control group for memory can be made under /sys/fs/cgroup");
+        None
+    }
+}
+
+impl Drop for SmallGroup {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir(&self.0));
+    }
+}
+
+#[test]
+fn a_stage_that_is_ended_for_want_of_memory_has_its_own_code() {
+    let Some(group) = SmallGroup::new() else { return };
+    // The run itself is what enters the group, so its stages are in it.
+    let space = with_script("exec tail /dev/zero", "");
+    let enter = format!("echo $$ > '{}/cgroup.procs' && exec \"$@\"", group.0.display());
+    let output = Command::new("sh")
+        .args(["-c", &enter, "sh", env!("CARGO_BIN_EXE_pipe"), "run", "p"])
+        .current_dir(space.path(""))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(32), "{said}");
+    assert!(said.contains("memory"), "{said}");
+}
+
+/// The made-up shop up to the fine-tuning of a tiny model, in the manner of pipelines/sample.toml.
+const TRAINING: &str = r#"
+name = "p"
+seed = 2024
+
+[stage.sample]
+uses = "sample"
+users = 120
+items = 60
+
+[stage.ingest]
+uses = "ingest"
+inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
+max_history = 10
+
+[stage.dccf]
+uses = "dccf"
+inputs = { interactions = "ingest.interactions" }
+dim = 8
+epochs = 2
+batch = 1024
+
+[stage.llm]
+uses = "llama"
+inputs = { items = "ingest.items", reviews = "ingest.reviews" }
+vocabulary = 512
+hidden = 32
+layers = 1
+heads = 2
+kv_heads = 1
+intermediate = 64
+
+[stage.text]
+uses = "text"
+inputs = { items = "ingest.items", llm = "llm.model" }
+
+[stage.codebook]
+uses = "codebook"
+inputs = { items = "dccf.items", text = "text.embeddings" }
+levels = 2
+codes = 8
+llm_alignment = true
+
+[stage.tasks]
+uses = "tasks"
+inputs = { interactions = "ingest.interactions", codes = "codebook.codes", items = "ingest.items", reviews = "ingest.reviews" }
+negatives = 1
+
+[stage.finetune]
+uses = "finetune"
+inputs = { tasks = "tasks.prompts", codes = "codebook.codes", llm = "llm.model" }
+train = "all"
+learning_rate = 2e-3
+epochs = 2
+batch_tokens = 4096
+resources = { threads = 1 }
+"#;
+
+fn finetuned(space: &Space) -> PathBuf {
+    std::fs::read_link(space.path("artifacts/p/finetune/model")).unwrap()
+}
+
+/// Runs the training and kills the run as soon as some steps of it are done.
+fn kill_in_the_middle(space: &Space) {
+    let mut child = space
+        .command(&["run", "p", "--json"])
+        .env("PIPE_CHECKPOINT_SECONDS", "0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let in_the_middle = |line: &str| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["event"] == "progress" && event["stage"] == "finetune" && event["done"].as_u64().unwrap_or(0) >= 3
+    };
+    assert!(lines.any(|line| in_the_middle(&line.unwrap())), "the training never came to its third step");
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_training_goes_on_and_ends_in_the_same_bytes() {
+    let (whole, killed) = (Space::new(), Space::new());
+    whole.write("p.toml", TRAINING);
+    killed.write("p.toml", TRAINING);
+    kill_in_the_middle(&killed);
+    assert_eq!(killed.stored("checkpoints").len(), 1);
+    let again = killed.succeed(&["run", "p", "--json"]);
+    let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on from step"));
+    assert!(again.events().iter().any(went_on), "{}", again.out);
+    whole.succeed(&["run", "p"]);
+    assert_eq!(finetuned(&killed), finetuned(&whole));
+    assert!(killed.stored("checkpoints").is_empty());
+}
