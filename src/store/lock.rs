@@ -21,6 +21,14 @@ impl FileLock {
         Self::take(disk, path, FlockOperation::NonBlockingLockExclusive)
     }
 
+    /// Waits until nobody holds the lock, and takes it.
+    pub fn wait(disk: &Disk, path: &Path) -> Result<Self> {
+        match Self::take(disk, path, FlockOperation::LockExclusive)? {
+            Some(lock) => Ok(lock),
+            None => Err(Error::io("writing", path, std::io::ErrorKind::WouldBlock.into())),
+        }
+    }
+
     /// Takes the lock together with others that share it, when nobody holds it alone.
     pub fn wait_shared(disk: &Disk, path: &Path) -> Result<Option<Self>> {
         Self::take(disk, path, FlockOperation::LockShared)
