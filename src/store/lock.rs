@@ -21,17 +21,19 @@ impl FileLock {
         Self::take(disk, path, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Waits until nobody holds the lock, and takes it.
-    pub fn wait(disk: &Disk, path: &Path) -> Result<Self> {
-        match Self::take(disk, path, FlockOperation::LockExclusive)? {
-            Some(lock) => Ok(lock),
-            None => Err(Error::io("writing", path, std::io::ErrorKind::WouldBlock.into())),
-        }
-    }
-
     /// Takes the lock together with others that share it, when nobody holds it alone.
     pub fn wait_shared(disk: &Disk, path: &Path) -> Result<Option<Self>> {
         Self::take(disk, path, FlockOperation::LockShared)
+    }
+
+    /// Takes the lock alone, when nobody else holds it.
+    pub fn wait_alone(disk: &Disk, path: &Path) -> Result<Self> {
+        loop {
+            // Only a lock that is not waited for can be refused.
+            if let Some(lock) = Self::take(disk, path, FlockOperation::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
     }
 
     /// Waits for the lock, not longer than `patience`.

@@ -190,7 +190,7 @@ impl Store {
 
     /// The right to move a damaged artifact away: whoever had it before may have put the artifact right.
     fn repair(&self, digest: &Digest) -> Result<FileLock> {
-        FileLock::wait(&self.disk, &self.root.join("tmp/locks").join(format!("{digest}.repair.lock")))
+        FileLock::wait_alone(&self.disk, &self.root.join("tmp/locks").join(format!("{digest}.repair.lock")))
     }
 
     /// Gives a lease back.
