@@ -5,9 +5,10 @@
 
 CARGO ?= cargo
 PIPE  := target/debug/pipe
+SOAK  ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench bench-engine build libtorch
+.PHONY: help run test soak lint audit bench bench-engine build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +18,13 @@ run: build ## build, then run the pipeline sample, which needs no data
 
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
+
+soak: build ## try to break the store for an hour or two: kills, faults, damage, random timelines; SOAK says how much
+	@for test in planner_model killed together faults power_loss corruption; do \
+		echo "== $$test, PIPE_SOAK=$(SOAK)"; \
+		PIPE_SOAK=$(SOAK) $(CARGO) test --workspace --test $$test -- --nocapture --test-threads=1 || exit 1; \
+	done; \
+	echo "All of it survived."
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check

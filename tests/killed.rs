@@ -126,7 +126,10 @@ fn compare(space: &Space, killed: &Ended, again: &Ended, recorded: usize, moment
         let path = space.path("artifacts/k").join(name).join("o/in/f");
         assert_eq!(std::fs::read_to_string(path).unwrap(), content, "{moment:?}: the result of '{name}' is wrong");
     }
-    assert_clean(space);
+    // A run that starts nothing cleans nothing up.
+    if recorded < STAGES.len() {
+        assert_clean(space);
+    }
 }
 
 fn assert_clean(space: &Space) {
