@@ -171,14 +171,17 @@ fn a_kill_at_any_moment_loses_nothing_that_was_told() {
     assert!(acknowledged > 0 && finished < kills, "the moments miss the run");
 }
 
+/// How a command may start a program in the background: in its own group, or in a session of its own.
+const BACKGROUND: [&str; 2] = ["sleep 300 & echo $!", "setsid -f sh -c \"echo \\$\\$; exec sleep 300\""];
+
 /// A stage that starts a program in the background, says which, and then does what `then` says.
-fn background(then: &str) -> Space {
+fn background(start: &str, then: &str) -> Space {
     let space = Space::new();
     space.write(
         "k.toml",
         format!(
             "name = \"k\"\n[stage.a]\nuses = \"command\"\noutputs = {{ o = \"text\" }}\n\
-             command = [\"sh\", \"-c\", 'sleep 300 & echo $! > {}; {then}']\n",
+             command = [\"sh\", \"-c\", '{start} > {0}; while [ ! -s {0} ]; do sleep 0.01; done; {then}']\n",
             space.path("process").display()
         ),
     );
@@ -188,8 +191,8 @@ fn background(then: &str) -> Space {
 #[test]
 fn what_a_command_started_ends_when_the_run_is_ended_by_a_signal() {
     for (signal, code) in [(Signal::KILL, None), (Signal::TERM, Some(130)), (Signal::INT, Some(130))] {
-        for then in ["wait", "trap \"\" TERM INT HUP; wait; sleep 300"] {
-            let space = background(then);
+        for (start_in, then) in BACKGROUND.into_iter().zip(["wait", "trap \"\" TERM INT HUP; sleep 300"]) {
+            let space = background(start_in, then);
             let live = start(&space);
             let process = process_in(&space.path("process"));
             live.signal(signal);
@@ -208,10 +211,12 @@ fn what_a_command_started_ends_when_the_run_is_ended_by_a_signal() {
 #[test]
 fn what_a_command_started_ends_when_the_command_ends() {
     for (then, code) in [("echo a > {outputs.o}/f", 0), ("exit 3", 20), ("kill -9 $$", 31)] {
-        let space = background(then);
-        let ended = start(&space).finish();
-        assert_eq!(ended.code, Some(code), "{then}: {}", ended.err);
-        wait_until_gone(process_in(&space.path("process")));
-        assert_clean(&space);
+        for start_in in BACKGROUND {
+            let space = background(start_in, then);
+            let ended = start(&space).finish();
+            assert_eq!(ended.code, Some(code), "{then}: {}", ended.err);
+            wait_until_gone(process_in(&space.path("process")));
+            assert_clean(&space);
+        }
     }
 }
