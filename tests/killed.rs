@@ -126,14 +126,20 @@ fn compare(space: &Space, killed: &Ended, again: &Ended, recorded: usize, moment
         let path = space.path("artifacts/k").join(name).join("o/in/f");
         assert_eq!(std::fs::read_to_string(path).unwrap(), content, "{moment:?}: the result of '{name}' is wrong");
     }
-    // A run that starts nothing cleans nothing up.
-    if recorded < STAGES.len() {
+    // A run that starts nothing cleans nothing up, and a process that was just being started when its parent died holds the
+    // parent's locks for an instant longer. The next run that writes finds all of it.
+    if !is_clean(space) {
+        space.succeed(&["run", "k", "--force=a"]);
         assert_clean(space);
     }
 }
 
+fn is_clean(space: &Space) -> bool {
+    space.stored("tmp").iter().all(|name| name == "locks")
+}
+
 fn assert_clean(space: &Space) {
-    assert!(space.stored("tmp").iter().all(|name| name == "locks"), "{:?}", space.stored("tmp"));
+    assert!(is_clean(space), "{:?}", space.stored("tmp"));
 }
 
 /// Moments from the start of a run to its end: a third in the first 10 ms, a third spread evenly, a third just after lines.

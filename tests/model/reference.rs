@@ -98,7 +98,7 @@ impl Reference {
     /// Whether a result can be used while a run goes on, in which other stages may put a lost artifact back in time.
     fn held_during(&self, stage: &Evaluated, all: &[Evaluated], wanted: &Wanted) -> Held {
         let before = self.held(stage);
-        if before != Held::No || !self.records.get(&stage.identity).is_some_and(|record| *record != Held::No) {
+        if before != Held::No || self.records.get(&stage.identity).is_none_or(|record| *record == Held::No) {
             return before;
         }
         let runs = |other: &usize| {
