@@ -1,230 +1,228 @@
-//! A run that is killed at any moment: what the store holds is whole, what was acknowledged is kept, nothing goes on.
+//! A run that is ended at any moment leaves whole results only, loses none that it told of, and its programs end with it.
+//!
+//! `PIPE_SOAK=N` kills N times.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
-mod soak;
+mod live;
 mod space;
-mod whole;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
-use serde_json::Value;
-use space::{Space, with_status};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Stdio};
+use live::{Ended, Live, process_in, wait_until_gone};
+use pipe::plan::Key;
+use pipe::store::{Disk, Lookup, Store};
+use rustix::process::Signal;
+use space::Space;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use whole::assert_whole;
 
-/// The stages, what each adds to what enters it, and what enters.
-const STAGES: [(&str, &[&str]); 6] =
-    [("a", &[]), ("b", &["a"]), ("c", &["a"]), ("d", &["b", "c"]), ("e", &["d"]), ("f", &["e", "b"])];
+/// Six quick stages with the content that each makes: a, b and c side by side, then d, e and f.
+const STAGES: [(&str, &[&str], &str); 6] = [
+    ("a", &[], "a"),
+    ("b", &[], "b"),
+    ("c", &[], "c"),
+    ("d", &["a", "b"], "abd"),
+    ("e", &["c"], "ce"),
+    ("f", &["d", "e"], "abdcef"),
+];
 
-/// A pipeline of quick commands. Each writes down that it was started, and makes a text of its name and what enters.
-fn quick_commands() -> Space {
-    let space = Space::new();
-    let calls = space.path("calls");
-    let mut text = "name = 'p'\n".to_owned();
-    for (name, uses) in STAGES {
-        let inputs: Vec<String> = uses.iter().map(|from| format!("{from} = '{from}.o'")).collect();
-        let reads: String = uses.iter().map(|from| format!("cat {{inputs.{from}}}/v; ")).collect();
-        let script = format!("echo {name} >> {}; (printf {name}; {reads}) > {{outputs.o}}/v", calls.display());
+fn quick_stages() -> Space {
+    let mut text = "name = \"k\"\n".to_owned();
+    for (name, uses, _) in STAGES {
+        let inputs: Vec<String> = uses.iter().map(|from| format!("{from} = \"{from}.o\"")).collect();
+        let read: String = uses.iter().map(|from| format!(" {{inputs.{from}}}/in/f")).collect();
         text += &format!(
-            "[stage.{name}]\nuses = 'command'\ncommand = ['sh', '-c', '{script}']\noutputs = {{ o = 'text' }}\n"
+            "[stage.{name}]\nuses = \"command\"\ninputs = {{ {} }}\noutputs = {{ o = \"text\" }}\n\
+             command = [\"sh\", \"-c\", 'mkdir {{outputs.o}}/in; {{ cat /dev/null{read}; printf {name}; }} > {{outputs.o}}/in/f']\n",
+            inputs.join(", ")
         );
-        text += &format!("inputs = {{ {} }}\n", inputs.join(", "));
     }
-    space.write("p.toml", text);
+    let space = Space::new();
+    space.write("k.toml", text);
     space
 }
 
-/// What each stage makes, worked out here.
-fn expected() -> BTreeMap<&'static str, String> {
-    let mut made: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, uses) in STAGES {
-        let text = uses.iter().fold(name.to_owned(), |text, from| text + &made[from]);
-        made.insert(name, text);
-    }
-    made
+fn start(space: &Space) -> Live {
+    Live::start(space.command(&["run", "k", "--json"]))
 }
 
 /// When a run is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// So long after its beginning.
-    Begun(Duration),
-    /// So long after it said that the stage of this number starts.
-    Started(usize, Duration),
-    /// As soon as it said that the stage of this number has ended.
-    Ended(usize),
+    /// So long after its start.
+    After(Duration),
+    /// So long after the n-th line that a stage begins or has ended.
+    Line(usize, Duration),
 }
 
-/// Moments from the beginning to the end of a run that takes `whole`: dense in its first 10 ms and around each commit.
-fn moments(count: usize, whole: Duration) -> Vec<Moment> {
-    let (early, commits) = (count / 4, count / 2);
-    let spread = |number: usize, of: usize, span: Duration| span.mul_f64(number as f64 / of.max(1) as f64);
-    let first = (0..early).map(|number| Moment::Begun(spread(number, early, Duration::from_millis(10))));
-    // A stage and its commit take some 30 ms.
-    let around = (0..commits).map(|number| match number % 7 {
-        6 => Moment::Ended(number / 7 % STAGES.len()),
-        stage => Moment::Started(stage, spread(number, commits, Duration::from_millis(40))),
-    });
-    let rest = count - early - commits;
-    let sweep = (0..rest).map(|number| Moment::Begun(spread(number, rest, whole)));
-    first.chain(around).chain(sweep).collect()
+/// What was tried and survived.
+#[derive(Debug, Default)]
+struct Counts {
+    kills: usize,
+    acknowledged: usize,
+    repeated: usize,
+    finished: usize,
 }
 
-/// Runs the pipeline and kills it then, alone or with its whole group of processes. Gives the stages it said were kept.
-fn killed(space: &Space, moment: Moment, group: bool) -> BTreeSet<String> {
-    let mut command = space.command(&["run", "p", "--json"]);
-    let begun = Instant::now();
-    let mut child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
-    let mut seen: Vec<Value> = Vec::new();
-    let mut wait_for = |event: &str, number: usize| {
-        let mut left = number + 1;
-        while left > 0 {
-            let Some(line) = lines.next() else { return };
-            let value: Value = serde_json::from_str(&line).unwrap();
-            left -= usize::from(value["event"] == event);
-            seen.push(value);
-        }
-    };
+/// Kills one run, then looks at all that it left and runs again.
+fn kill_at(moment: Moment, counts: &mut Counts) {
+    let space = quick_stages();
+    let mut live = start(&space);
     match moment {
-        Moment::Begun(delay) => std::thread::sleep(delay.saturating_sub(begun.elapsed())),
-        Moment::Started(number, delay) => {
-            wait_for("start", number);
+        Moment::After(delay) => std::thread::sleep(delay),
+        Moment::Line(line, delay) => {
+            live.wait_for(&["start", "stage"], line);
             std::thread::sleep(delay);
         }
-        Moment::Ended(number) => wait_for("stage", number),
     }
-    let pid = Pid::from_child(&child);
-    // The run may have ended already, which is one of the moments.
-    let killed = if group { kill_process_group(pid, Signal::KILL) } else { kill_process(pid, Signal::KILL) };
-    killed.ok();
-    child.wait().unwrap();
-    // The line that it was writing may be cut.
-    seen.extend(lines.filter_map(|line| serde_json::from_str(&line).ok()));
-    let kept = seen.iter().filter(|event| event["event"] == "stage" && event["status"] == "ran");
-    kept.map(|event| event["stage"].as_str().unwrap().to_owned()).collect()
+    live.signal(Signal::KILL);
+    let killed = live.finish();
+    counts.kills += 1;
+    counts.finished += usize::from(killed.code == Some(0));
+    let recorded = whole_records(&space.path("artifacts"));
+    let again = start(&space).finish();
+    assert_eq!(again.code, Some(0), "{moment:?}: {}", again.err);
+    compare(&space, &killed, &again, recorded, moment);
+    counts.acknowledged += killed.stages("ran").len();
+    let begun = killed.events.iter().filter(|event| event["event"] == "start");
+    let begun: BTreeSet<&str> = begun.map(|event| event["stage"].as_str().unwrap()).collect();
+    counts.repeated += again.stages("ran").iter().filter(|stage| begun.contains(*stage)).count();
+}
+
+/// Every record can be read and every artifact is what its name says. Gives how many records there are.
+fn whole_records(root: &Path) -> usize {
+    let (store, disk) = (Store::new(root.to_owned()), Disk::default());
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        // Hidden names are of files that were about to be put in place.
+        names.filter(|name| !name.starts_with('.')).collect::<Vec<_>>()
+    };
+    let records = names("actions");
+    for record in &records {
+        let key = Key::parse(record.strip_suffix(".json").unwrap()).unwrap();
+        let Lookup::Hit(action) = store.lookup(key).unwrap() else { panic!("{record} is half there") };
+        for artifact in action.outputs.values() {
+            let damage = artifact.damage_in(&disk, &store.artifact(&artifact.digest)).unwrap();
+            assert_eq!(damage, None, "{record} points to what is not whole");
+        }
+    }
+    for artifact in names("store") {
+        let sealed = store.seal(&root.join("store").join(&artifact)).unwrap().unwrap();
+        assert_eq!(sealed.digest.to_string(), artifact, "an artifact is half there");
+    }
+    records.len()
+}
+
+/// Nothing that was told of is lost, nothing that was recorded is repeated, and the bytes are right.
+fn compare(space: &Space, killed: &Ended, again: &Ended, recorded: usize, moment: Moment) {
+    let hits = again.stages("hit");
+    for stage in killed.stages("ran") {
+        assert!(hits.contains(&stage), "{moment:?}: '{stage}' was told of and is lost");
+    }
+    assert_eq!(hits.len(), recorded, "{moment:?}: a recorded result is not used, or one came from nowhere");
+    assert_eq!(again.stages("ran").len(), STAGES.len() - recorded, "{moment:?}");
+    for (name, _, content) in STAGES {
+        let path = space.path("artifacts/k").join(name).join("o/in/f");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), content, "{moment:?}: the result of '{name}' is wrong");
+    }
+    // A run that starts nothing cleans nothing up, and a process that was just being started when its parent died holds the
+    // parent's locks for an instant longer. The next run that writes finds all of it.
+    if !is_clean(space) {
+        space.succeed(&["run", "k", "--force=a"]);
+        assert_clean(space);
+    }
+}
+
+fn is_clean(space: &Space) -> bool {
+    space.stored("tmp").iter().all(|name| name == "locks")
+}
+
+fn assert_clean(space: &Space) {
+    assert!(is_clean(space), "{:?}", space.stored("tmp"));
+}
+
+/// Moments from the start of a run to its end: a third in the first 10 ms, a third spread evenly, a third just after lines.
+fn moments(count: usize) -> Vec<Moment> {
+    let space = quick_stages();
+    let begun = Instant::now();
+    let whole = start(&space).finish();
+    assert_eq!(whole.code, Some(0), "{}", whole.err);
+    let (whole, part) = (begun.elapsed(), count.div_ceil(3));
+    let lines = STAGES.len() * 2;
+    let spread = |number: usize, over: Duration| over.mul_f64((number as f64 + 0.5) / part as f64);
+    let first = (0..part).map(|number| Moment::After(spread(number, Duration::from_millis(10))));
+    let even = (0..part).map(|number| Moment::After(spread(number, whole)));
+    // After "start" the command runs and its result is kept; after "stage" the next is on its way.
+    let close = (0..part).map(|number| {
+        let rounds = part.div_ceil(lines);
+        let delay =
+            Duration::from_millis(25).mul_f64((number / lines) as f64 / rounds as f64 + (number % 5) as f64 / 50.0);
+        Moment::Line(number % lines + 1, delay)
+    });
+    first.chain(even).chain(close).collect()
 }
 
 #[test]
-fn nothing_is_lost_or_half_there_whenever_a_run_is_killed() {
-    let space = quick_commands();
-    let begun = Instant::now();
-    space.succeed(&["run", "p"]);
-    let whole = begun.elapsed();
-    let moments = moments(soak::cases(40), whole);
-    let (mut acknowledged, mut interrupted) = (0, 0);
-    for (number, moment) in moments.iter().enumerate() {
-        let space = quick_commands();
-        let kept = killed(&space, *moment, number % 3 == 0);
-        check_after_a_kill(&space, &kept, *moment);
-        acknowledged += kept.len();
-        interrupted += usize::from(kept.len() < STAGES.len());
+fn a_kill_at_any_moment_loses_nothing_that_was_told() {
+    let mut counts = Counts::default();
+    for moment in moments(space::soak().unwrap_or(40)) {
+        kill_at(moment, &mut counts);
     }
+    let Counts { kills, acknowledged, repeated, finished } = counts;
     eprintln!(
-        "{} kills, {interrupted} of them before the end; {acknowledged} acknowledged results; wrong 0, lost 0",
-        moments.len()
+        "{kills} kills ({finished} came after the end): 0 of {acknowledged} results that were told of lost, 0 wrong, 0 half \
+         there; {repeated} stages that had begun ran again"
     );
-    assert!(interrupted > moments.len() / 2, "most kills should come before the end");
+    assert!(acknowledged > 0 && finished < kills, "the moments miss the run");
 }
 
-fn check_after_a_kill(space: &Space, kept: &BTreeSet<String>, moment: Moment) {
-    // What was under way ends a moment after its run.
-    let records = assert_whole(&space.path("artifacts"));
-    assert!(records >= kept.len(), "{moment:?}");
-    let statuses = space.statuses(&["p"]);
-    let again: BTreeSet<&str> = with_status(&statuses, "ran").into_iter().collect();
-    assert_eq!(statuses.len(), STAGES.len(), "{moment:?}");
-    assert!(kept.iter().all(|stage| !again.contains(stage.as_str())), "lost after {moment:?}: {kept:?}, ran {again:?}");
-    for (stage, text) in expected() {
-        let made = std::fs::read_to_string(space.path(&format!("artifacts/p/{stage}/o/v"))).unwrap();
-        assert_eq!(made, text, "{moment:?}: {stage}");
-    }
-    let calls = std::fs::read_to_string(space.path("calls")).unwrap();
-    for (stage, _) in STAGES {
-        let count = calls.lines().filter(|line| *line == stage).count();
-        let most = if kept.contains(stage) { 1 } else { 2 };
-        assert!((1..=most).contains(&count), "{moment:?}: {stage} was started {count} times");
-    }
-    assert_eq!(assert_whole(&space.path("artifacts")), STAGES.len(), "{moment:?}");
-    if !again.is_empty() {
-        assert_eq!(space.stored("tmp"), ["locks"], "{moment:?}: the dead run's folder is removed");
-    }
-    assert!(with_status(&space.statuses(&["p"]), "ran").is_empty(), "{moment:?}");
-}
+/// How a command may start a program in the background: in its own group, or in a session of its own.
+const BACKGROUND: [&str; 2] = ["sleep 300 & echo $!", "setsid -f sh -c \"echo \\$\\$; exec sleep 300\""];
 
-/// A stage that starts another process and waits for it, and the run that started it, once both are there.
-fn with_a_grandchild(space: &Space) -> (Child, Pid) {
-    let file = space.path("pid");
-    let script = format!("sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display());
-    space.write(
-        "p.toml",
-        format!(
-            "name = 'p'\n[stage.s]\nuses = 'command'\ncommand = ['sh', '-c', '{script}']\noutputs = {{ o = 'text' }}\n"
-        ),
-    );
-    let mut command = space.command(&["run", "p"]);
-    let child = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
-    while !file.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the stage never began");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-    (child, Pid::from_raw(pid).unwrap())
-}
-
-/// Whether the process still runs. One that has ended and that nobody has waited for does not.
-fn runs(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    test_kill_process(pid).is_ok() && !stat.contains(") Z ")
-}
-
-fn wait_until_gone(pid: Pid) {
-    let begun = Instant::now();
-    while runs(pid) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "a process of the stage outlives its run");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-#[test]
-fn what_a_command_has_started_ends_with_the_run() {
-    for (signal, group) in [(Signal::INT, false), (Signal::TERM, false), (Signal::KILL, false), (Signal::KILL, true)] {
-        let space = Space::new();
-        let (mut child, grandchild) = with_a_grandchild(&space);
-        let pid = Pid::from_child(&child);
-        if group {
-            kill_process_group(pid, signal).unwrap();
-        } else {
-            kill_process(pid, signal).unwrap();
-        }
-        let status = child.wait().unwrap();
-        wait_until_gone(grandchild);
-        assert!(space.stored("actions").is_empty(), "{signal:?}");
-        if signal != Signal::KILL {
-            assert_eq!(status.code(), Some(130), "{signal:?}");
-            assert_eq!(space.stored("tmp"), ["locks"], "{signal:?}");
-            assert!(space.stored("tmp/locks").is_empty(), "{signal:?}");
-        }
-    }
-}
-
-#[test]
-fn what_a_command_leaves_running_ends_with_it() {
+/// A stage that starts a program in the background, says which, and then does what `then` says.
+fn background(start: &str, then: &str) -> Space {
     let space = Space::new();
-    let file = space.path("pid");
-    let script = format!("sleep 300 & echo $! > {}; echo done > {{outputs.o}}/v", file.display());
     space.write(
-        "p.toml",
+        "k.toml",
         format!(
-            "name = 'p'\n[stage.s]\nuses = 'command'\ncommand = ['sh', '-c', '{script}']\noutputs = {{ o = 'text' }}\n"
+            "name = \"k\"\n[stage.a]\nuses = \"command\"\noutputs = {{ o = \"text\" }}\n\
+             command = [\"sh\", \"-c\", '{start} > {0}; while [ ! -s {0} ]; do sleep 0.01; done; {then}']\n",
+            space.path("process").display()
         ),
     );
-    space.succeed(&["run", "p"]);
-    let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-    wait_until_gone(Pid::from_raw(pid).unwrap());
+    space
+}
+
+#[test]
+fn what_a_command_started_ends_when_the_run_is_ended_by_a_signal() {
+    for (signal, code) in [(Signal::KILL, None), (Signal::TERM, Some(130)), (Signal::INT, Some(130))] {
+        for (start_in, then) in BACKGROUND.into_iter().zip(["wait", "trap \"\" TERM INT HUP; sleep 300"]) {
+            let space = background(start_in, then);
+            let live = start(&space);
+            let process = process_in(&space.path("process"));
+            live.signal(signal);
+            let ended = live.finish();
+            assert_eq!(ended.code, code, "{signal:?}: {}", ended.err);
+            wait_until_gone(process);
+            assert!(space.stored("actions").is_empty(), "nothing is kept of what did not end");
+            if code.is_some() {
+                assert_clean(&space);
+                assert!(space.stored("tmp/locks").is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_command_started_ends_when_the_command_ends() {
+    for (then, code) in [("echo a > {outputs.o}/f", 0), ("exit 3", 20), ("kill -9 $$", 31)] {
+        for start_in in BACKGROUND {
+            let space = background(start_in, then);
+            let ended = start(&space).finish();
+            assert_eq!(ended.code, Some(code), "{then}: {}", ended.err);
+            wait_until_gone(process_in(&space.path("process")));
+            assert_clean(&space);
+        }
+    }
 }

@@ -33,27 +33,36 @@ impl Store {
     /// Moves a sealed folder to its place. A folder that is there already and whole is kept.
     pub fn keep(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
         let home = self.artifact(&artifact.digest);
-        let placed = if home.exists() && !self.clear(artifact, &home)? {
-            Ok(())
-        } else {
-            match self.disk.rename(folder, &home) {
-                // Another process has just put the same content there.
-                Err(_) if home.exists() && artifact.damage_in(&self.disk, &home)?.is_none() => Ok(()),
-                renamed => renamed,
-            }
-        };
-        placed.map_err(|error| Error::io("writing", &home, error))?;
+        if !home.exists() {
+            self.place(folder, artifact)?;
+        } else if artifact.damage_in(&self.disk, &home)?.is_some() {
+            let repair = self.hold_repair(&artifact.digest)?;
+            self.replace(folder, artifact)?;
+            repair.remove(&self.disk);
+        }
         // Whoever put it there may not have come to this.
         durable::sync_folder(&self.disk, &self.root.join("store"))
     }
 
-    /// Moves what stands in an artifact's place aside unless it is the artifact. Says whether the place is free now.
-    fn clear(&self, artifact: &Artifact, home: &Path) -> Result<bool> {
-        if artifact.damage_in(&self.disk, home)?.is_none() {
-            return Ok(false);
+    /// Puts a sealed folder where a damaged one stands, or stood until another did the same.
+    fn replace(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
+        let home = self.artifact(&artifact.digest);
+        if home.exists() {
+            if artifact.damage_in(&self.disk, &home)?.is_none() {
+                return Ok(());
+            }
+            self.move_aside(&home)?;
         }
-        self.move_aside(home)?;
-        Ok(true)
+        self.place(folder, artifact)
+    }
+
+    fn place(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
+        let home = self.artifact(&artifact.digest);
+        match self.disk.rename(folder, &home) {
+            // Another process has just put the same content there.
+            Err(_) if home.exists() && artifact.damage_in(&self.disk, &home)?.is_none() => Ok(()),
+            renamed => renamed.map_err(|error| Error::io("writing", &home, error)),
+        }
     }
 
     /// Writes the record of a key, after its artifacts are in place. Says what the key led to before, if that differs.

@@ -203,10 +203,24 @@ impl Store {
     }
 
     /// Moves a damaged record, and the artifact at fault, out of the way, so that they are made again and nothing is lost.
+    /// What another stage has put right meanwhile stays.
     pub fn set_aside(&self, key: Key, artifact: Option<Digest>) -> Result<()> {
-        let mut moves = vec![self.action_path(key)];
-        moves.extend(artifact.map(|digest| self.artifact(&digest)));
-        moves.iter().filter(|path| path.exists()).try_for_each(|path| self.move_aside(path).map(drop))
+        if let Some(digest) = artifact {
+            let repair = self.hold_repair(&digest)?;
+            let home = self.artifact(&digest);
+            let still = matches!(self.lookup(key)?, Lookup::Damaged { artifact: Some(now), .. } if now == digest);
+            if still && home.exists() {
+                self.move_aside(&home)?;
+            }
+            repair.remove(&self.disk);
+        }
+        let record = self.action_path(key);
+        if record.exists() { self.move_aside(&record).map(drop) } else { Ok(()) }
+    }
+
+    /// The right to move a damaged artifact away: whoever had it before may have put the artifact right.
+    fn hold_repair(&self, digest: &Digest) -> Result<FileLock> {
+        FileLock::wait_alone(&self.disk, &self.root.join("tmp/locks").join(format!("{digest}.repair.lock")))
     }
 
     /// Whether somebody holds the lease of a key.

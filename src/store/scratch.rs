@@ -21,9 +21,10 @@ impl Scratch {
         durable::make_folder(disk, tmp)?;
         sweep(disk, tmp);
         let folder = tmp.join(run.as_str());
-        let lock = FileLock::try_take(disk, &lock_of(&folder))?;
+        // Another run that sweeps may hold it for an instant.
+        let lock = FileLock::wait_alone(disk, &lock_of(&folder))?;
         // From here on the lock goes with it, whatever happens.
-        let scratch = Self { disk: disk.clone(), folder, lock };
+        let scratch = Self { disk: disk.clone(), folder, lock: Some(lock) };
         disk.make_folder(&scratch.folder).map_err(|error| Error::io("writing", &scratch.folder, error))?;
         Ok(scratch)
     }
@@ -81,12 +82,18 @@ fn lock_of(folder: &Path) -> PathBuf {
 
 /// Removes what runs that are no longer alive have left. What cannot be removed does no harm and stays.
 pub(crate) fn sweep(disk: &Disk, tmp: &Path) {
-    for folder in run_folders(tmp) {
+    for folder in run_folders(tmp).chain(folders_of_locks(tmp)) {
         if let Some(lock) = take(disk, &folder) {
             drop(disk.remove_folder(&folder));
             lock.remove(disk);
         }
     }
+}
+
+/// The folders of runs of which there is a lock: a run may die before its folder is made, and after it is removed.
+fn folders_of_locks(tmp: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(tmp).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "lock")).map(|lock| lock.with_extension(""))
 }
 
 #[cfg(test)]
@@ -101,6 +108,16 @@ mod tests {
         let _other = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("other")).unwrap();
         assert!(!tmp.path().join("dead").exists());
         assert!(alive.folder.exists());
+    }
+
+    #[test]
+    fn the_lock_of_a_run_that_died_without_a_folder_is_removed() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("dead.lock"), "").unwrap();
+        let _alive = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("alive")).unwrap();
+        let _other = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("other")).unwrap();
+        assert!(!tmp.path().join("dead.lock").exists());
+        assert!(tmp.path().join("alive.lock").exists());
     }
 
     #[test]
