@@ -22,7 +22,7 @@ outputs = { done = "done" }
 
 [stage.second]
 uses = "command"
-command = ["sh", "-c", "echo second begins; until [ -e GO ]; do sleep 0.02; done; echo second ends; exit $(cat GO)", "sh", "{inputs.done}", "{outputs.end}"]
+command = ["sh", "-c", "echo second begins; until [ -e GO ]; do sleep 0.02; done; echo second ends; touch \"$2\"/end; exit $(cat GO)", "sh", "{inputs.done}", "{outputs.end}"]
 inputs = { done = "first.done" }
 outputs = { end = "end" }
 "#;

@@ -29,7 +29,7 @@ pub struct Explanation {
     /// What differs from that.
     pub changes: Vec<Changed>,
     /// The stages that run before it, for one that depends on what they make.
-    pub upstream: Vec<Explanation>,
+    pub upstream: Vec<Self>,
 }
 
 /// What becomes of a stage.

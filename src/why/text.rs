@@ -81,7 +81,7 @@ fn add_changes(text: &mut String, changes: &[Changed], depth: usize) {
                 }
             }
             Some(Source::Output { stage, port, cause }) => {
-                add_cause(text, &format!("{stage}.{port}"), cause, depth + 1)
+                add_cause(text, &format!("{stage}.{port}"), cause, depth + 1);
             }
             None => {}
         }
