@@ -1,7 +1,7 @@
 //! The arguments of `pipe cache` and `pipe pin`.
 
 use crate::arguments::PipelineArguments;
-use crate::run::bytes;
+use crate::pipeline::bytes;
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 

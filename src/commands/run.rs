@@ -55,7 +55,7 @@ fn observer(json: bool) -> Box<dyn Observer> {
     } else if std::io::stderr().is_terminal() {
         Box::new(Bars::default())
     } else {
-        Box::new(Lines(std::io::stderr()))
+        Box::new(Lines::new(std::io::stderr()))
     }
 }
 

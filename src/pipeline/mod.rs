@@ -15,6 +15,7 @@ pub(crate) use parse::COMMAND;
 pub use parse::parse;
 pub use paths::resolve;
 pub use place::{Place, Placed, Source};
+pub use values::bytes;
 
 use crate::error::{Error, Result};
 use std::sync::Arc;

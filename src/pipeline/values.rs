@@ -10,6 +10,19 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// An amount of memory such as `64G`, in bytes.
+pub fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
 /// Reads one TOML value as it stands after `=`, such as `4`, `"text"` or `[1, 2]`.
 pub(super) fn parse_value(text: &str) -> Option<serde_json::Value> {
     let value = DeValue::parse(text).ok()?;
@@ -73,23 +86,14 @@ impl Reader<'_> {
         })
     }
 
+    /// An amount of memory, in bytes.
     pub(super) fn memory(&self, value: &Spanned<DeValue<'_>>) -> Result<u64> {
         let text = self.text(value, "memory")?;
-        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let unit = match &text[digits.len()..] {
-            "K" => 1 << 10,
-            "M" => 1 << 20,
-            "G" => 1 << 30,
-            "T" => 1 << 40,
-            _ => 0,
-        };
-        digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(
-            || {
-                let message =
-                    format!("'{text}' is not an amount of memory: expected a number and K, M, G or T, such as \"64G\"");
-                self.error(value.span(), message, None)
-            },
-        )
+        bytes(&text).ok_or_else(|| {
+            let message =
+                format!("'{text}' is not an amount of memory: expected a number and K, M, G or T, such as \"64G\"");
+            self.error(value.span(), message, None)
+        })
     }
 
     pub(super) fn count(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<usize> {

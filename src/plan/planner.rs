@@ -8,6 +8,7 @@ use crate::plan::key::{Difference, Key, Manifest};
 use crate::plan::selection::Selection;
 use crate::store::{Action, Lookup, OutsideFiles, Store, Witness};
 use petgraph::graph::NodeIndex;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -102,6 +103,8 @@ pub struct Planner<'a> {
     store: &'a Store,
     outside: OutsideFiles<'a>,
     lacks: Lacks<'a>,
+    /// What was looked up ahead of its decision.
+    ahead: BTreeMap<Key, Lookup>,
 }
 
 /// What the machine lacks for a stage, in words; nothing when the stage fits.
@@ -116,7 +119,7 @@ impl<'a> Planner<'a> {
         outside: OutsideFiles<'a>,
         lacks: Lacks<'a>,
     ) -> Self {
-        Self { graph, selection, store, outside, lacks }
+        Self { graph, selection, store, outside, lacks, ahead: BTreeMap::new() }
     }
 
     /// Decides for a stage when `known` has the outputs of all stages that it uses.
@@ -124,13 +127,26 @@ impl<'a> Planner<'a> {
         let manifest = self.manifest(stage, known).map_err(|error| self.if_gone(stage, error))?;
         let key = manifest.key();
         let forced = self.selection.forced.contains(&stage);
-        let reason = match self.store.lookup(key)? {
+        let found = self.ahead.remove(&key).map_or_else(|| self.store.lookup(key), Ok)?;
+        let reason = match found {
             Lookup::Hit(action) if !forced => return Ok(Decision::Hit(action)),
             Lookup::Hit(_) => Reason::Forced,
             Lookup::Damaged { why, .. } => Reason::Damaged(why),
             Lookup::Miss => self.why(stage, &manifest),
         };
         Ok(Decision::Run(Box::new(Job { key, manifest, reason })))
+    }
+
+    /// Looks many stages up at once, on all cores, for decisions that follow before anything changes.
+    pub fn look_ahead(&mut self, stages: &[NodeIndex], known: &BTreeMap<NodeIndex, Outputs>) {
+        let manifests: Vec<Manifest> = stages.iter().filter_map(|stage| self.manifest(*stage, known).ok()).collect();
+        let store = self.store;
+        // Whatever fails fails again when it is decided.
+        let looked_up = manifests.par_iter().with_min_len(16).filter_map(|manifest| {
+            let key = manifest.key();
+            Some((key, store.lookup(key).ok()?))
+        });
+        self.ahead = looked_up.collect();
     }
 
     /// What would become of each stage in scope. Changes nothing but what is remembered of outside files.

@@ -216,9 +216,19 @@ impl Dispatcher<'_, '_> {
 
     /// Decides for every stage whose inputs have become known.
     fn decide(&mut self) {
+        const MANY: usize = 32;
+        let mut ahead = 0;
         while !self.stopping
             && let Some(rank) = self.queue.ready.pop_first()
         {
+            // Only while the lock that is held since the beginning keeps what is found.
+            if ahead == 0 && self.queue.ready.len() >= MANY && !self.needs.is_written_down() {
+                let stages: Vec<NodeIndex> =
+                    std::iter::once(rank.1).chain(self.queue.ready.iter().map(|(_, stage)| *stage)).collect();
+                self.planner.look_ahead(&stages, &self.known);
+                ahead = stages.len();
+            }
+            ahead = ahead.saturating_sub(1);
             let stage = rank.1;
             match self.decide_one(stage) {
                 Ok(Decision::Hit(action)) => self.hit(stage, &action),

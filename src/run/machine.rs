@@ -1,6 +1,7 @@
 //! What this machine has to share out among stages.
 
 use crate::error::{Error, Result};
+use crate::pipeline::bytes;
 use std::path::Path;
 
 /// Threads, memory and GPUs of the machine.
@@ -45,19 +46,6 @@ impl Machine {
         self.gpus.truncate(count);
         self.gpus.extend((seen..count).map(|number| number.to_string()));
     }
-}
-
-/// An amount of memory such as `64G`, in bytes.
-pub fn bytes(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match &text[digits.len()..] {
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        "G" => 1 << 30,
-        "T" => 1 << 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
 }
 
 fn unknown(slot: &str) -> Error {

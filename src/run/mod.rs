@@ -15,5 +15,5 @@ mod slots;
 pub use dispatcher::{Settings, Summary, run};
 pub use interrupt::Interrupt;
 pub use leash::leash;
-pub use machine::{Machine, bytes};
+pub use machine::Machine;
 pub(crate) use slots::Claim;

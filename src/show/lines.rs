@@ -7,12 +7,36 @@ use std::io::Write;
 
 /// Writes a line for each thing that happens.
 #[derive(Debug)]
-pub struct Lines<W: Write>(pub W);
+pub struct Lines<W: Write> {
+    out: W,
+    /// Lines of stages that were there, which come by the hundred before anything runs.
+    held: String,
+}
 
 impl<W: Write> Lines<W> {
+    /// Lines that go there.
+    pub fn new(out: W) -> Self {
+        Self { out, held: String::new() }
+    }
+
     fn line(&mut self, stage: &StageName, text: &str) {
-        // One write a line; nobody may be reading any more, and the run goes on.
-        drop(self.0.write_all(format!("{stage:<12} {text}\n").as_bytes()));
+        self.hold(stage, text);
+        self.flush();
+    }
+
+    fn hold(&mut self, stage: &StageName, text: &str) {
+        self.held += &format!("{stage:<12} {text}\n");
+    }
+
+    fn flush(&mut self) {
+        // One write for all; nobody may be reading any more, and the run goes on.
+        drop(self.out.write_all(std::mem::take(&mut self.held).as_bytes()));
+    }
+}
+
+impl<W: Write> Drop for Lines<W> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -32,7 +56,10 @@ impl<W: Write> Observer for Lines<W> {
     }
 
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
-        self.line(stage, &text(ending));
+        match ending {
+            Ending::Hit => self.hold(stage, &text(ending)),
+            _ => self.line(stage, &text(ending)),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl<'a> OutsideFiles<'a> {
             self.witnesses.insert(path.to_owned(), Witness::new(path.to_owned(), known.seen));
             return Ok(known.content);
         }
-        let begun = Moment::now();
+        let begun = settled(path)?;
         let (sight, content) = if path.is_dir() { self.folder(path, begun)? } else { self.file(path, begun)? };
         let witness = Witness::new(path.to_owned(), sight.seen);
         if let Some(moved) = witness.moved()? {
@@ -185,6 +185,17 @@ impl<'a> OutsideFiles<'a> {
         self.files_read += work.iter().filter(|(_, known)| known.is_none()).count();
         work.par_iter().with_min_len(16).map(|(file, known)| known.map_or_else(|| read(file), Ok)).collect()
     }
+}
+
+/// The moment at which reading may begin: now, but for a large file that was changed just now. To wait for the clock's
+/// next tick is quicker than to read it twice because it could not be remembered.
+fn settled(path: &Path) -> Result<Moment> {
+    const LARGE: u64 = 16 << 20;
+    let status = Status::of(path).map_err(|error| Error::io("reading", path, error))?;
+    if path.is_file() && status.size >= LARGE {
+        std::thread::sleep(status.changed().unsettled_for(Moment::now()));
+    }
+    Ok(Moment::now())
 }
 
 /// Reads a file that stays as it is meanwhile.

@@ -3,7 +3,7 @@
 use crate::digest::FieldHasher;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A file's status. While it stays, so does the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,5 +91,12 @@ impl Moment {
     /// Whether what changed last at this moment can no longer change without its status showing it, from `then` on.
     pub(crate) fn is_settled_at(self, then: Self) -> bool {
         then.0 - self.0 > TICK
+    }
+
+    /// How long from `then` on it takes until that is so. A moment that lies ahead is not waited for.
+    pub(crate) fn unsettled_for(self, then: Self) -> Duration {
+        let passed = then.0 - self.0;
+        let left = if (0..=TICK).contains(&passed) { TICK - passed + 1 } else { 0 };
+        Duration::from_nanos(u64::try_from(left).unwrap_or(0))
     }
 }

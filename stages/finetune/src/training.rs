@@ -57,10 +57,12 @@ impl<'a> Training<'a> {
     /// [`FailureKind::Diverged`] when the loss is no number any more.
     pub(crate) fn run(&mut self, context: &Context, mut checkpoints: Checkpoints) -> Result<()> {
         let total = self.steps.len() as u64;
-        if let Some(state) = checkpoints.read(context)
-            && self.restore(&state)?
-        {
-            context.log(format!("going on from step {} of {total}", self.done()));
+        if let Some(state) = checkpoints.read(context) {
+            if self.restore(&state)? {
+                context.log(format!("going on from step {} of {total}", self.done()));
+            } else {
+                context.log("the checkpoint is one of another training, so training begins again");
+            }
         }
         let progress = context.progress(total);
         let (started, begun_at, mut tokens) = (Instant::now(), self.done(), 0);
