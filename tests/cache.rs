@@ -12,7 +12,8 @@ use std::path::Path;
 
 /// A text with times, digests and sizes that depend on them replaced.
 fn plain(space: &Space, text: &str) -> String {
-    let text = regex_lite::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d").unwrap().replace_all(text, "[MINUTE]").into_owned();
+    let text =
+        regex_lite::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").unwrap().replace_all(text, "[TIME]").into_owned();
     let text = regex_lite::Regex::new(r"\b[0-9a-f]{64}\b").unwrap().replace_all(&text, "[DIGEST]").into_owned();
     let text = regex_lite::Regex::new(r"\b[0-9a-f]{12}\b").unwrap().replace_all(&text, "[KEY]").into_owned();
     let text = regex_lite::Regex::new(r"[\d.]+ [KMGT]iB").unwrap().replace_all(&text, "[SIZE]").into_owned();

@@ -44,7 +44,9 @@ pub(crate) fn run(
         drop(writeln!(stdin, "{line}").and_then(|()| stdin.flush()));
     }
     hold.take(stdin, child.id(), timeout);
-    let heard = listen(&mut child, log, hold, tell);
+    // A worker says what people should see in events; what a command prints is all that there is to see.
+    let tells_all = !says_done;
+    let heard = listen(&mut child, log, hold, tells_all, tell);
     let ended = hold.let_go();
     let status = child.wait().map_err(|error| Error::io("waiting for", &log.path, error))?;
     let outcome = Outcome { stage, log, status, says_done, before };
@@ -77,7 +79,7 @@ struct Heard {
 }
 
 /// Hears a process out. When it has ended, whatever it has left running is ended too, or its output would never close.
-fn listen(child: &mut Child, log: &Log, hold: &Hold, tell: &(dyn Fn(Event) + Sync)) -> Heard {
+fn listen(child: &mut Child, log: &Log, hold: &Hold, tells_all: bool, tell: &(dyn Fn(Event) + Sync)) -> Heard {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let process = child.id();
     std::thread::scope(|threads| {
@@ -103,7 +105,8 @@ fn listen(child: &mut Child, log: &Log, hold: &Hold, tell: &(dyn Fn(Event) + Syn
                 Ok(Event::Done) => heard.done = true,
                 Ok(Event::Log { message }) => tell(Event::Log { message: log.line(&message) }),
                 Ok(event) => tell(event),
-                Err(_) => tell(Event::Log { message: log.line(&line) }),
+                Err(_) if tells_all => tell(Event::Log { message: log.line(&line) }),
+                Err(_) => drop(log.line(&line)),
             }
         }
         heard
