@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A map from bytes to bytes that may forget everything, but never answers wrong.
 pub trait Index {
@@ -91,8 +91,21 @@ impl SledIndex {
         None
     }
 
-    /// sled reports damage as an error or as a panic. An error of the system, such as a full disk, is no damage.
+    /// Opens sled, waiting while it still holds its own lock: it lets go some time after it was closed (sled issue 1289).
     fn attempt<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Attempt<T> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.open_once(&work) {
+                Some(attempt) => return attempt,
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+                None => return Attempt::Unavailable,
+            }
+        }
+    }
+
+    /// sled reports damage as an error or as a panic. An error of the system, such as a full disk, is no damage, and
+    /// neither is a lock of its own that is still held: then there is no answer.
+    fn open_once<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<Attempt<T>> {
         remove_half_written_snapshots(&self.folder);
         let answer = quietly(|| {
             let db = sled::Config::new()
@@ -106,9 +119,11 @@ impl SledIndex {
             Ok::<T, sled::Error>(answer)
         });
         match answer {
-            Ok(Ok(answer)) => Attempt::Done(answer),
-            Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => Attempt::Unavailable,
-            Ok(Err(_)) | Err(_) => Attempt::Damaged,
+            Ok(Ok(answer)) => Some(Attempt::Done(answer)),
+            Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => Some(Attempt::Unavailable),
+            // Only the text tells; the kind is `Other`.
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => None,
+            Ok(Err(_)) | Err(_) => Some(Attempt::Damaged),
         }
     }
 
