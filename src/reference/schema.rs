@@ -15,10 +15,11 @@ pub fn schema(descriptions: &[Description]) -> String {
     }
     definitions.insert("command".to_owned(), of_command());
     let names = descriptions.iter().map(|stage| stage.name.as_str()).chain(["command"]);
-    let choices: Vec<Value> = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
+    let whole = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") }));
     // Of a stage of the file that this one extends, only what changes is said.
     let change = json!({ "type": "object", "not": { "required": ["uses"] } });
-    let stages = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": [choices, vec![change]].concat() } });
+    let choices: Vec<Value> = whole.chain([change]).collect();
+    let stages = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } });
     definitions.insert("sweep".to_owned(), of_sweep());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
