@@ -72,4 +72,15 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     let ratio = [&arguments(file, "one")[..], &["--set", "tasks.negatives=2"]].concat();
     let ratio = space.statuses(&ratio);
     assert_eq!(with_status(&ratio, "ran"), ["finetune", "metrics", "precache", "tasks"]);
+
+    // Items as they are, and the longest codes.
+    for (levels, tokens) in [("1", 80), ("5", 5 * 16)] {
+        let set = format!("codebook.levels={levels}");
+        let ran = space.statuses(&[&arguments(file, "one")[..], &["--set", &set]].concat());
+        assert_eq!(with_status(&ran, "ran"), ["codebook", "finetune", "metrics", "precache", "tasks"]);
+        let report = std::fs::read(space.path("one/sample/codebook/report/report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["new_tokens"], tokens);
+        assert_eq!(report["codes_used"].as_array().unwrap().len().to_string(), levels);
+    }
 }
