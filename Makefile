@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz lint audit bench bench-engine build libtorch
+.PHONY: help run test soak fuzz lint audit bench bench-engine bench-sweep build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: build ## time a run with nothing to do beside make
 
 bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
 	python3 benches/engine $(ENGINE)
+
+bench-sweep: build ## time the sweep of Table 4 beside six runs one by one and DVC; SWEEP holds options
+	python3 benches/sweep $(SWEEP)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template

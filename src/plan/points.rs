@@ -83,24 +83,27 @@ pub(super) fn weave(
 
 /// Sets something in a whole pipeline.
 fn assign(pipeline: &mut Pipeline, assignment: &Assignment) -> Result<()> {
-    let Some((stage, _)) = assignment.target.value.split_once('.') else {
+    let target = &assignment.target.value;
+    let Some((stage, _)) = target.split_once('.') else {
         pipeline.seed = unsigned(&assignment.value)?;
         return Ok(());
     };
-    let names: Vec<String> = pipeline.stages.iter().map(|entry| entry.name.to_string()).collect();
-    match pipeline.stages.iter_mut().find(|entry| entry.name.as_str() == stage) {
+    let at = pipeline.stages.iter().position(|entry| entry.name.as_str() == stage);
+    match at.and_then(|at| pipeline.stages.get_mut(at)) {
         Some(entry) => assign_to(entry, assignment),
-        None => Err(Error::Parameter {
-            message: format!(
-                "pipeline '{}' has no stage '{stage}', so '{}' names nothing",
-                pipeline.name, assignment.target.value
-            ),
-            place: assignment.target.place.clone(),
-            hint: Some(closest(stage, names.iter().map(String::as_str)).map_or_else(
-                || format!("its stages are {}", names.join(", ")),
-                |near| format!("did you mean '{near}'?"),
-            )),
-        }),
+        None => Err(no_stage(pipeline, stage, assignment)),
+    }
+}
+
+fn no_stage(pipeline: &Pipeline, stage: &str, assignment: &Assignment) -> Error {
+    let names: Vec<&str> = pipeline.stages.iter().map(|entry| entry.name.as_str()).collect();
+    let hint = closest(stage, names.iter().copied())
+        .map_or_else(|| format!("its stages are {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+    let target = &assignment.target.value;
+    Error::Parameter {
+        message: format!("pipeline '{}' has no stage '{stage}', so '{target}' names nothing", pipeline.name),
+        place: assignment.target.place.clone(),
+        hint: Some(hint),
     }
 }
 
@@ -122,13 +125,7 @@ struct Loom<'a> {
 
 impl Loom<'_> {
     fn point(&mut self, point: &PointEntry, base: &DiGraph<Node, ()>, order: &[NodeIndex]) -> Result<Point> {
-        // A misspelt stage is found here, a misspelt parameter when the stage's node is made.
-        for assignment in point.assignments().filter(|assignment| assignment.target.value.contains('.')) {
-            let stage = assignment.target.value.split('.').next().unwrap_or_default();
-            if !self.pipeline.stages.iter().any(|entry| entry.name.as_str() == stage) {
-                assign(&mut self.pipeline.clone(), assignment)?;
-            }
-        }
+        self.check_stages(point)?;
         let seed = point.assignments().find(|assignment| assignment.target.value == "seed");
         let seed = seed.map_or(Ok(self.pipeline.seed), |assignment| unsigned(&assignment.value))?;
         let mut made: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
@@ -137,27 +134,35 @@ impl Loom<'_> {
         let mut stages = BTreeMap::new();
         for index in order {
             let below = &base[*index];
-            let mut own = self.own(point, below, seed)?;
-            let mut touches = touches(point, &own, self.entry(&below.stage));
-            own.inputs = below
-                .inputs
-                .iter()
-                .map(|(entrance, origin)| (entrance.clone(), remapped(origin, &made)))
-                .chain(own.inputs.into_iter().filter(|(_, origin)| matches!(origin, Origin::Outside(_))))
-                .collect();
-            for origin in below.inputs.values() {
-                if let Origin::Output { stage, .. } = origin {
+            let mut node = self.own(point, below, seed)?;
+            let mut touches = touches(point, &node, self.entry(&below.stage));
+            for (entrance, origin) in &below.inputs {
+                if let Origin::Output { stage, port } = origin {
                     touches.extend(touched.get(stage).into_iter().flatten());
+                    let stage = made.get(stage).copied().unwrap_or(*stage);
+                    node.inputs.insert(entrance.clone(), Origin::Output { stage, port: port.clone() });
                 }
             }
-            own.name = name(&below.stage, point, &touches);
-            let woven = self.weave(own, point)?;
+            node.name = name(&below.stage, point, &touches);
+            let woven = self.weave(node, point)?;
             made.insert(*index, woven);
             touched.insert(*index, touches);
             stages.insert(below.stage.clone(), woven);
         }
         let settings = point.assignments().map(|own| (own.target.value.clone(), own.value.value.clone())).collect();
         Ok(Point { name: point.name.clone(), settings, stages })
+    }
+
+    /// A misspelt stage is found here, a misspelt parameter when the stage's node is made.
+    fn check_stages(&self, point: &PointEntry) -> Result<()> {
+        for assignment in point.assignments() {
+            if let Some((stage, _)) = assignment.target.value.split_once('.')
+                && self.pipeline.stages.iter().all(|entry| entry.name.as_str() != stage)
+            {
+                return Err(no_stage(self.pipeline, stage, assignment));
+            }
+        }
+        Ok(())
     }
 
     fn entry(&self, stage: &StageName) -> Option<&StageEntry> {
@@ -222,15 +227,6 @@ fn name(stage: &StageName, point: &PointEntry, touches: &BTreeSet<usize>) -> Sta
     }
     let labels: Vec<String> = touches.iter().map(|at| point.choices[*at].label()).collect();
     StageName::new(format!("{stage}@{}", labels.join(",")))
-}
-
-fn remapped(origin: &Origin, made: &BTreeMap<NodeIndex, NodeIndex>) -> Origin {
-    match origin {
-        Origin::Output { stage, port } => {
-            Origin::Output { stage: made.get(stage).copied().unwrap_or(*stage), port: port.clone() }
-        }
-        outside @ Origin::Outside(_) => outside.clone(),
-    }
 }
 
 /// Everything that makes a node what it is, but for its name.
