@@ -68,6 +68,20 @@ mod tests {
     }
 
     #[test]
+    fn of_20_intervals_about_19_hold_the_truth() {
+        const SAMPLES: usize = 600;
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let hold = (0..SAMPLES).filter(|_| {
+            let hits = (0..500).filter(|_| rng.random_bool(0.2)).count() as u64;
+            let groups = Groups { counts: &[hits, 500 - hits], values: &[vec![1.0, 0.0]] };
+            let [low, high] = groups.intervals(400, &mut rng)[0];
+            low <= 0.2 && 0.2 <= high
+        });
+        let share = hold.count() as f64 / SAMPLES as f64;
+        assert!((0.91..=0.98).contains(&share), "{share}");
+    }
+
+    #[test]
     fn quantiles_lie_between_values() {
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
         assert_eq!(quantile(&[7.0], 0.975), 7.0);

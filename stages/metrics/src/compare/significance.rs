@@ -83,6 +83,19 @@ mod tests {
     }
 
     #[test]
+    fn models_that_are_alike_are_told_apart_as_rarely_as_p_says() {
+        const TESTS: usize = 600;
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let below = (0..TESTS).filter(|_| {
+            let differences: Vec<f64> =
+                (0..60).map(|_| f64::from(rng.random_range(0..5_u8)) - f64::from(rng.random_range(0..5_u8))).collect();
+            Differences::of(differences.into_iter()).p(400, &mut rng) <= 0.1
+        });
+        let share = below.count() as f64 / TESTS as f64;
+        assert!((0.06..=0.14).contains(&share), "{share}");
+    }
+
+    #[test]
     fn no_difference_gives_1() {
         assert_eq!(p(&[0.0; 9]), 1.0);
         assert_eq!(p(&[0.1 + 0.2 - 0.3, 0.0]), 1.0);
