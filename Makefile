@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz lint audit bench bench-engine bench-sweep build libtorch
+.PHONY: help run test reference soak fuzz lint audit bench bench-engine bench-sweep build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 		echo "soak: $$test, $(CASES) cases"; \
 		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
 	done
+
+SKLEARN := target/scikit-learn
+
+reference: build ## check the metrics against scikit-learn, which is installed into target/
+	@test -x $(SKLEARN)/bin/python || python3 -m venv $(SKLEARN)
+	@$(SKLEARN)/bin/python -c 'import sklearn' 2>/dev/null || $(SKLEARN)/bin/pip install --quiet scikit-learn
+	PIPE_REFERENCE_PYTHON=$(CURDIR)/$(SKLEARN)/bin/python $(CARGO) test --workspace --test scikit_learn
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
