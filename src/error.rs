@@ -270,6 +270,17 @@ impl Error {
         }
     }
 
+    /// The log of the stage at fault, where it has one.
+    pub(crate) fn log_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Stage { log, .. }
+            | Self::Killed { log, .. }
+            | Self::OutOfMemory { log, .. }
+            | Self::TimedOut { log, .. } => Some(log),
+            _ => None,
+        }
+    }
+
     /// Where in the pipeline file the fault is, for those that are in one.
     pub fn place(&self) -> Option<&Place> {
         match self {

@@ -3,7 +3,7 @@
 use crate::arguments::LockArguments;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
-use crate::lock::{Lock, deviations, path_of, text};
+use crate::lock::{Deviation, Lock, deviations, path_of, text};
 use crate::plan::{Planner, Wishes};
 use serde_json::json;
 use std::io::Write as _;
@@ -24,7 +24,8 @@ pub fn lock(arguments: &LockArguments) -> Result<()> {
     }
     let (stages, outputs) = (lock.stages.len(), lock.stages.values().map(|locked| locked.outputs.len()).sum::<usize>());
     let line = if arguments.pipeline.json {
-        json!({ "event": "lock", "file": path, "stages": stages, "outputs": outputs, "written": !arguments.check }).to_string()
+        json!({ "event": "lock", "file": path, "stages": stages, "outputs": outputs, "written": !arguments.check })
+            .to_string()
     } else {
         format!("{}: {stages} stages, {outputs} outputs", path.display())
     };
@@ -49,7 +50,7 @@ pub(super) fn locked(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) 
         return Ok(lock);
     }
     if as_json {
-        for mut line in found.iter().flat_map(|deviation| deviation.json()) {
+        for mut line in found.iter().flat_map(Deviation::json) {
             line["event"] = "deviation".into();
             // Nobody may be reading any more.
             drop(writeln!(std::io::stdout(), "{line}"));

@@ -61,11 +61,7 @@ impl Opened {
     }
 
     /// The same in another store.
-    pub(crate) fn current_in(
-        &self,
-        selection: &Selection,
-        store: &Store,
-    ) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+    pub(crate) fn current_in(&self, selection: &Selection, store: &Store) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
         let mut planner = self.planner_in(selection, store);
         let (mut current, mut known) = (BTreeMap::new(), BTreeMap::new());
         if !planner.missing()?.is_empty() {

@@ -99,7 +99,7 @@ impl Reproducer<'_> {
         for (_, action) in there.iter().filter(|(stage, _)| !self.selection.runnable.contains(stage)) {
             self.opened.store.lend(action, &again)?;
         }
-        self.run(&self.selection, &again)?;
+        self.run(&self.selection, &again).map_err(|error| self.keep_log(error))?;
         let made = self.opened.current_in(&self.selection, &again)?;
         let comparison = Comparison {
             graph: &self.opened.graph,
@@ -112,6 +112,19 @@ impl Reproducer<'_> {
         // Several times need no more room than one. What cannot be removed goes with the whole folder.
         drop(std::fs::remove_dir_all(again.root()));
         Ok(judged)
+    }
+
+    /// The same error, with the log of the stage at fault where it stays when the store that it was in goes.
+    fn keep_log(&self, mut error: Error) -> Error {
+        if let Some(log) = error.log_mut()
+            && let Some(name) = log.file_name()
+        {
+            let kept = self.opened.store.root().join("tmp").join(format!("reproduce-{}", name.to_string_lossy()));
+            if std::fs::copy(&log, &kept).is_ok() {
+                *log = kept;
+            }
+        }
+        error
     }
 
     fn run(&self, selection: &Selection, store: &Store) -> Result<Summary> {

@@ -30,7 +30,8 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         return Err(Error::Missing(missing));
     }
     opened.store.prepare()?;
-    let settings = Settings { keep_going: arguments.keep_going, ..settings(&opened, arguments.jobs, &arguments.device)? };
+    let settings =
+        Settings { keep_going: arguments.keep_going, ..settings(&opened, arguments.jobs, &arguments.device)? };
     let mut observer = observer(arguments.pipeline.json);
     let interrupt = Interrupt::listen();
     let summary =

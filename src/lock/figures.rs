@@ -84,7 +84,8 @@ fn rows(path: &Path) -> Result<Vec<Map<String, Value>>> {
 }
 
 fn name_of(row: &Map<String, Value>, without: Option<&str>) -> String {
-    let texts = row.iter().filter(|(column, _)| Some(column.as_str()) != without).filter_map(|(_, value)| value.as_str());
+    let texts =
+        row.iter().filter(|(column, _)| Some(column.as_str()) != without).filter_map(|(_, value)| value.as_str());
     texts.collect::<Vec<_>>().join(".")
 }
 

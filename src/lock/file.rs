@@ -180,8 +180,9 @@ impl Draft {
 
     fn finish(self, stage: &StageName, source: &Arc<Source>) -> Result<Locked> {
         let wrong = |message: String| fault(source, self.place.clone(), message);
-        let manifest = Manifest::of_facts(self.facts)
-            .ok_or_else(|| wrong(format!("the facts of '{stage}' are not whole, or one has a value that it cannot have")))?;
+        let manifest = Manifest::of_facts(self.facts).ok_or_else(|| {
+            wrong(format!("the facts of '{stage}' are not whole, or one has a value that it cannot have"))
+        })?;
         if self.key != Some(manifest.key()) {
             return Err(wrong(format!("the key of '{stage}' is not that of its facts: lines of two locks are mixed")));
         }

@@ -160,7 +160,8 @@ impl Reader<'_> {
         entries
             .map(|(name, value)| {
                 let tolerance = self.json(value)?.as_f64().filter(|tolerance| *tolerance >= 0.0);
-                let tolerance = tolerance.ok_or_else(|| self.mistyped(value, name.get_ref(), "a number, zero or more"))?;
+                let tolerance =
+                    tolerance.ok_or_else(|| self.mistyped(value, name.get_ref(), "a number, zero or more"))?;
                 Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, tolerance))
             })
             .collect()

@@ -32,7 +32,9 @@ mod tests {
     use super::*;
 
     fn figures(all: &[(&str, f64, Option<[f64; 2]>)]) -> Figures {
-        all.iter().map(|(name, value, interval)| ((*name).to_owned(), Figure { value: *value, interval: *interval })).collect()
+        all.iter()
+            .map(|(name, value, interval)| ((*name).to_owned(), Figure { value: *value, interval: *interval }))
+            .collect()
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::error::Result;
 use crate::lock::Locked;
 use crate::names::PortName;
+use crate::reproduce::Comparison;
 use crate::reproduce::bytes::first_difference;
 use crate::reproduce::numbers::{self, Largest};
-use crate::reproduce::Comparison;
 use crate::store::{Action, Artifact, Lookup};
 use std::collections::BTreeMap;
 

@@ -81,11 +81,7 @@ impl Comparison<'_> {
     ///
     /// # Errors
     /// When a result cannot be read.
-    pub fn judge(
-        &self,
-        made: &BTreeMap<NodeIndex, Box<Action>>,
-        judged: &BTreeSet<NodeIndex>,
-    ) -> Result<Vec<Judged>> {
+    pub fn judge(&self, made: &BTreeMap<NodeIndex, Box<Action>>, judged: &BTreeSet<NodeIndex>) -> Result<Vec<Judged>> {
         let mut roots: BTreeMap<NodeIndex, BTreeSet<StageName>> = BTreeMap::new();
         let mut all = Vec::new();
         for stage in self.graph.order.iter().filter(|stage| judged.contains(stage)) {

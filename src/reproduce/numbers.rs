@@ -73,12 +73,12 @@ impl Walk {
                 Ok(())
             }
             (Value::Array(ones), Value::Array(others)) if ones.len() == others.len() => {
-                let pairs = ones.iter().zip(others).enumerate();
-                pairs.map(|(place, (one, other))| self.enter(place.to_string(), one, other)).collect()
+                let mut pairs = ones.iter().zip(others).enumerate();
+                pairs.try_for_each(|(place, (one, other))| self.enter(place.to_string(), one, other))
             }
             (Value::Object(ones), Value::Object(others)) if ones.keys().eq(others.keys()) => {
-                let pairs = ones.iter().zip(others.values());
-                pairs.map(|((name, one), other)| self.enter(name.clone(), one, other)).collect()
+                let mut pairs = ones.iter().zip(others.values());
+                pairs.try_for_each(|((name, one), other)| self.enter(name.clone(), one, other))
             }
             _ if a == b => Ok(()),
             _ => Err(Largest {

@@ -1,6 +1,7 @@
 //! What is said of stages that ran again: a line each for people, an object each for programs.
 
 use crate::hardware::Hardware;
+use crate::names::StageName;
 use crate::reproduce::{Change, Finding, Judged, Verdict};
 use serde_json::{Value, json};
 use std::fmt;
@@ -28,10 +29,10 @@ impl Judged {
     pub fn text(&self) -> String {
         let words = match &self.verdict {
             Verdict::Same => "same".to_owned(),
-            Verdict::Within(largest) => format!("within its tolerance: the largest difference is {largest:e}"),
+            Verdict::Within(largest) => format!("within its tolerance: the largest difference is {largest:.3e}"),
             Verdict::Differs(findings) => format!("differs: {}", list(findings)),
             Verdict::Follows(from, findings) => {
-                let from: Vec<&str> = from.iter().map(|stage| stage.as_str()).collect();
+                let from: Vec<&str> = from.iter().map(StageName::as_str).collect();
                 format!("differs as what enters it does, because of {}: {}", from.join(", "), list(findings))
             }
             Verdict::Expected(count) => format!("{count} figures as expected; bytes not compared, {}", self.made_on()),
@@ -120,7 +121,7 @@ impl fmt::Display for Finding {
         }
         let Some(largest) = &self.largest else { return Ok(()) };
         match (largest.difference, &largest.note) {
-            (Some(difference), _) => write!(f, ", most in {} by {difference:e}", largest.part),
+            (Some(difference), _) => write!(f, ", most in {} by {difference:.3e}", largest.part),
             (None, Some(note)) => write!(f, ", in {}: {note}", largest.part),
             (None, None) => write!(f, ", in {}", largest.part),
         }

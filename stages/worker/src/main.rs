@@ -2,10 +2,13 @@
 //!
 //! - `pipe-worker describe` prints `{"protocol": 1, "stages": [...]}`: ports, parameters and code version of each.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as JSON.
+//! - `pipe-worker difference` reads two folders and names of files in both from the standard input, as JSON, and prints
+//!   for each file the tensor or column that differs most.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
 //!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
+mod difference;
 mod doctor;
 mod orphan;
 mod panics;
@@ -22,6 +25,7 @@ pipe-worker does the work of one stage; the program to call is pipe.
 usage:
   pipe-worker describe   print the stages, their ports and parameters as JSON
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
+  pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
+        ["difference"] => finish(difference::answer().and_then(|answer| print(&answer))),
         ["stage"] => finish(stage()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
