@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test soak fuzz lint audit bench bench-engine build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,13 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
 	done
 
+SKLEARN := target/scikit-learn
+
+reference: build ## check the metrics against scikit-learn, which is installed into target/
+	@test -x $(SKLEARN)/bin/python || python3 -m venv $(SKLEARN)
+	@$(SKLEARN)/bin/python -c 'import sklearn' 2>/dev/null || $(SKLEARN)/bin/pip install --quiet scikit-learn
+	PIPE_REFERENCE_PYTHON=$(CURDIR)/$(SKLEARN)/bin/python $(CARGO) test --workspace --test scikit_learn
+
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -48,6 +55,9 @@ bench: build ## time a run with nothing to do beside make
 
 bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
 	python3 benches/engine $(ENGINE)
+
+bench-sweep: build ## time the sweep of Table 4 beside six runs one by one and DVC; SWEEP holds options
+	python3 benches/sweep $(SWEEP)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template

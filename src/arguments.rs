@@ -92,6 +92,12 @@ pub struct PipelineArguments {
     /// Set a parameter, as the file would: STAGE.PARAMETER=VALUE, or seed=N.
     #[arg(long = "set", value_name = "STAGE.PARAMETER=VALUE")]
     pub settings: Vec<String>,
+    /// Put this profile of the file on top of it; several go in their order.
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(candidates::profiles))]
+    pub profiles: Vec<String>,
+    /// Only these points of the sweep: by name, or by some of its terms, such as seed=1.
+    #[arg(long = "point", value_name = "POINT", add = ArgValueCandidates::new(candidates::points))]
+    pub points: Vec<String>,
     /// The store; `artifacts` in the project's folder when not given.
     #[arg(long, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,

@@ -43,14 +43,34 @@ pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {
 
 /// The stages of the pipeline that the line names.
 pub(crate) fn stages() -> Vec<CompletionCandidate> {
-    let line = std::env::args().skip_while(|word| word != "--").skip(1);
-    // The first two words are `pipe` and the command.
-    let words: Vec<String> = line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect();
-    let Some((_, pipeline)) = words.iter().find_map(|word| pipeline::load(word, &[]).ok()) else { return Vec::new() };
+    let Some(pipeline) = loaded() else { return Vec::new() };
     let candidate = |stage: &pipeline::StageEntry| {
         CompletionCandidate::new(stage.name.as_str()).help(Some(format!("uses {}", stage.uses.value).into()))
     };
     pipeline.stages.iter().map(candidate).collect()
+}
+
+/// The profiles of the pipeline that the line names.
+pub(crate) fn profiles() -> Vec<CompletionCandidate> {
+    let found = words().iter().find_map(|word| pipeline::profiles(word).ok());
+    found.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The points of the sweep of the pipeline that the line names.
+pub(crate) fn points() -> Vec<CompletionCandidate> {
+    let points = loaded().and_then(|pipeline| pipeline.sweep?.points().ok());
+    points.unwrap_or_default().iter().map(|point| CompletionCandidate::new(point.name.as_str())).collect()
+}
+
+/// The pipeline that the line names.
+fn loaded() -> Option<pipeline::Pipeline> {
+    words().iter().find_map(|word| pipeline::load(word, &[], &[]).ok()).map(|(_, pipeline)| pipeline)
+}
+
+/// What the line has after `pipe` and the command, but for options.
+fn words() -> Vec<String> {
+    let line = std::env::args().skip_while(|word| word != "--").skip(1);
+    line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
 }
 
 /// The runs of the store here, the newest first.
@@ -87,7 +107,8 @@ fn is_toml(path: &Path) -> bool {
 
 /// Other TOML files may stand beside a pipeline; a pipeline has stages, even while it is being written.
 fn is_pipeline(path: &Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.starts_with("[stage.")))
+    std::fs::read_to_string(path)
+        .is_ok_and(|text| text.lines().any(|line| line.starts_with("[stage.") || line.starts_with("extends")))
 }
 
 fn name_of(path: &Path) -> String {

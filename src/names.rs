@@ -31,7 +31,8 @@ macro_rules! name {
 }
 
 name!(
-    /// The name of a stage in a pipeline: what stands after `stage.` in the file.
+    /// The name of a stage in a pipeline: what stands after `stage.` in the file. In a sweep, for one that is not the same at
+    /// every point, with what it differs by: `finetune@tasks.negatives=3`.
     StageName
 );
 name!(
@@ -41,6 +42,10 @@ name!(
 name!(
     /// What tells apart the artifacts bound to one port; empty where the port takes one.
     Label
+);
+name!(
+    /// The name of a point of a sweep, such as `tasks.negatives=3`; empty where there is no sweep.
+    PointName
 );
 name!(
     /// The name of one run of `pipe`: the time it began, in UTC, and the process.

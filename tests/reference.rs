@@ -30,10 +30,17 @@ fn the_reference_is_not_stale() {
 #[test]
 fn every_pipeline_of_the_repository_fits_its_stages() {
     let space = space::Space::new();
-    for entry in std::fs::read_dir(repository().join("pipelines")).unwrap() {
-        let path = entry.unwrap().path();
-        let plan = space.pipe(&["plan", path.to_str().unwrap(), "--store", "artifacts"]);
-        // 14: everything is right but for data that is not on this machine.
-        assert!([0, 14].contains(&plan.code), "{}: {}{}", path.display(), plan.out, plan.err);
+    let (pipelines, tables) = (repository().join("pipelines"), repository().join("pipelines/tables"));
+    let files = [pipelines, tables].into_iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    for path in files.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let profiled: &[&[&str]] =
+            if text.contains("[profile.small]") { &[&[], &["--profile", "small"]] } else { &[&[]] };
+        // The paper's tables stand beside the pipelines, as data.
+        for profile in profiled.iter().filter(|_| text.contains("[stage.") || text.contains("extends")) {
+            let plan = space.pipe(&[&["plan", path.to_str().unwrap(), "--store", "artifacts"], *profile].concat());
+            // 14: everything is right but for data that is not on this machine.
+            assert!([0, 14].contains(&plan.code), "{}: {}{}", path.display(), plan.out, plan.err);
+        }
     }
 }

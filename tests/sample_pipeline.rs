@@ -50,7 +50,7 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     let file = repository().join("pipelines/sample.toml");
     let file = file.to_str().unwrap();
     let first = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&first, "ran").len(), 11, "{first:?}");
+    assert_eq!(with_status(&first, "ran").len(), 12, "{first:?}");
     space.succeed(&[&["run"], &arguments(file, "two")[..]].concat());
     let (one, two) = (digests(&space, "one"), digests(&space, "two"));
     assert!(one.len() > 15, "{one:?}");
@@ -58,7 +58,7 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
 
     let table = space.succeed(&[&["metrics"], &arguments(file, "one")[..], &["--json"]].concat());
     let rows: Vec<BTreeMap<String, Value>> = serde_json::from_str(&table.out).unwrap();
-    for model in ["pipe", "dccf", "popularity"] {
+    for model in ["pipe", "dccf", "item-knn", "popularity"] {
         for seen in ["kept", "excluded"] {
             let row =
                 rows.iter().find(|row| row["model"] == model && row["seen"] == seen && row["hits"] == "item").unwrap();
@@ -68,8 +68,19 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     }
 
     let again = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&again, "hit").len(), 11);
+    assert_eq!(with_status(&again, "hit").len(), 12);
     let ratio = [&arguments(file, "one")[..], &["--set", "tasks.negatives=2"]].concat();
     let ratio = space.statuses(&ratio);
     assert_eq!(with_status(&ratio, "ran"), ["finetune", "metrics", "precache", "tasks"]);
+
+    // Items as they are, and the longest codes.
+    for (levels, tokens) in [("1", 80), ("5", 5 * 16)] {
+        let set = format!("codebook.levels={levels}");
+        let ran = space.statuses(&[&arguments(file, "one")[..], &["--set", &set]].concat());
+        assert_eq!(with_status(&ran, "ran"), ["codebook", "finetune", "metrics", "precache", "tasks"]);
+        let report = std::fs::read(space.path("one/sample/codebook/report/report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["new_tokens"], tokens);
+        assert_eq!(report["codes_used"].as_array().unwrap().len().to_string(), levels);
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 fuzz_target!(|text: &str| {
     let source = Arc::new(Source::File { path: "fuzz.toml".into(), text: text.to_owned() });
-    let graph = parse(&source).and_then(|pipeline| Graph::build(&pipeline, &BTreeMap::new(), Path::new("/fuzz")));
+    let graph = parse(&source).and_then(|pipeline| Graph::build(&pipeline, &[], &BTreeMap::new(), Path::new("/fuzz")));
     if let Err(error) = graph {
         let place = error.place().expect("an error of the file has a place");
         assert!(text.get(place.span.clone()).is_some(), "{:?} is not a place in the text: {error}", place.span);

@@ -142,6 +142,12 @@ pub struct PinArguments {
     /// Set a parameter, as the file would: STAGE.PARAMETER=VALUE, or seed=N.
     #[arg(long = "set", value_name = "STAGE.PARAMETER=VALUE")]
     pub settings: Vec<String>,
+    /// Put this profile of the file on top of it.
+    #[arg(long = "profile", value_name = "NAME")]
+    pub profiles: Vec<String>,
+    /// Only these points of the sweep: by name, or by some of its terms.
+    #[arg(long = "point", value_name = "POINT")]
+    pub points: Vec<String>,
     /// The worker; `pipe-worker` beside this program when not given.
     #[arg(long, env = "PIPE_WORKER", value_name = "FILE")]
     pub worker: Option<PathBuf>,

@@ -8,7 +8,7 @@ use crate::plan::{Outputs, Selection, Wishes, outputs_of};
 use crate::show::table;
 use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -37,9 +37,10 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     Ok(())
 }
 
-/// The rows of every metrics artifact in the selection: of what is known, or else the newest there is.
+/// The rows of every metrics artifact in the selection, each with the name of its point: of what is known, or else the
+/// newest there is.
 pub(super) fn rows(opened: &Opened, selection: &Selection, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let mut read_of: BTreeMap<(NodeIndex, PortName), Vec<Row>> = BTreeMap::new();
     for (stage, port) in outputs_of_kind(opened, selection) {
         let fresh =
             known.get(&stage).and_then(|outputs| outputs.get(&port)).map(|digest| opened.store.artifact(digest));
@@ -54,7 +55,14 @@ pub(super) fn rows(opened: &Opened, selection: &Selection, known: &BTreeMap<Node
                 None => continue,
             },
         };
-        rows.extend(read(&folder)?);
+        read_of.insert((stage, port), read(&folder)?);
+    }
+    let mut rows = Vec::new();
+    for point in &opened.graph.points {
+        let stages: BTreeSet<NodeIndex> = point.stages.values().copied().collect();
+        let of_point = read_of.iter().filter(|((stage, _), _)| stages.contains(stage)).flat_map(|(_, rows)| rows);
+        let name = || ("point".to_owned(), Value::String(point.name.to_string()));
+        rows.extend(of_point.map(|row| std::iter::once(name()).chain(row.clone()).collect::<Row>()));
     }
     Ok(rows)
 }
@@ -84,11 +92,9 @@ fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, Po
         .collect()
 }
 
-/// The rows of an artifact: a JSON array of objects, each given the name of the point of the sweep that it belongs to.
+/// The rows of an artifact: a JSON array of objects.
 fn read(folder: &Path) -> Result<Vec<Row>> {
     let path = folder.join("metrics.json");
     let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
-    let rows: Vec<Row> = serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
-    let point = || ("point".to_owned(), Value::String(String::new()));
-    Ok(rows.into_iter().map(|row| std::iter::once(point()).chain(row).collect()).collect())
+    serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))
 }

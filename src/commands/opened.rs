@@ -2,6 +2,7 @@
 
 use crate::arguments::{PipelineArguments, StoreArguments};
 use crate::error::{Error, Result};
+use crate::names::closest;
 use crate::pipeline;
 use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
 use crate::run::{Claim, Machine};
@@ -31,7 +32,7 @@ impl Opened {
     /// Reads the pipeline and checks it against what the worker's stages say of themselves.
     pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
         let machine = Machine::look().with_slots(arguments.slots.as_deref().unwrap_or_default())?;
-        let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.settings)?;
+        let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.profiles, &arguments.settings)?;
         let store = Store::new(arguments.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
         let index = store.index();
         let sheet = store.note(&format!("{}.files.json", pipeline.name));
@@ -46,13 +47,36 @@ impl Opened {
             (worker, known)
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
-        let graph = Graph::build(&pipeline, &known, &folder)?;
+        let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
         Ok(Self { file: located.file, graph, store, worker, machine, index, sheet })
     }
 
     /// The stages that are meant.
     pub(crate) fn select(&self, wishes: &Wishes) -> Result<Selection> {
         Selection::of(&self.graph, wishes)
+    }
+
+    /// The one node that a name means.
+    ///
+    /// # Errors
+    /// When there is none, or the stage is several at the points of a sweep.
+    pub(crate) fn one(&self, name: &str) -> Result<NodeIndex> {
+        match self.graph.find(name).as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let names = self.graph.stage_names();
+                let hint = closest(name, names.iter().copied())
+                    .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+                let message = format!("pipeline '{}' has no stage '{name}'", self.graph.pipeline);
+                Err(Error::Usage { message, hint: Some(hint) })
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|stage| self.graph.stages[*stage].name.as_str()).collect();
+                let message = format!("'{name}' is {} stages in this sweep", several.len());
+                let hint = format!("pick one with --point, or name it: {}", names.join(", "));
+                Err(Error::Usage { message, hint: Some(hint) })
+            }
+        }
     }
 
     /// The results that are what the pipeline says now. The store's lock has to be held for as long as they are needed.

@@ -84,13 +84,15 @@ fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Resu
     let opened = Opened::open(&PipelineArguments {
         pipeline: pipeline.to_owned(),
         settings: arguments.settings.clone(),
+        profiles: arguments.profiles.clone(),
+        points: arguments.points.clone(),
         store: arguments.store.store.clone(),
         worker: arguments.worker.clone(),
         slots: None,
         json: arguments.store.json,
     })?;
     let targets = match stage {
-        Some(stage) => vec![Target::parse(&opened, stage)?],
+        Some(stage) => Target::each(&opened, stage)?,
         None => Target::all(&opened)?,
     };
     let _share = opened.store.share()?;
@@ -103,7 +105,7 @@ fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Resu
 
 /// A pin of what a run made or used.
 fn of_run(arguments: &PinArguments, pipeline: &str, stage: Option<&str>, run: &str) -> Result<(Store, Pin)> {
-    let (located, pipeline) = pipeline::load(pipeline, &[])?;
+    let (located, pipeline) = pipeline::load(pipeline, &arguments.profiles, &[])?;
     let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
     let record = store.find_run(run)?;
     let run = record.run.clone();
@@ -111,7 +113,9 @@ fn of_run(arguments: &PinArguments, pipeline: &str, stage: Option<&str>, run: &s
         let message = format!("run {run} is one of pipeline '{}', not of '{}'", record.pipeline, pipeline.name);
         return Err(Error::Usage { message, hint: None });
     }
-    let is_meant = |name: &StageName| stage.is_none_or(|stage| stage == name.as_str());
+    // The stage at every point of a sweep, or at one.
+    let of_file = |name: &StageName| name.as_str().split('@').next().unwrap_or_default().to_owned();
+    let is_meant = |name: &StageName| stage.is_none_or(|stage| stage == name.as_str() || stage == of_file(name));
     let keys: BTreeMap<StageName, Key> = record
         .stages
         .into_iter()
@@ -129,6 +133,7 @@ fn pin_of(arguments: &PinArguments, pipeline: &str, run: Option<RunId>, keys: BT
         Some(stage) => format!("{pipeline}-{stage}"),
         None => pipeline.to_owned(),
     };
+    let plain = plain.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "-");
     let name = arguments.name.clone().unwrap_or(plain);
     Pin { name, pipeline: pipeline.to_owned(), run, keys, made: now() }
 }

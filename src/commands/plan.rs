@@ -5,8 +5,10 @@ use crate::commands::lock::locked;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::StageName;
-use crate::plan::{Planned, Planner, Verdict};
-use serde_json::json;
+use crate::plan::{Planned, Planner, Point, Verdict};
+use petgraph::graph::NodeIndex;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 /// Plans a pipeline and runs nothing.
@@ -29,26 +31,50 @@ pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) ->
     let plan = planner.plan()?;
     drop(share);
     let mut out = std::io::stdout().lock();
+    let names = plan.iter().map(|planned| opened.graph.stages[planned.stage].name.as_str().len());
+    let width = names.max().unwrap_or(0).max(12);
     for planned in &plan {
         let name = &opened.graph.stages[planned.stage].name;
         let (status, reason) = words(planned);
         let line = if as_json {
             json!({ "event": "stage", "stage": name, "status": status, "reason": reason }).to_string()
         } else {
-            format!("{name:<12} {status:<8} {reason}").trim_end().to_owned()
+            format!("{name:<width$} {status:<8} {reason}").trim_end().to_owned()
         };
         // Nobody may be reading any more.
         drop(writeln!(out, "{line}"));
     }
-    let runs = plan.iter().filter(|planned| !matches!(planned.verdict, Verdict::Hit)).count();
-    let last = if as_json {
-        json!({ "event": "plan", "points": 1, "asked": plan.len(), "distinct": plan.len(), "run": runs }).to_string()
-    } else {
-        format!("{} stages, {} up to date, {runs} to run", plan.len(), plan.len() - runs)
-    };
+    let last = if as_json { total(opened, &plan).to_string() } else { summary(opened, &plan) };
     drop(writeln!(out, "{last}"));
     let missing = planner.missing()?;
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
+}
+
+fn to_run(plan: &[Planned]) -> usize {
+    plan.iter().filter(|planned| !matches!(planned.verdict, Verdict::Hit)).count()
+}
+
+/// How many stages the points ask for, one by one.
+fn asked(opened: &Opened, plan: &[Planned]) -> usize {
+    let planned: BTreeSet<NodeIndex> = plan.iter().map(|planned| planned.stage).collect();
+    let of = |point: &Point| point.stages.values().filter(|stage| planned.contains(stage)).count();
+    opened.graph.points.iter().map(of).sum()
+}
+
+fn total(opened: &Opened, plan: &[Planned]) -> Value {
+    json!({
+        "event": "plan", "points": opened.graph.points.len(), "asked": asked(opened, plan), "distinct": plan.len(),
+        "run": to_run(plan),
+    })
+}
+
+fn summary(opened: &Opened, plan: &[Planned]) -> String {
+    let (points, runs) = (opened.graph.points.len(), to_run(plan));
+    let state = format!("{} up to date, {runs} to run", plan.len() - runs);
+    if points < 2 {
+        return format!("{} stages, {state}", plan.len());
+    }
+    format!("{points} points ask for {} stages; {} distinct, {state}", asked(opened, plan), plan.len())
 }
 
 /// The status of a planned stage in one word, and its reason.

@@ -6,6 +6,7 @@ use crate::commands::metrics::{print, rows};
 use crate::commands::opened::Opened;
 use crate::commands::plan::show;
 use crate::error::{Error, Result};
+use crate::plan::{Point, Selection};
 use crate::run::{Interrupt, Settings, Summary};
 use crate::show::{Bars, Json, Lines, Observer, duration};
 use serde_json::json;
@@ -38,6 +39,9 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         crate::run::run(&mut planner, &opened.store, &opened.machine, &settings, observer.as_mut(), &interrupt);
     drop(observer);
     conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.json);
+    if !arguments.pipeline.json {
+        say_incomplete(&opened, &selection, &summary);
+    }
     if let Some(error) = summary.failure {
         return Err(error);
     }
@@ -68,6 +72,26 @@ pub(super) fn observer(json: bool) -> Box<dyn Observer> {
     } else {
         Box::new(Lines::new(std::io::stderr()))
     }
+}
+
+/// After a failure in a sweep: which points came to their end, and which did not.
+fn say_incomplete(opened: &Opened, selection: &Selection, summary: &Summary) {
+    let points = &opened.graph.points;
+    let is_complete = |point: &&Point| {
+        point
+            .stages
+            .values()
+            .filter(|stage| selection.scope.contains(stage))
+            .all(|stage| summary.outputs.contains_key(stage))
+    };
+    let incomplete: Vec<&str> =
+        points.iter().filter(|point| !is_complete(point)).map(|point| point.name.as_str()).collect();
+    if points.len() < 2 || incomplete.is_empty() {
+        return;
+    }
+    let complete = points.len() - incomplete.len();
+    let text = format!("{complete} of {} points complete; not {}", points.len(), incomplete.join(", "));
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// The last word: how many ran, were there, failed and were skipped.

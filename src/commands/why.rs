@@ -2,7 +2,7 @@
 
 use crate::arguments::WhyArguments;
 use crate::commands::opened::Opened;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::Wishes;
 use crate::why::explain;
 use std::io::Write as _;
@@ -10,13 +10,10 @@ use std::io::Write as _;
 /// Explains one stage.
 pub fn why(arguments: &WhyArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
+    let stage = opened.one(&arguments.stage)?;
     let wishes = Wishes { until: Some(arguments.stage.clone()), ..Wishes::default() };
     let selection = opened.select(&wishes)?;
     let against = arguments.against.as_deref().map(|run| opened.store.find_run(run)).transpose()?;
-    let stage = opened
-        .graph
-        .find(&arguments.stage)
-        .ok_or_else(|| Error::Usage { message: format!("there is no stage '{}'", arguments.stage), hint: None })?;
     let explanation = explain(&mut opened.planner(&selection), &opened.store, stage, against.as_ref())?;
     let text = if arguments.pipeline.json { format!("{}\n", explanation.json()) } else { explanation.text() };
     // Nobody may be reading any more.

@@ -2,6 +2,7 @@
 
 use crate::names::{Entrance, PortName, StageName};
 use crate::pipeline::place::{Place, Placed};
+use crate::pipeline::sweep::Sweep;
 use std::time::Duration;
 
 /// A pipeline file, read.
@@ -13,6 +14,8 @@ pub struct Pipeline {
     pub seed: u64,
     /// Its stages, in the order of the file.
     pub stages: Vec<StageEntry>,
+    /// How it varies.
+    pub sweep: Option<Sweep>,
 }
 
 /// One `[stage.NAME]` of a pipeline.

@@ -8,7 +8,7 @@ use crate::pipeline::values::parse_value;
 use std::sync::Arc;
 
 /// Applies one `--set` argument: `seed=7` or `stage.parameter=value`. A value that is not TOML is taken as text.
-pub fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
+pub(super) fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
     let source = Arc::new(Source::Argument(argument.to_owned()));
     let whole = || Place::new(&source, 0..argument.len());
     let Some((target, text)) = argument.split_once('=') else {
@@ -19,6 +19,11 @@ pub fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
     };
     let value = parse_value(text.trim()).unwrap_or_else(|| text.into());
     let value = Placed { value, place: Place::new(&source, target.len() + 1..argument.len()) };
+    if pipeline.sweep.as_ref().is_some_and(|sweep| sweep.sets(target)) {
+        let message = format!("'{target}' is an axis of the sweep, so it cannot be set");
+        let hint = Some("--point picks points of the sweep".to_owned());
+        return Err(Error::Parameter { message, place: whole(), hint });
+    }
     if target == "seed" {
         pipeline.seed = unsigned(&value)?;
         return Ok(());
@@ -34,16 +39,21 @@ pub fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
         let message = format!("pipeline '{}' has no stage '{stage}'", pipeline.name);
         return Err(Error::Parameter { message, place: Place::new(&source, 0..stage.len()), hint: Some(hint) });
     };
-    if key == "seed" {
-        entry.seed = Some(unsigned(&value)?);
+    let key = Placed { value: key.to_owned(), place: Place::new(&source, stage.len() + 1..target.len()) };
+    set(entry, Setting { key, value })
+}
+
+/// Sets a parameter, a path or the seed of a stage, in place of what it was.
+pub(crate) fn set(entry: &mut StageEntry, setting: Setting) -> Result<()> {
+    if setting.key.value == "seed" {
+        entry.seed = Some(unsigned(&setting.value)?);
         return Ok(());
     }
-    let key = Placed { value: key.to_owned(), place: Place::new(&source, stage.len() + 1..target.len()) };
     if entry.command.is_some() {
-        declared(entry, &key)?;
+        declared(entry, &setting.key)?;
     }
-    entry.settings.retain(|setting| setting.key.value != key.value);
-    entry.settings.push(Setting { key, value });
+    entry.settings.retain(|known| known.key.value != setting.key.value);
+    entry.settings.push(setting);
     Ok(())
 }
 
@@ -59,7 +69,8 @@ fn declared(entry: &StageEntry, key: &Placed<String>) -> Result<()> {
     Err(Error::Parameter { message, place: key.place.clone(), hint: Some(hint) })
 }
 
-fn unsigned(value: &Placed<serde_json::Value>) -> Result<u64> {
+/// A seed.
+pub(crate) fn unsigned(value: &Placed<serde_json::Value>) -> Result<u64> {
     value.value.as_u64().ok_or_else(|| Error::Parameter {
         message: format!("seed is {}, expected a whole number, zero or more", value.value),
         place: value.place.clone(),

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::names::{Entrance, Label, PortName, StageName, is_plain};
-use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting, StageEntry};
-use crate::pipeline::place::{Placed, Source};
+use crate::pipeline::layer::{Layer, StageLayer, assemble};
+use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
+use crate::pipeline::place::{Place, Placed, Source};
 use crate::pipeline::values::Reader;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,8 +18,13 @@ pub(crate) const COMMAND: &str = "command";
 /// Names that the store's own folders have, which no pipeline may take.
 const TAKEN: [&str; 9] = ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
 
-/// Reads the text of a pipeline file.
+/// Reads the text of a pipeline file that stands alone.
 pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
+    assemble(vec![layer(source)?], &Place::new(source, 0..0))
+}
+
+/// Reads what the text of a pipeline file says.
+pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     let text = match &**source {
         Source::File { text, .. } | Source::Argument(text) => text,
     };
@@ -27,36 +33,42 @@ pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
         let span = error.span().unwrap_or(0..0);
         reader.error(span, error.message().to_owned(), None)
     })?;
-    reader.pipeline(document.get_ref())
+    reader.layer(document.get_ref(), "a pipeline", &["name", "extends", "seed", "stage", "sweep", "profile"])
 }
 
 impl Reader<'_> {
-    fn pipeline(&self, table: &DeTable<'_>) -> Result<Pipeline> {
-        let (mut name, mut seed, mut stages) = (None, 0, Vec::new());
+    fn layer(&self, table: &DeTable<'_>, what: &str, keys: &[&str]) -> Result<Layer> {
+        let mut layer = Layer::default();
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "name" => name = Some(self.pipeline_name(value)?),
-                "seed" => seed = self.unsigned(value, "seed")?,
+                unknown if !keys.contains(&unknown) => return Err(self.unknown(key, what, keys)),
+                "name" => layer.name = Some(self.pipeline_name(value)?),
+                "extends" => layer.extends = Some(self.placed(value, "extends")?),
+                "seed" => layer.seed = Some(self.unsigned(value, "seed")?),
                 "stage" => {
                     for (name, stage) in self.table(value, "stage")? {
-                        stages.push(self.stage(name, stage)?);
+                        layer.stages.push(self.stage(name, stage)?);
                     }
                 }
-                _ => return Err(self.unknown(key, "a pipeline", &["name", "seed", "stage"])),
+                "sweep" => layer.sweep = Some(self.sweep(key.span(), value)?),
+                _ => {
+                    for (name, profile) in self.table(value, "profile")? {
+                        layer.profiles.push(self.profile(name, profile)?);
+                    }
+                }
             }
         }
-        let name = name.ok_or_else(|| {
-            self.error(
-                0..0,
-                "the pipeline has no name".to_owned(),
-                Some("begin the file with name = \"...\"".to_owned()),
-            )
-        })?;
-        if stages.is_empty() {
-            let hint = Some("add a table [stage.NAME] with uses = \"...\"".to_owned());
-            return Err(self.error(0..0, "the pipeline has no stages".to_owned(), hint));
+        Ok(layer)
+    }
+
+    fn profile(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(Placed<String>, Layer)> {
+        if !is_plain(name.get_ref()) {
+            let message = format!("'{}' cannot name a profile: expected letters, digits, '-' and '_'", name.get_ref());
+            return Err(self.error(name.span(), message, None));
         }
-        Ok(Pipeline { name, seed, stages })
+        let table = self.table(value, name.get_ref())?;
+        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep"])?;
+        Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
     }
 
     fn pipeline_name(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
@@ -72,28 +84,25 @@ impl Reader<'_> {
         Ok(name)
     }
 
-    fn stage(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<StageEntry> {
+    fn stage(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<StageLayer> {
         let stage = name.get_ref();
         if !is_plain(stage) {
             let message = format!("'{stage}' cannot name a stage: expected letters, digits, '-' and '_'");
             return Err(self.error(name.span(), message, None));
         }
         let table = self.table(value, stage)?;
-        let uses = table.get("uses").ok_or_else(|| {
-            let hint = Some("say what it is, such as uses = \"ingest\"".to_owned());
-            self.error(name.span(), format!("stage '{stage}' has no 'uses'"), hint)
-        })?;
-        let uses = self.placed(uses, "uses")?;
-        let mut entry = StageEntry {
+        let uses = table.get("uses").map(|uses| self.placed(uses, "uses")).transpose()?;
+        let is_command = uses.as_ref().is_some_and(|uses| uses.value == COMMAND);
+        let mut entry = StageLayer {
             name: StageName::new(stage.as_ref()),
             place: self.place(name.span()),
-            command: (uses.value == COMMAND).then(CommandEntry::default),
+            command: is_command.then(CommandEntry::default),
             uses,
             seed: None,
             inputs: Vec::new(),
             settings: Vec::new(),
-            resources: Resources::default(),
-            retries: 0,
+            resources: None,
+            retries: None,
             timeout: None,
         };
         for (key, value) in table {
@@ -101,17 +110,22 @@ impl Reader<'_> {
                 "uses" => {}
                 "seed" => entry.seed = Some(self.unsigned(value, "seed")?),
                 "inputs" => entry.inputs = self.inputs(value)?,
-                "resources" => entry.resources = self.resources(value)?,
-                "retries" => entry.retries = self.count(value, "retries")?,
+                "resources" => entry.resources = Some(self.resources(value)?),
+                "retries" => entry.retries = Some(self.count(value, "retries")?),
                 "timeout" => entry.timeout = Some(self.duration(value, "timeout")?),
                 _ if entry.command.is_some() => self.of_command(&mut entry, key, value)?,
+                "parameters" if entry.uses.is_none() => {
+                    for (key, value) in self.table(value, "parameters")? {
+                        entry.settings.push(self.setting(key, value)?);
+                    }
+                }
                 _ => entry.settings.push(self.setting(key, value)?),
             }
         }
         Ok(entry)
     }
 
-    fn setting(&self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<Setting> {
+    pub(super) fn setting(&self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<Setting> {
         Ok(Setting {
             key: Placed { value: key.get_ref().to_string(), place: self.place(key.span()) },
             value: Placed { value: self.json(value)?, place: self.place(value.span()) },
@@ -121,7 +135,7 @@ impl Reader<'_> {
     /// A key that only `uses = "command"` has.
     fn of_command(
         &self,
-        entry: &mut StageEntry,
+        entry: &mut StageLayer,
         key: &Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<()> {
@@ -266,6 +280,13 @@ mod tests {
     fn pieces() -> impl Strategy<Value = String> {
         let pieces = [
             "name = 'a'\n",
+            "extends = 'a'\n",
+            "[sweep]\n",
+            "zip = { 's.k' = [1",
+            "points = [{ name = 'a', 's.k' = ",
+            "exclude = [",
+            "'s.k' = [",
+            "[profile.p]\n",
             "seed = ",
             "[stage.s]\n",
             "[stage.é]\n",

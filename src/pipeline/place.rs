@@ -19,6 +19,14 @@ pub enum Source {
     Argument(String),
 }
 
+impl Source {
+    /// The folder that relative paths in it start from, for a file.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let Self::File { path, .. } = self else { return None };
+        std::path::absolute(path.parent()?.join(".")).ok().map(|folder| folder.components().collect())
+    }
+}
+
 /// A range of bytes in a source.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {

@@ -121,7 +121,9 @@ impl Reader<'_> {
     }
 
     fn path(&self, text: &str, place: &Place) -> Result<PathBuf> {
-        resolve(text, self.folder).map_err(|message| self.fault(message, place, None))
+        let folder = place.source.folder();
+        let folder = folder.as_deref().unwrap_or(self.folder);
+        resolve(text, folder).map_err(|message| self.fault(message, place, None))
     }
 
     fn files(&self) -> Result<BTreeMap<Entrance, Origin>> {

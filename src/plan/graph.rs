@@ -5,6 +5,7 @@ use crate::names::{Entrance, Label, PortName, StageName, closest};
 use crate::pipeline::{CommandEntry, Pipeline, Place, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, ANY_KIND, CommandLine};
 use crate::plan::parameter::parameters;
+use crate::plan::points::{Point, pick, weave};
 use contract::{Description, InputPort};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -32,8 +33,10 @@ pub enum Origin {
 /// A stage of the graph, ready to be planned.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name in the pipeline.
+    /// Its name, which no other node of the graph has.
     pub name: StageName,
+    /// Its name in the file, which it shares with the same stage at other points of a sweep.
+    pub stage: StageName,
     /// What the stage says of itself.
     pub description: Arc<Description>,
     /// Its parameters, defaults filled in, in canonical form.
@@ -70,33 +73,41 @@ pub struct Graph {
     pub stages: DiGraph<Node, ()>,
     /// The stages, each after those that it uses; otherwise in the order of the file.
     pub order: Vec<NodeIndex>,
+    /// The points of the sweep; one without a name where there is no sweep.
+    pub points: Vec<Point>,
 }
 
+/// What the worker's stages say of themselves, by name.
+pub(super) type Known = BTreeMap<String, Arc<Description>>;
+
 impl Graph {
-    /// Checks a pipeline and joins its stages. Paths in it are relative to `folder`.
-    pub fn build(pipeline: &Pipeline, known: &BTreeMap<String, Arc<Description>>, folder: &Path) -> Result<Self> {
-        let mut stages = DiGraph::new();
-        let mut named = BTreeMap::new();
-        for entry in &pipeline.stages {
-            let node = match &entry.command {
-                Some(command) => of_command(entry, command, pipeline.seed, folder)?,
-                None => Builder { entry, folder, description: describe(entry, known)? }.node(pipeline.seed)?,
-            };
-            named.insert(entry.name.clone(), stages.add_node(node));
-        }
-        for entry in &pipeline.stages {
-            join(entry, &mut stages, &named)?;
-        }
-        for entry in &pipeline.stages {
-            check_required(entry, &stages[named[&entry.name]])?;
-        }
+    /// Checks a pipeline and joins the stages of those points of its sweep that `picks` name, or of all.
+    /// Paths in arguments are relative to `folder`, those in a file to the file's own.
+    pub fn build(pipeline: &Pipeline, picks: &[String], known: &Known, folder: &Path) -> Result<Self> {
+        let (stages, points) = weave(pipeline, &pick(pipeline, picks)?, known, folder)?;
         let order = order(pipeline, &stages)?;
-        Ok(Self { pipeline: pipeline.name.clone(), stages, order })
+        Ok(Self { pipeline: pipeline.name.clone(), stages, order, points })
     }
 
-    /// The stage of that name.
-    pub fn find(&self, name: &str) -> Option<NodeIndex> {
-        self.order.iter().copied().find(|index| self.stages[*index].name.as_str() == name)
+    /// The nodes that a name means: one, or a stage at all its points.
+    pub fn find(&self, name: &str) -> Vec<NodeIndex> {
+        let named = |index: &NodeIndex| {
+            let node = &self.stages[*index];
+            node.name.as_str() == name || node.stage.as_str() == name
+        };
+        self.order.iter().copied().filter(named).collect()
+    }
+
+    /// The names of the stages in the file, in order.
+    pub fn stage_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for index in &self.order {
+            let name = self.stages[*index].stage.as_str();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// A stage and everything that uses what it makes, directly or not.
@@ -121,10 +132,37 @@ impl Graph {
     }
 }
 
+/// The stages of one pipeline, joined, and their order.
+pub(super) fn base(pipeline: &Pipeline, known: &Known, folder: &Path) -> Result<(DiGraph<Node, ()>, Vec<NodeIndex>)> {
+    let mut stages = DiGraph::new();
+    let mut named = BTreeMap::new();
+    for entry in &pipeline.stages {
+        let node = node(entry, pipeline.seed, known, folder)?;
+        named.insert(entry.name.clone(), stages.add_node(node));
+    }
+    for entry in &pipeline.stages {
+        join(entry, &mut stages, &named)?;
+    }
+    for entry in &pipeline.stages {
+        check_required(entry, &stages[named[&entry.name]])?;
+    }
+    let order = order(pipeline, &stages)?;
+    Ok((stages, order))
+}
+
+/// A stage by itself, without what enters from other stages.
+pub(super) fn node(entry: &StageEntry, seed: u64, known: &Known, folder: &Path) -> Result<Node> {
+    match &entry.command {
+        Some(command) => of_command(entry, command, seed, folder),
+        None => Builder { entry, folder, description: describe(entry, known)? }.node(seed),
+    }
+}
+
 fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, folder: &Path) -> Result<Node> {
     let parts = command::parts(entry, command, folder)?;
     Ok(Node {
         name: entry.name.clone(),
+        stage: entry.name.clone(),
         seed: parts.description.seeded.then(|| entry.seed.unwrap_or(pipeline_seed)),
         description: Arc::new(parts.description),
         parameters: parts.parameters,
@@ -136,7 +174,7 @@ fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, fo
     })
 }
 
-fn describe(entry: &StageEntry, known: &BTreeMap<String, Arc<Description>>) -> Result<Arc<Description>> {
+fn describe(entry: &StageEntry, known: &Known) -> Result<Arc<Description>> {
     known.get(&entry.uses.value).cloned().ok_or_else(|| Error::Graph {
         message: format!("there is no stage '{}'", entry.uses.value),
         place: entry.uses.place.clone(),
@@ -189,6 +227,7 @@ impl Builder<'_> {
         let seed = self.description.seeded.then(|| self.entry.seed.unwrap_or(pipeline_seed));
         Ok(Node {
             name: self.entry.name.clone(),
+            stage: self.entry.name.clone(),
             description: self.description,
             parameters: values,
             seed,
@@ -206,7 +245,8 @@ impl Builder<'_> {
         let Some(text) = setting.value.value.as_str() else {
             return Err(fault(format!("{}.{key}: expected a path in quotes", self.entry.name), None));
         };
-        resolve(text, self.folder).map_err(|message| {
+        let folder = setting.value.place.source.folder();
+        resolve(text, folder.as_deref().unwrap_or(self.folder)).map_err(|message| {
             fault(format!("{}.{key}: {message}", self.entry.name), Some("${NAME:-default} gives a default".to_owned()))
         })
     }
@@ -338,7 +378,13 @@ fn order(pipeline: &Pipeline, stages: &DiGraph<Node, ()>) -> Result<Vec<NodeInde
     };
     let mut names: Vec<String> = first.iter().rev().map(|index| stages[*index].name.to_string()).collect();
     names.extend(names.first().cloned());
-    let place = pipeline.stages[first.iter().map(|index| index.index()).min().unwrap_or(0)].place.clone();
+    let place = first
+        .iter()
+        .map(|index| index.index())
+        .min()
+        .and_then(|at| pipeline.stages.get(at))
+        .map(|entry| entry.place.clone());
+    let Some(place) = place else { return Ok(order) };
     Err(Error::Graph {
         message: format!("the stages use each other in a circle: {}", names.join(" → ")),
         place,
@@ -370,7 +416,7 @@ mod tests {
 
     fn build(text: &str) -> Result<Graph> {
         let source = Arc::new(Source::File { path: "test.toml".into(), text: text.to_owned() });
-        Graph::build(&parse(&source)?, &BTreeMap::from([stage("s")]), Path::new("/"))
+        Graph::build(&parse(&source)?, &[], &BTreeMap::from([stage("s")]), Path::new("/"))
     }
 
     fn chain(bindings: &[(&str, &str)]) -> String {
@@ -407,7 +453,7 @@ mod tests {
     #[test]
     fn downstream_and_upstream_are_opposite_walks() {
         let graph = build(&chain(&[("a", ""), ("b", "a"), ("c", "b")])).unwrap();
-        let [a, b, c] = ["a", "b", "c"].map(|name| graph.find(name).unwrap());
+        let [a, b, c] = ["a", "b", "c"].map(|name| graph.find(name)[0]);
         assert_eq!(graph.downstream(b), BTreeSet::from([b, c]));
         assert_eq!(graph.upstream(b), BTreeSet::from([a, b]));
     }

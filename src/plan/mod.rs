@@ -6,6 +6,7 @@ mod graph;
 mod key;
 mod parameter;
 mod planner;
+mod points;
 mod selection;
 mod template;
 
@@ -14,5 +15,6 @@ pub use graph::{Graph, Node, Origin, Program};
 pub use key::{Difference, Key, Manifest};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
+pub use points::Point;
 pub use selection::{Selection, Wishes};
 pub use template::{FILES, Piece, Placeholder, Template};

@@ -37,37 +37,39 @@ impl Selection {
         let mut runnable = scope.clone();
         let mut forced = BTreeSet::new();
         if let Some(until) = &wishes.until {
-            scope = graph.upstream(find(graph, until)?);
+            scope = upstream(graph, &find(graph, until)?);
             runnable.clone_from(&scope);
         }
         if let Some(only) = &wishes.only {
             let only = find(graph, only)?;
-            scope = graph.upstream(only);
-            runnable = BTreeSet::from([only]);
+            scope = upstream(graph, &only);
+            runnable = only.into_iter().collect();
         }
         if let Some(from) = &wishes.from {
-            forced = graph.downstream(find(graph, from)?);
+            forced = find(graph, from)?.into_iter().flat_map(|from| graph.downstream(from)).collect();
         }
         for name in &wishes.force {
             if name == "*" {
                 forced.extend(&runnable);
             } else {
-                forced.insert(find(graph, name)?);
+                forced.extend(find(graph, name)?);
             }
         }
         Ok(Self { scope, runnable, forced })
     }
 }
 
-fn find(graph: &Graph, name: &str) -> Result<NodeIndex> {
-    graph.find(name).ok_or_else(|| {
-        let names: Vec<&str> = graph.order.iter().map(|index| graph.stages[*index].name.as_str()).collect();
-        Error::Usage {
-            message: format!("pipeline '{}' has no stage '{name}'", graph.pipeline),
-            hint: Some(closest(name, names.iter().copied()).map_or_else(
-                || format!("its stages are {}", names.join(", ")),
-                |near| format!("did you mean '{near}'?"),
-            )),
-        }
-    })
+fn upstream(graph: &Graph, of: &[NodeIndex]) -> BTreeSet<NodeIndex> {
+    of.iter().flat_map(|of| graph.upstream(*of)).collect()
+}
+
+fn find(graph: &Graph, name: &str) -> Result<Vec<NodeIndex>> {
+    let found = graph.find(name);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let names = graph.stage_names();
+    let hint = closest(name, names.iter().copied())
+        .map_or_else(|| format!("its stages are {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+    Err(Error::Usage { message: format!("pipeline '{}' has no stage '{name}'", graph.pipeline), hint: Some(hint) })
 }

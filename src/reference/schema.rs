@@ -15,21 +15,63 @@ pub fn schema(descriptions: &[Description]) -> String {
     }
     definitions.insert("command".to_owned(), of_command());
     let names = descriptions.iter().map(|stage| stage.name.as_str()).chain(["command"]);
-    let choices: Vec<Value> = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
+    let whole = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") }));
+    // Of a stage of the file that this one extends, only what changes is said.
+    let change = json!({ "type": "object", "not": { "required": ["uses"] } });
+    let choices: Vec<Value> = whole.chain([change]).collect();
+    let stages = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } });
+    definitions.insert("sweep".to_owned(), of_sweep());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of pipe",
         "type": "object",
-        "required": ["name", "stage"],
+        "anyOf": [{ "required": ["name", "stage"] }, { "required": ["extends"] }],
         "additionalProperties": false,
         "properties": {
             "name": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "Its name, and its folder in the store." },
-            "seed": { "type": "integer", "minimum": 0, "default": 0, "description": "The seed of all its stages." },
-            "stage": { "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } },
+            "extends": extends(),
+            "seed": seed(),
+            "stage": stages,
+            "sweep": { "$ref": "#/$defs/sweep" },
+            "profile": {
+                "type": "object",
+                "description": "Layers that --profile puts on top, by name.",
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": { "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" } },
+                },
+            },
         },
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+fn seed() -> Value {
+    json!({ "type": "integer", "minimum": 0, "default": 0, "description": "The seed of all its stages." })
+}
+
+fn extends() -> Value {
+    json!({ "type": "string", "description": "The pipeline file that this one changes, relative to this file." })
+}
+
+/// How a pipeline varies.
+fn of_sweep() -> Value {
+    let choice = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
+    let choices = |description: &str| json!({ "type": "array", "items": choice, "description": description });
+    let axes = json!({ "type": "object", "additionalProperties": { "type": "array", "minItems": 1 } });
+    json!({
+        "type": "object",
+        "description": "How it varies: the product of its axes.",
+        "properties": {
+            "zip": { "oneOf": [axes, { "type": "array", "items": axes }], "description": "Axes that go together, one by one." },
+            "points": choices("Explicit choices, as one axis."),
+            "include": choices("Points beside the product."),
+            "exclude": choices("Points of the product that are left out."),
+        },
+        "additionalProperties": { "type": "array", "minItems": 1 },
+    })
 }
 
 /// What any stage may say: what it needs, how often it is tried, how long it may take.

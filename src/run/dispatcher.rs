@@ -319,9 +319,14 @@ impl Dispatcher<'_, '_> {
         self.store.prepare()?;
         let Some(lease) = self.store.lease(key)? else {
             if !std::mem::replace(said_busy, true) {
-                let (name, message) =
-                    (&self.graph.stages[stage].name, "another pipe is running it; waiting for its result");
-                self.observer.waits(name, message);
+                let name = &self.graph.stages[stage].name;
+                let message = match self.queue.running.iter().find(|(_, running)| running.job.key == key) {
+                    Some((same, _)) => {
+                        format!("{} is making the same; waiting for its result", self.graph.stages[*same].name)
+                    }
+                    None => "another pipe is running it; waiting for its result".to_owned(),
+                };
+                self.observer.waits(name, &message);
                 // It may last, and whoever removes something does not wait for it.
                 self.scratch()?;
             }

@@ -80,7 +80,7 @@ impl Engine {
         std::fs::write(folder.path().join("list.txt"), CONTENTS[0].1).unwrap();
         let text = CHAIN.replace("unit = \"m\"", &format!("unit = \"{unit}\""));
         let pipeline = parse(&Arc::new(Source::File { path: "chain.toml".into(), text })).unwrap();
-        let graph = Graph::build(&pipeline, &BTreeMap::new(), folder.path()).unwrap();
+        let graph = Graph::build(&pipeline, &[], &BTreeMap::new(), folder.path()).unwrap();
         let mut engine = Self { folder, graph, good: BTreeMap::new() };
         let root = engine.folder.path().join("reference");
         let outcome = engine.run(&root, Disk::default(), &[]);

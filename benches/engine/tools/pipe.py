@@ -1,4 +1,4 @@
-"""pipe: a stage `uses = "command"` a step. Outputs are in its store, by content."""
+"""pipe: a stage `uses = "command"` a step; a sweep is one stage at several points. Outputs are in its store, by content."""
 
 import json
 from pathlib import Path
@@ -12,23 +12,26 @@ class Pipe(Tool):
     checks = "blake3 of content (kept by device, inode, size, mtime, ctime), command, parameters"
 
     def write(self, project: Path, graph: Graph) -> None:
-        stages = [_stage(graph, step) for step in graph.every_step()]
-        write_if_different(project / "graph.toml", f'name = "{graph.name}"\n' + "".join(stages))
+        parts = [f'name = "{graph.name}"\n', *(_stage(graph, step, step.name) for step in graph.steps)]
+        if graph.sweep:
+            points = [f'    {{ name = "{step.name}", "leaf.keep" = {step.keep} }},\n' for step in graph.sweep]
+            parts += [_stage(graph, graph.sweep[0], "leaf"), "\n[sweep]\npoints = [\n", *points, "]\n"]
+        write_if_different(project / "graph.toml", "".join(parts))
 
     def run(self, jobs: int) -> list[str]:
         return [str(self.program), "run", "graph.toml", "--store", "store", "-j", str(jobs)]
 
 
-def _stage(graph: Graph, step: Step) -> str:
+def _stage(graph: Graph, step: Step, name: str) -> str:
     if step.reads is None:
         needs = f'files = {{ source = "{SOURCE}" }}'
         source = "{files.source}" + graph.source_files()[0].removeprefix(SOURCE)
     else:
         needs = f'inputs = {{ source = "{step.reads}.kept" }}'
         source = "{inputs.source}/file"
-    words = graph.command(step.name, source, "{outputs.kept}/file", "{parameters.keep}")
+    words = graph.command(name, source, "{outputs.kept}/file", "{parameters.keep}")
     return f"""
-[stage.{step.name}]
+[stage.{name}]
 uses = "command"
 command = {json.dumps(words)}
 {needs}

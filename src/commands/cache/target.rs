@@ -18,12 +18,15 @@ pub(in crate::commands) struct Target {
 impl Target {
     /// Finds the stage and output.
     pub(in crate::commands) fn parse(opened: &Opened, text: &str) -> Result<Self> {
-        let (name, port) = text.split_once('.').map_or((text, None), |(name, port)| (name, Some(port)));
         let graph = &opened.graph;
-        let names = || graph.order.iter().map(|stage| graph.stages[*stage].name.as_str());
-        let stage = graph
-            .find(name)
-            .ok_or_else(|| unknown(format!("pipeline '{}' has no stage '{name}'", graph.pipeline), name, names()))?;
+        // The name of a stage at a point has dots of its own.
+        let whole = (text, None);
+        let (name, port) = if graph.find(text).is_empty() {
+            text.rsplit_once('.').map_or(whole, |(name, port)| (name, Some(port)))
+        } else {
+            whole
+        };
+        let stage = opened.one(name)?;
         let ports = || graph.stages[stage].description.outputs.iter().map(|output| output.name.as_str());
         match port {
             None => Ok(Self { stage, ports: ports().map(PortName::new).collect() }),
@@ -31,6 +34,15 @@ impl Target {
                 Ok(Self { stage, ports: BTreeSet::from([PortName::new(port)]) })
             }
             Some(port) => Err(unknown(format!("stage '{name}' has no output '{port}'"), port, ports())),
+        }
+    }
+
+    /// The same, for a stage that may be several at the points of a sweep.
+    pub(in crate::commands) fn each(opened: &Opened, text: &str) -> Result<Vec<Self>> {
+        let graph = &opened.graph;
+        match graph.find(text).as_slice() {
+            [] | [_] => Ok(vec![Self::parse(opened, text)?]),
+            several => several.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect(),
         }
     }
 

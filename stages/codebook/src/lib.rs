@@ -11,11 +11,15 @@
 //! principal component analysis. A residual is a plain number to later levels. Each level starts from k-means centres
 //! of a batch. After each epoch a code that no item chose moves to the worst represented residual of its level.
 //!
+//! With one level there is nothing to cascade: the paper then takes "the original item IDs" as tokens (Table 5). Every
+//! item has a code of its own, in a random order, and nothing is trained.
+//!
 //! Embeddings are divided by the root of their mean square before training, so that the learning rate and the weight
 //! mean the same for every model; distances keep their order, and codes are written in the original scale.
 
 mod adam;
 mod assignment;
+mod identity;
 mod kmeans;
 mod parameters;
 mod projection;
@@ -26,7 +30,8 @@ mod train;
 pub use parameters::{Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::write_json;
+use frames::{Codes, write_json};
+use identity::identity;
 use nn::failed;
 use rows::Rows;
 use serde::Serialize;
@@ -70,7 +75,11 @@ impl Stage for Codebook {
                 "codebook",
                 "`codebook.safetensors`: level_1 to level_N [codes, d], and projection [h, d] with bias [d] where text was used.",
             ),
-            OutputPort::new("report", "report", "`report.json`: collisions, code use and residual by level, losses."),
+            OutputPort::new(
+                "report",
+                "report",
+                "`report.json`: collisions, code use, new tokens, residual by level, losses.",
+            ),
         ]
     }
 
@@ -88,16 +97,11 @@ impl Stage for Codebook {
 fn run(parameters: &Parameters, context: &Context) -> Result<()> {
     let items = Rows::read(context.input("items")?)?;
     parameters.check(items.len())?;
-    let text = read_text(parameters, context, items.len())?;
-
-    let scale = items.scale();
-    let scaled_text = text.as_ref().map(|text| text.times(text.scale().recip()));
-    let outcome = train(&items.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
-    let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
-    let (codes, figures) = tokenize(&items, &levels);
-
+    let (codes, figures, losses) = match parameters.levels {
+        1 => one_level(&items, context)?,
+        _ => cascade(&items, parameters, context)?,
+    };
     codes.write(context.output("codes"))?;
-    write_codebook(context, &levels, &outcome, scale, text.as_ref().map_or(1.0, Rows::scale))?;
     context.log(format!(
         "{} of {} items share their codes ({:.2} %); codes used by level {:?}; mean squared residual by level {:.5?}",
         figures.colliding_items,
@@ -106,8 +110,28 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
         figures.codes_used,
         figures.mean_squared_residual,
     ));
-    let report = Report { items: items.len(), figures, losses: outcome.curve };
+    let report = Report { items: items.len(), figures, losses };
     write_json(context.output("report"), "report.json", &report)
+}
+
+/// A code for each item; writes their codebook.
+fn one_level(items: &Rows, context: &Context) -> Result<(Codes, Figures, Vec<Losses>)> {
+    let (codes, book) = identity(items, context.seed());
+    write_tensors(context, &[("level_1".to_owned(), book.tensor()?)])?;
+    let figures = Figures::of(&codes, items, vec![0.0]);
+    Ok((codes, figures, Vec::new()))
+}
+
+/// The codes of trained codebooks; writes these.
+fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<(Codes, Figures, Vec<Losses>)> {
+    let text = read_text(parameters, context, items.len())?;
+    let scale = items.scale();
+    let scaled_text = text.as_ref().map(|text| text.times(text.scale().recip()));
+    let outcome = train(&items.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
+    let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
+    write_codebook(context, &levels, &outcome, scale, text.as_ref().map_or(1.0, Rows::scale))?;
+    let (codes, figures) = tokenize(items, &levels);
+    Ok((codes, figures, outcome.curve))
 }
 
 fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result<Option<Rows>> {
@@ -148,7 +172,11 @@ fn write_codebook(
         tensors.push(("projection".to_owned(), scaled(&map.weight, items_scale / text_scale)?));
         tensors.push(("bias".to_owned(), scaled(&map.bias, items_scale)?));
     }
-    nn::safetensors_file::write(&context.output("codebook").join("codebook.safetensors"), &tensors)
+    write_tensors(context, &tensors)
+}
+
+fn write_tensors(context: &Context, tensors: &[(String, Tensor)]) -> Result<()> {
+    nn::safetensors_file::write(&context.output("codebook").join("codebook.safetensors"), tensors)
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub enum Projection {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Number of levels N: tokens of an item.
+    /// Number of levels N: tokens of an item. With 1 each item is a token of its own: nothing is trained, and no other
+    /// parameter matters.
     #[schemars(range(min = 1, max = 5))]
     pub levels: usize,
     /// Codes of a level, C.
@@ -66,6 +67,9 @@ impl Parameters {
         let conflict = |message: String, hint: &str| Err(Failure::new(FailureKind::Conflict, message).hint(hint));
         if !(1..=5).contains(&self.levels) {
             return conflict(format!("levels is {}, expected 1 to 5", self.levels), "the paper has 4");
+        }
+        if self.levels == 1 {
+            return Ok(());
         }
         if self.codes == 0 || self.batch == 0 {
             return conflict("codes or batch is 0, expected at least 1".to_owned(), "the paper has 256 codes");

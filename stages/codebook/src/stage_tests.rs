@@ -2,7 +2,6 @@
 
 use super::*;
 use contract::Spec;
-use frames::Codes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,10 +75,10 @@ fn alignment_turns_codes_towards_the_text() {
     let of_item = |row: &[f32]| (0..9).map(|column| row[column % 4] * (1 + column) as f32).collect::<Vec<_>>();
     let text = Rows { dim: 9, values: items.values.chunks_exact(4).flat_map(of_item).collect() };
     for projection in ["learned", "pca"] {
-        let [without, with] = [0.0, 1.0].map(|weight| {
+        let [without, with] = [0.0, 5.0].map(|weight| {
             let folder = scratch(&format!("{projection}-{weight}"));
             let parameters = json!({
-                "levels": 1, "codes": 8, "epochs": 40, "batch": 64, "learning_rate": 0.01,
+                "levels": 2, "codes": 8, "epochs": 40, "batch": 64, "learning_rate": 0.01,
                 "projection": projection, "alignment_weight": weight,
             });
             let report = run_in(&folder, &items, Some(&text), parameters).unwrap();
@@ -101,6 +100,22 @@ fn equal_embeddings_all_collide() {
         run_in(&folder, &items, None, json!({ "levels": 2, "codes": 4, "llm_alignment": false, "epochs": 3 })).unwrap();
     assert_eq!(report["colliding_items"], 10);
     assert_eq!(Codes::read(&folder.join("codes")).unwrap().levels[0], [0; 10]);
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn with_one_level_each_item_is_a_token_of_its_own() {
+    let folder = scratch("one-level");
+    let items = Rows { dim: 2, values: [0.5, -0.5].repeat(40) };
+    // Text would be asked for, and 256 codes would be too many, if anything were trained.
+    let report = run_in(&folder, &items, None, json!({ "levels": 1 })).unwrap();
+    assert_eq!((&report["collision_rate"], &report["new_tokens"]), (&json!(0.0), &json!(40)));
+    assert_eq!((&report["codes_used"], &report["losses"]), (&json!([40]), &json!([])));
+    let codes = Codes::read(&folder.join("codes")).unwrap();
+    assert_eq!(codes.levels.len(), 1);
+    assert_ne!(codes.levels[0], (0..40).collect::<Vec<u32>>());
+    let tensors = nn::safetensors_file::read(&folder.join("codebook/codebook.safetensors")).unwrap();
+    assert_eq!(tensors["level_1"].size(), [40, 2]);
     fs_err::remove_dir_all(folder).unwrap();
 }
 

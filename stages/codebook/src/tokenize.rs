@@ -15,10 +15,28 @@ pub(crate) struct Figures {
     pub collision_rate: f64,
     /// Distinct codes in use, by level.
     pub codes_used: Vec<usize>,
+    /// Tokens that a language model has to learn: one for each of these codes.
+    pub new_tokens: usize,
     /// Mean squared length of the embeddings themselves.
     pub mean_squared_embedding: f64,
     /// Mean squared length of what is left after each level.
     pub mean_squared_residual: Vec<f64>,
+}
+
+impl Figures {
+    /// Of the items' codes, where `residuals` are the mean squared lengths of what each level leaves.
+    pub(crate) fn of(codes: &Codes, items: &Rows, residuals: Vec<f64>) -> Self {
+        let colliding_items = colliding(codes);
+        let codes_used: Vec<usize> = codes.levels.iter().map(|level| distinct(level)).collect();
+        Self {
+            colliding_items,
+            collision_rate: colliding_items as f64 / items.len() as f64,
+            new_tokens: codes_used.iter().sum(),
+            codes_used,
+            mean_squared_embedding: items.mean_squared_length(),
+            mean_squared_residual: residuals,
+        }
+    }
 }
 
 /// Eq. 1 and 2 for all items: the nearest code of each level, of what the levels before leave.
@@ -32,14 +50,7 @@ pub(crate) fn tokenize(items: &Rows, levels: &[Rows]) -> (Codes, Figures) {
         lengths.push(residual.mean_squared_length());
     }
     let codes = Codes { levels: codes };
-    let colliding_items = colliding(&codes);
-    let figures = Figures {
-        colliding_items,
-        collision_rate: colliding_items as f64 / items.len() as f64,
-        codes_used: codes.levels.iter().map(|level| distinct(level)).collect(),
-        mean_squared_embedding: items.mean_squared_length(),
-        mean_squared_residual: lengths,
-    };
+    let figures = Figures::of(&codes, items, lengths);
     (codes, figures)
 }
 
@@ -74,6 +85,6 @@ mod tests {
         let (codes, figures) = tokenize(&items, &levels);
         assert_eq!(codes.levels, [[0, 1], [1, 0]]);
         assert_eq!(figures.mean_squared_residual, [0.0625, 0.0]);
-        assert_eq!(figures.colliding_items, 0);
+        assert_eq!((figures.colliding_items, figures.new_tokens), (0, 4));
     }
 }

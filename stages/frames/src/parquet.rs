@@ -41,6 +41,13 @@ impl Table {
         Ok(values.into_no_null_iter().collect())
     }
 
+    /// A column of unsigned 32-bit integers in which cells may be empty.
+    pub(crate) fn optional_u32(&self, name: &str) -> Result<Vec<Option<u32>>> {
+        let column = self.typed(name, &DataType::UInt32)?;
+        let values = column.u32().map_err(|error| self.unreadable(name, error))?;
+        Ok(values.iter().collect())
+    }
+
     /// A column of signed 64-bit integers.
     pub(crate) fn i64(&self, name: &str) -> Result<Vec<i64>> {
         let column = self.column(name, &DataType::Int64)?;
@@ -85,7 +92,17 @@ impl Table {
         Failure::new(FailureKind::MissingField, format!("{}: {found}", self.path.display()))
     }
 
+    /// The column of that name and type without an empty cell.
     fn column(&self, name: &str, expected: &DataType) -> Result<&Column> {
+        let column = self.typed(name, expected)?;
+        if column.null_count() > 0 {
+            let nulls = column.null_count();
+            return Err(self.missing(&format!("column '{name}' has {nulls} empty cells, expected none")));
+        }
+        Ok(column)
+    }
+
+    fn typed(&self, name: &str, expected: &DataType) -> Result<&Column> {
         let Ok(column) = self.frame.column(name) else {
             let found = self.column_names().join(", ");
             return Err(self.missing(&format!("no column '{name}' of type {expected}; found the columns: {found}")));
@@ -93,10 +110,6 @@ impl Table {
         if column.dtype() != expected {
             let found = column.dtype();
             return Err(self.missing(&format!("column '{name}' is of type {found}, expected {expected}")));
-        }
-        if column.null_count() > 0 {
-            let nulls = column.null_count();
-            return Err(self.missing(&format!("column '{name}' has {nulls} empty cells, expected none")));
         }
         Ok(column)
     }

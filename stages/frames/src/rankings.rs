@@ -28,7 +28,7 @@ impl Seen {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         [Self::Excluded, Self::Kept].into_iter().find(|seen| seen.word() == word)
     }
 }

@@ -8,6 +8,8 @@
 //!   Processed sequences keep their own order, and their position is their time.
 //! * **Filters** (raw only). Rows rated below `min_rating` go; of several reviews of one item by one user the first
 //!   stays; then users and items with too few interactions go, again and again until none is left (a k-core).
+//! * **Sample.** With `users = n` only the n users stay whose original identifier has the smallest hash: the same on every
+//!   machine, and part of every larger sample. It is taken right before the k-core.
 //! * **Numbers.** Users and items are numbered by the sorted hash of their original identifier. Numbers handed out in
 //!   order of first appearance tell which item came next.
 //! * **Split.** The last item of a user tests; with `last-two` the one before it validates. Users with fewer than three
@@ -27,6 +29,7 @@ mod numbering;
 mod processed;
 mod raw;
 mod report;
+mod sample;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -72,6 +75,10 @@ pub struct Parameters {
     pub max_history: usize,
     /// What is held out of training.
     pub holdout: Holdout,
+    /// How many users to take, chosen by a hash of their identifier before those with too few interactions go; all if
+    /// absent, or there are fewer. For runs at a small size.
+    #[schemars(range(min = 1))]
+    pub users: Option<usize>,
     /// The fewest interactions a user may have. Raw input only; 0 and 1 keep all.
     pub min_user_interactions: usize,
     /// The fewest interactions an item may have. Raw input only; 0 and 1 keep all.
@@ -86,6 +93,7 @@ impl Default for Parameters {
         Self {
             max_history: 20,
             holdout: Holdout::Last,
+            users: None,
             min_user_interactions: 5,
             min_item_interactions: 5,
             min_rating: 0.0,
@@ -137,8 +145,12 @@ impl Stage for Ingest {
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
         check_inputs(context)?;
+        if parameters.users == Some(0) {
+            return Err(Failure::new(FailureKind::Conflict, "users is 0, expected at least 1")
+                .hint("leave it out to take all users"));
+        }
         let (gathered, source) = match context.optional_input("sequences") {
-            Some(_) => processed::gather(context)?,
+            Some(_) => processed::gather(&parameters, context)?,
             None => raw::gather(&parameters, context)?,
         };
         let numbered = numbering::number(gathered);

@@ -1,8 +1,10 @@
 //! The processed form: sequences of item numbers.
 
+use crate::Parameters;
 use crate::clean::clean;
 use crate::gathered::{Gathered, Row};
 use crate::report::Source;
+use crate::sample::{LeftOut, choose};
 use crate::texts::Text;
 use contract::{Context, Failure, FailureKind, Result};
 use serde::de::DeserializeOwned;
@@ -14,13 +16,15 @@ use std::path::Path;
 /// What became of the sequences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct SequenceCounts {
-    /// Interactions in the file; all are kept.
+    /// Interactions in the file.
     pub(crate) read: usize,
     /// Users in the file.
     pub(crate) users_read: usize,
     /// Users left out because their sequence is empty.
     pub(crate) users_without_items: usize,
-    /// Interactions with an item that the same user had before; they are kept.
+    /// What was left out because the user is not in the sample; all others are kept.
+    pub(crate) left_out_by_sample: LeftOut,
+    /// Interactions kept with an item that the same user had before.
     pub(crate) repeated: usize,
     /// Items with an identifier or a text but no interaction; they are left out.
     pub(crate) items_without_interactions: usize,
@@ -35,7 +39,7 @@ struct ItemText {
 }
 
 /// Reads sequences, and identifiers and texts of the items where they are bound.
-pub(crate) fn gather(context: &Context) -> Result<(Gathered, Source)> {
+pub(crate) fn gather(parameters: &Parameters, context: &Context) -> Result<(Gathered, Source)> {
     let path = context.input_file("sequences")?;
     let sequences: BTreeMap<String, Vec<u32>> = read_json(&path, "{\"user\": [item, ...]} with whole numbers")?;
     let bound = |port| context.optional_input(port).map(|_| context.input_file(port)).transpose();
@@ -46,13 +50,23 @@ pub(crate) fn gather(context: &Context) -> Result<(Gathered, Source)> {
     };
     let mut counts = SequenceCounts { users_read: sequences.len(), ..Default::default() };
     let mut gathered = Gathered::default();
+    let with_items = sequences.iter().filter(|(_, sequence)| !sequence.is_empty());
+    let chosen = choose(with_items.map(|(user, _)| user.as_str()), parameters.users);
     let mut numbers: Vec<u32> = Vec::new();
     let mut index: HashMap<u32, usize> = HashMap::new();
-    for (user, sequence) in sequences {
-        counts.users_without_items += usize::from(sequence.is_empty());
+    for (user, sequence) in &sequences {
+        counts.read += sequence.len();
+        if sequence.is_empty() {
+            counts.users_without_items += 1;
+            continue;
+        }
+        if !chosen.contains(user.as_str()) {
+            counts.left_out_by_sample.users += 1;
+            counts.left_out_by_sample.interactions += sequence.len();
+            continue;
+        }
         let mut had = HashSet::new();
-        for (position, number) in (0_i64..).zip(sequence) {
-            counts.read += 1;
+        for (position, &number) in (0_i64..).zip(sequence) {
             counts.repeated += usize::from(!had.insert(number));
             let item = *index.entry(number).or_insert_with(|| {
                 numbers.push(number);
@@ -60,7 +74,7 @@ pub(crate) fn gather(context: &Context) -> Result<(Gathered, Source)> {
             });
             gathered.rows.push(Row { user: gathered.users.len(), item, time: position, review: String::new() });
         }
-        gathered.users.push(user);
+        gathered.users.push(user.clone());
     }
     if gathered.rows.is_empty() {
         let message = format!("{}: {} users and not one interaction", path.display(), counts.users_read);

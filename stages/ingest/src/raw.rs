@@ -8,10 +8,11 @@ use crate::gathered::{Gathered, Row};
 use crate::lines::JsonLines;
 use crate::metadata::{MetadataCounts, read_metadata};
 use crate::report::Source;
+use crate::sample::{LeftOut, choose};
 use contract::{Context, Failure, FailureKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// What became of the reviews.
@@ -25,6 +26,8 @@ pub(crate) struct ReviewCounts {
     pub(crate) dropped_rated_too_low: usize,
     /// Reviews dropped because the same user reviewed the same item before.
     pub(crate) dropped_repeated: usize,
+    /// Reviews that were left out because their user is not in the sample.
+    pub(crate) left_out_by_sample: LeftOut,
     /// Reviews dropped because their user or item has too few.
     pub(crate) dropped_by_core: Dropped,
     /// Reviews read that have no `reviewText`.
@@ -71,6 +74,7 @@ pub(crate) fn gather(parameters: &Parameters, context: &Context) -> Result<(Gath
     let mut counts = ReviewCounts::default();
     let (users, items, mut rows) = read_reviews(&path, parameters, &mut counts, context)?;
     drop_repeated(&mut rows, &users, &items, &mut counts);
+    counts.left_out_by_sample = keep_sample(&mut rows, &users, parameters.users);
     counts.dropped_by_core = keep_core(&mut rows, parameters.min_user_interactions, parameters.min_item_interactions);
     counts.kept = rows.len();
     if rows.is_empty() {
@@ -143,21 +147,32 @@ fn drop_repeated(rows: &mut Vec<Row>, users: &[String], items: &[String], counts
     // A stable sort: of several reviews of one item on one day, the first in the file stays.
     rows.sort_by_cached_key(|row| (row.time, digest::of_pair(&users[row.user], &items[row.item])));
     let before = rows.len();
-    let mut known = std::collections::HashSet::with_capacity(before);
+    let mut known = HashSet::with_capacity(before);
     rows.retain(|row| known.insert((row.user, row.item)));
     counts.dropped_repeated = before - rows.len();
+}
+
+/// Keeps the rows of that many users.
+fn keep_sample(rows: &mut Vec<Row>, users: &[String], wanted: Option<usize>) -> LeftOut {
+    // Rows of some users may all be rated too low: those are not there to be chosen.
+    let with_rows: HashSet<usize> = rows.iter().map(|row| row.user).collect();
+    let chosen = choose(with_rows.iter().map(|&user| users[user].as_str()), wanted);
+    let before = rows.len();
+    rows.retain(|row| chosen.contains(users[row.user].as_str()));
+    LeftOut { users: with_rows.len() - chosen.len(), interactions: before - rows.len() }
 }
 
 fn nothing_left(path: &Path, counts: &ReviewCounts, parameters: &Parameters) -> Failure {
     let core = &counts.dropped_by_core;
     let message = format!(
-        "{}: none of {} reviews is left: {} rated below {}, {} repeated, {} of users with fewer than {} interactions, \
+        "{}: none of {} reviews is left: {} rated below {}, {} repeated, {} of users outside the sample, {} of users with fewer than {} interactions, \
          {} of items with fewer than {}",
         path.display(),
         counts.read,
         counts.dropped_rated_too_low,
         parameters.min_rating,
         counts.dropped_repeated,
+        counts.left_out_by_sample.interactions,
         core.rows_of_rare_users,
         parameters.min_user_interactions,
         core.rows_of_rare_items,
@@ -165,7 +180,7 @@ fn nothing_left(path: &Path, counts: &ReviewCounts, parameters: &Parameters) -> 
     );
     let hint = match counts.read {
         0 => "the file holds no reviews: is it the right one?",
-        _ => "lower min_user_interactions, min_item_interactions or min_rating",
+        _ => "lower min_user_interactions, min_item_interactions or min_rating, or take more users",
     };
     Failure::new(FailureKind::NothingUsable, message).hint(hint)
 }

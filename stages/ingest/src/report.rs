@@ -4,6 +4,7 @@ use crate::metadata::MetadataCounts;
 use crate::numbering::Numbered;
 use crate::processed::SequenceCounts;
 use crate::raw::ReviewCounts;
+use crate::sample::LeftOut;
 use crate::split::SHORTEST_HELD_OUT;
 use crate::texts::Text;
 use frames::{Interactions, Split};
@@ -91,11 +92,13 @@ impl Report {
         let mut lines = match &self.source {
             Source::Raw { reviews, metadata } => raw_lines(reviews, metadata),
             Source::Processed { sequences } => {
-                let SequenceCounts { read, users_read, users_without_items, repeated, .. } = sequences;
-                vec![format!(
+                let SequenceCounts { read, users_read, users_without_items, repeated, left_out_by_sample, .. } =
+                    sequences;
+                let read = format!(
                     "read {read} interactions of {users_read} users; {users_without_items} users have none, \
                      {repeated} interactions repeat an item"
-                )]
+                );
+                std::iter::once(read).chain(sample_line(left_out_by_sample)).collect()
             }
         };
         let (result, leakage) = (&self.result, &self.leakage);
@@ -119,7 +122,7 @@ impl Report {
 
 fn raw_lines(reviews: &ReviewCounts, metadata: &MetadataCounts) -> Vec<String> {
     let core = &reviews.dropped_by_core;
-    vec![
+    let lines = [
         format!(
             "read {} reviews; dropped {} rated too low, {} repeated, {} of rare users, {} of rare items; kept {}",
             reviews.read,
@@ -134,7 +137,14 @@ fn raw_lines(reviews: &ReviewCounts, metadata: &MetadataCounts) -> Vec<String> {
             "read {} lines of metadata: {} repeat an item, {} are of other items, {} have a piece of a page as title",
             metadata.read, metadata.repeated, metadata.of_other_items, metadata.page_fragment_titles
         ),
-    ]
+    ];
+    sample_line(&reviews.left_out_by_sample).into_iter().chain(lines).collect()
+}
+
+/// What a sample left out, if it did.
+fn sample_line(left_out: &LeftOut) -> Option<String> {
+    let LeftOut { users, interactions } = left_out;
+    (*users > 0).then(|| format!("left out {users} users with {interactions} interactions, who are not in the sample"))
 }
 
 impl Leakage {

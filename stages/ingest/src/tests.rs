@@ -161,7 +161,8 @@ fn nothing_left_says_why() {
     let parameters = Parameters { min_rating: 2.0, ..Default::default() };
     let nothing = failure(&lines.map(|line| line.to_string()), parameters);
     assert_eq!(nothing.kind, FailureKind::NothingUsable);
-    let expected = "none of 3 reviews is left: 1 rated below 2, 1 repeated, 1 of users with fewer than 5 interactions";
+    let expected = "none of 3 reviews is left: 1 rated below 2, 1 repeated, 0 of users outside the sample, \
+                    1 of users with fewer than 5 interactions";
     assert!(nothing.message.contains(expected), "{nothing}");
     assert_eq!(failure(&[], no_core()).kind, FailureKind::NothingUsable);
 }
@@ -223,6 +224,35 @@ fn processed_sequences_keep_their_order_and_lose_their_numbers() {
     let bad = write("bad.item2id", "B0 0\n");
     let malformed = run(&[("sequences", &sequences), ("item_ids", &bad)], Parameters::default()).unwrap_err();
     assert_eq!(malformed.kind, FailureKind::MalformedRow);
+}
+
+#[test]
+fn a_sample_of_the_users_is_taken_before_the_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    // Twenty users with three reviews each, of items that all of them have.
+    let pairs = (0..20).flat_map(|user| (0..3).map(move |item| (user, item)));
+    let lines: Vec<String> =
+        pairs.map(|(user, item)| review(&format!("u{user}"), &format!("i{item}"), item, 5.0).to_string()).collect();
+    let reviews = gzip(&folder, "reviews.json.gz", &lines);
+    let sequences = folder.path().join("X.inter.json");
+    let of_user = |user: usize| (format!("u{user}"), json!([0, 1, 2]));
+    fs_err::write(&sequences, json!((0..20).map(of_user).collect::<BTreeMap<_, _>>()).to_string()).unwrap();
+
+    let parameters = |users| Parameters { users, min_user_interactions: 3, min_item_interactions: 4, ..no_core() };
+    let left_out = json!({"users": 16, "interactions": 48});
+    let mut ids = Vec::new();
+    for (port, path, source) in [("reviews", &reviews, "reviews"), ("sequences", &sequences, "sequences")] {
+        let out = run(&[(port, path)], parameters(Some(4))).unwrap();
+        let counts = &report(&out)["source"][source];
+        assert_eq!((&counts["read"], &counts["left_out_by_sample"]), (&json!(60), &left_out));
+        ids.push(Users::read(&out.path().join("users")).unwrap().id);
+    }
+    assert!(ids[0].len() == 4 && ids[0] == ids[1], "{ids:?}");
+    // Three users are too few for the items, which the filters find out after the sample was taken.
+    assert_eq!(run(&[("reviews", &reviews)], parameters(Some(3))).unwrap_err().kind, FailureKind::NothingUsable);
+    let all = run(&[("sequences", &sequences)], parameters(Some(500))).unwrap();
+    assert_eq!(report(&all)["result"]["users"], json!(20));
+    assert_eq!(run(&[("reviews", &reviews)], parameters(Some(0))).unwrap_err().kind, FailureKind::Conflict);
 }
 
 /// The folder of real data, or `None` with a printed reason.

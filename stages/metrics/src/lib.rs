@@ -1,52 +1,56 @@
-//! Hit ratio and NDCG of ranked lists, over all items, against the held-out item.
+//! How well ranked lists find the held-out item, over all items.
 //!
 //! With `r_u` the rank from 1 of user `u`'s test item in the list, and `U` all users that have a test item:
 //!
 //! * `HR@k = |{u : r_u <= k}| / |U|`
 //! * `NDCG@k = Σ_{u : r_u <= k} 1 / log2(r_u + 1) / |U|` (there is one relevant item, so the ideal gain is 1)
+//! * `MRR = Σ_u 1 / r_u / |U|`, where an item that is not in the list adds nothing
+//! * `coverage@k`: the share of all items that stand among anybody's first k
 //!
-//! A user without a list is a miss: it stays in the denominator. Hits are of the item itself; for the labels named in
-//! `code_level` they are counted on semantic codes as well: the list's distinct codes in order, and the rank of the
-//! test item's code among them.
+//! A user without a list is a miss: it stays in the denominator. The rank is the place in the list: items of equal score
+//! stand in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
+//! are counted on semantic codes as well: the list's distinct codes in order, the rank of the test item's code among
+//! them, and as coverage the share of all codes in use.
+//!
+//! 95 % intervals come from a bootstrap over users, for which only ranks matter. Each starts from the stage's seed, so
+//! it does not depend on what else is measured. [`compare`](mod@compare) tells two lists of ranks apart.
 
-mod rank;
-mod table;
+mod binomial;
+mod bootstrap;
+pub mod compare;
+mod lines;
+mod measure;
+mod parameters;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod truth;
+
+pub use parameters::Parameters;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Codes, Interactions, Rankings, Seen, write_json};
-use rank::{Hits, Truth};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use frames::{Codes, Hits, Interactions, Measured, Rankings, Ranks, Seen, UserRank, write_json};
+use measure::Measure;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tables::{Interval, Row, Scores};
+use truth::Truth;
+
+/// The labels of the models that every other is read beside.
+const FLOORS: [&str; 2] = ["popularity", "item-knn"];
 
 /// Measures rankings.
 #[derive(Debug)]
 pub struct Metrics;
 
-/// The parameters of [`Metrics`].
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Parameters {
-    /// The list lengths `k` to measure at.
-    pub cutoffs: Vec<usize>,
-    /// The labels of rankings whose hits are counted on codes as well, where codes are bound.
-    pub code_level: Vec<String>,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { cutoffs: vec![1, 5, 10], code_level: vec!["pipe".to_owned()] }
-    }
-}
-
 impl Stage for Metrics {
     const NAME: &'static str = "metrics";
     const ABOUT: &'static str =
-        "Measures HR@k and NDCG@k of rankings over all items, with seen items kept and excluded.";
+        "Measures rankings over all items, with seen items kept and excluded: HR, NDCG, MRR and coverage.";
     const VERSION: &'static str = env!("STAGE_VERSION");
-    const SEEDED: bool = false;
+    const SEEDED: bool = true;
     const THREADS: Threads = Threads::One;
     type Parameters = Parameters;
 
@@ -59,88 +63,104 @@ impl Stage for Metrics {
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("metrics", "metrics", "metrics.json: one row per model, seen and kind of hit.")]
+        vec![
+            OutputPort::new(
+                "metrics",
+                "metrics",
+                "metrics.json: a row per model, seen and kind of hit; intervals.json: 95 % intervals; by_length.json: \
+                 by length of the history.",
+            ),
+            OutputPort::new("ranks", "ranks", "ranks.parquet: each user's rank, empty where the item is not found."),
+        ]
     }
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
-        let cutoffs = checked_cutoffs(&parameters)?;
+        let parameters = parameters.checked()?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = context.optional_input("codes").map(Codes::read).transpose()?;
         let truth = Truth::new(&interactions, codes.as_ref())?;
-        let mut rows = Vec::new();
-        for (label, folder) in context.labelled_inputs("rankings") {
+        let inputs = context.labelled_inputs("rankings");
+        warn_of_missing_floors(&inputs, context);
+        let mut tables = Tables::new(&parameters, context.seed());
+        for (label, folder) in inputs {
             let rankings = Rankings::read(&folder)?;
             truth.check(&label, &rankings)?;
             let on_codes = codes.is_some() && parameters.code_level.contains(&label);
-            rows.extend(measure(&label, &rankings, &truth, &cutoffs, on_codes, context));
+            tables.measure(&label, &rankings, &truth, on_codes, context);
         }
-        if rows.is_empty() {
+        tables.write(context)
+    }
+}
+
+/// All tables under construction.
+struct Tables<'a> {
+    parameters: &'a Parameters,
+    measures: Vec<Measure>,
+    seed: u64,
+    rows: Vec<Row>,
+    intervals: Vec<Interval>,
+    by_length: Vec<Row>,
+    ranks: Ranks,
+}
+
+impl<'a> Tables<'a> {
+    fn new(parameters: &'a Parameters, seed: u64) -> Self {
+        let measures = Measure::all(&parameters.cutoffs);
+        let (rows, intervals, by_length, ranks) = Default::default();
+        Self { parameters, measures, seed, rows, intervals, by_length, ranks }
+    }
+
+    /// Adds one model.
+    fn measure(&mut self, label: &str, rankings: &Rankings, truth: &Truth, on_codes: bool, context: &Context) {
+        for seen in [Seen::Kept, Seen::Excluded] {
+            let lists = rankings.lists(seen);
+            if lists.is_empty() {
+                context.log(format!("{label}: no lists with seen items {}, so no row for them", seen.word()));
+                continue;
+            }
+            let without = truth.users_without_list(lists);
+            if without > 0 {
+                let users = truth.users();
+                context.log(format!("{label}, seen {}: {without} of {users} users have no list: misses", seen.word()));
+            }
+            for hits in [Hits::Item, Hits::Code].into_iter().filter(|&hits| hits == Hits::Item || on_codes) {
+                let measured = Measured { model: label.to_owned(), seen, hits };
+                let coverage = truth.coverage(lists, hits, &self.parameters.cutoffs);
+                self.add(measured, truth.ranks(lists, hits), &coverage);
+            }
+        }
+    }
+
+    fn add(&mut self, measured: Measured, users: Vec<UserRank>, coverage: &[f64]) {
+        let scores = Scores::new(&measured, &self.measures, &users);
+        let mut row = scores.row();
+        for (cutoff, share) in self.parameters.cutoffs.iter().zip(coverage) {
+            row.insert(format!("coverage@{cutoff}"), (*share).into());
+        }
+        self.rows.push(row);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        self.intervals.extend(scores.intervals(self.parameters.resamples, &mut rng));
+        self.by_length.extend(scores.by_length(&self.parameters.history_lengths));
+        self.ranks.of.push((measured, users));
+    }
+
+    fn write(&self, context: &Context) -> Result<()> {
+        if self.rows.is_empty() {
             return Err(Failure::new(FailureKind::NothingUsable, "no rankings to measure: every input is empty"));
         }
-        for line in table::lines(&rows) {
+        for line in lines::lines(&self.rows) {
             context.log(line);
         }
-        write_json(context.output("metrics"), "metrics.json", &rows)
+        let folder = context.output("metrics");
+        write_json(folder, "metrics.json", &self.rows)?;
+        write_json(folder, "intervals.json", &self.intervals)?;
+        write_json(folder, "by_length.json", &self.by_length)?;
+        self.ranks.write(context.output("ranks"))
     }
 }
 
-fn checked_cutoffs(parameters: &Parameters) -> Result<Vec<usize>> {
-    let mut cutoffs = parameters.cutoffs.clone();
-    cutoffs.sort_unstable();
-    cutoffs.dedup();
-    match cutoffs.first() {
-        Some(&first) if first > 0 => Ok(cutoffs),
-        _ => {
-            let message = format!("cutoffs = {:?}, expected at least one, each at least 1", parameters.cutoffs);
-            Err(Failure::new(FailureKind::Conflict, message))
-        }
+fn warn_of_missing_floors(inputs: &BTreeMap<String, PathBuf>, context: &Context) {
+    for floor in FLOORS.into_iter().filter(|&floor| !inputs.contains_key(floor)) {
+        context.log(format!("no rankings are labelled {floor}: nothing says how far the others are above that floor"));
     }
-}
-
-/// The rows of one model.
-fn measure(
-    label: &str,
-    rankings: &Rankings,
-    truth: &Truth,
-    cutoffs: &[usize],
-    on_codes: bool,
-    context: &Context,
-) -> Vec<Map<String, Value>> {
-    let mut rows = Vec::new();
-    for seen in [Seen::Kept, Seen::Excluded] {
-        let lists = rankings.lists(seen);
-        if lists.is_empty() {
-            context.log(format!("{label}: no lists with seen items {}, so no row for them", seen.word()));
-            continue;
-        }
-        let without = truth.users_without_list(lists);
-        if without > 0 {
-            let users = truth.users();
-            context.log(format!("{label}, seen {}: {without} of {users} users have no list: misses", seen.word()));
-        }
-        for hits in [Hits::Item, Hits::Code].into_iter().filter(|&hits| hits == Hits::Item || on_codes) {
-            rows.push(row(label, seen, hits, truth.users(), &truth.ranks(lists, hits), cutoffs));
-        }
-    }
-    rows
-}
-
-/// A row from the ranks of the users that have the test item in their list.
-fn row(label: &str, seen: Seen, hits: Hits, users: usize, ranks: &[usize], cutoffs: &[usize]) -> Map<String, Value> {
-    let mean = |gain: fn(usize) -> f64, cutoff: usize| {
-        // A sum of nothing is -0.0 in Rust.
-        ranks.iter().filter(|&&rank| rank <= cutoff).fold(0.0, |sum, &rank| sum + gain(rank)) / users as f64
-    };
-    let mut row = Map::new();
-    row.insert("model".into(), label.into());
-    row.insert("seen".into(), seen.word().into());
-    row.insert("hits".into(), hits.word().into());
-    row.insert("users".into(), users.into());
-    for &cutoff in cutoffs {
-        row.insert(format!("HR@{cutoff}"), mean(|_| 1.0, cutoff).into());
-    }
-    for &cutoff in cutoffs {
-        row.insert(format!("NDCG@{cutoff}"), mean(|rank| 1.0 / (rank as f64 + 1.0).log2(), cutoff).into());
-    }
-    row
 }

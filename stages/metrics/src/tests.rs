@@ -1,6 +1,6 @@
 use crate::{Metrics, Parameters};
 use contract::{Context, FailureKind, Result, Spec, Stage as _};
-use frames::{Codes, Dataset, Interactions, RankedList, Rankings, Split};
+use frames::{Codes, Dataset, Interactions, RankedList, Rankings, Ranks, Split};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,10 +31,16 @@ fn lists(lists: &[(u32, &[u32])]) -> Vec<RankedList> {
     lists.iter().map(of).collect()
 }
 
-/// Runs the stage on one ranking labelled `pipe`.
+/// Runs the stage on one ranking labelled `pipe`, and returns `metrics.json`.
 fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Result<Value> {
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
+    run_in(folder.path(), rankings, codes, parameters)?;
+    Ok(read(&folder.path().join("metrics/metrics.json")))
+}
+
+/// The same in a folder that outlives it; the outputs lie in it by port.
+fn run_in(folder: &Path, rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Result<()> {
+    let at = |name: &str| folder.join(name);
     interactions().write(&at("interactions")).unwrap();
     rankings.write(&at("rankings")).unwrap();
     let one = |label: &str, path: PathBuf| BTreeMap::from([(label.to_owned(), path)]);
@@ -46,7 +52,7 @@ fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Re
         codes.write(&at("codes")).unwrap();
         inputs.insert("codes".to_owned(), one("", at("codes")));
     }
-    let outputs = BTreeMap::from([("metrics".to_owned(), at("metrics"))]);
+    let outputs = ["metrics", "ranks"].map(|port| (port.to_owned(), at(port))).into();
     let (uses, device) = ("metrics".to_owned(), "cpu".to_owned());
     let spec = Spec {
         uses,
@@ -58,8 +64,7 @@ fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Re
         device,
         checkpoint: None,
     };
-    Metrics::run(parameters, &Context::new(spec))?;
-    Ok(read(&at("metrics").join("metrics.json")))
+    Metrics::run(parameters, &Context::new(spec))
 }
 
 fn read(path: &Path) -> Value {
@@ -75,11 +80,12 @@ fn measures_are_those_computed_by_hand() {
     };
     let rows = run(&rankings, None, Parameters { cutoffs: vec![5, 1, 5], ..Default::default() }).unwrap();
     let kept = json!({"model": "pipe", "seen": "kept", "hits": "item", "users": 4,
-        "HR@1": 0.25, "HR@5": 0.5, "NDCG@1": 0.25, "NDCG@5": (1.0 + 0.5) / 4.0});
+        "HR@1": 0.25, "HR@5": 0.5, "NDCG@1": 0.25, "NDCG@5": (1.0 + 0.5) / 4.0, "MRR": (1.0 + 1.0 / 3.0) / 4.0,
+        "coverage@1": 0.4, "coverage@5": 0.8});
     assert_eq!(rows[0], kept);
     let gain = 1.0 / 3.0_f64.log2() / 4.0;
     let excluded = json!({"model": "pipe", "seen": "excluded", "hits": "item", "users": 4,
-        "HR@1": 0.0, "HR@5": 0.25, "NDCG@1": 0.0, "NDCG@5": gain});
+        "HR@1": 0.0, "HR@5": 0.25, "NDCG@1": 0.0, "NDCG@5": gain, "MRR": 0.125, "coverage@1": 0.2, "coverage@5": 0.4});
     assert_eq!(rows[1], excluded);
     assert_eq!(rows.as_array().unwrap().len(), 2);
 }
@@ -94,6 +100,62 @@ fn hits_on_codes_stand_beside_hits_on_items() {
     assert_eq!(hit_at_one(0), (json!("item"), json!(0.0)));
     assert_eq!(hit_at_one(1), (json!("code"), json!(0.25)));
     assert_eq!(rows.as_array().unwrap().len(), 2);
+}
+
+/// Rankings of the sort `kept` with the ranks 1, 3, none and none.
+fn some_ranks() -> Rankings {
+    Rankings { kept: lists(&[(0, &[0, 4]), (1, &[4, 3, 1]), (2, &[0, 1, 3, 4])]), excluded: Vec::new() }
+}
+
+#[test]
+fn every_users_rank_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), &some_ranks(), None, Parameters::default()).unwrap();
+    let ranks = Ranks::read(&folder.path().join("ranks")).unwrap();
+    let [(measured, users)] = ranks.of.as_slice() else { panic!("{ranks:?}") };
+    assert_eq!((measured.model.as_str(), measured.seen.word(), measured.hits.word()), ("pipe", "kept", "item"));
+    let users: Vec<_> = users.iter().map(|found| (found.user, found.history, found.rank)).collect();
+    assert_eq!(users, [(0, 0, Some(1)), (1, 0, Some(3)), (2, 0, None), (3, 0, None)]);
+}
+
+#[test]
+fn intervals_stand_around_their_values_and_0_resamples_make_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics/intervals.json");
+    let parameters = |resamples| Parameters { cutoffs: vec![5], resamples, ..Default::default() };
+    run_in(folder.path(), &some_ranks(), None, parameters(500)).unwrap();
+    let rows = read(&path);
+    let names: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["metric"].as_str().unwrap()).collect();
+    assert_eq!(names, ["HR@5", "NDCG@5", "MRR"]);
+    for row in rows.as_array().unwrap() {
+        let [low, value, high] = ["low", "value", "high"].map(|name| row[name].as_f64().unwrap());
+        assert!(0.0 <= low && low < value && value < high && high <= 1.0, "{row}");
+    }
+    assert_eq!(rows[0]["value"], 0.5);
+    assert_eq!(
+        (&rows[0]["model"], &rows[0]["seen"], &rows[0]["hits"]),
+        (&json!("pipe"), &json!("kept"), &json!("item"))
+    );
+    let bytes = fs_err::read(&path).unwrap();
+    run_in(folder.path(), &some_ranks(), None, parameters(500)).unwrap();
+    assert!(bytes == fs_err::read(&path).unwrap(), "equal seeds made different intervals");
+    run_in(folder.path(), &some_ranks(), None, parameters(0)).unwrap();
+    assert_eq!(read(&path), json!([]));
+}
+
+#[test]
+fn users_are_counted_by_the_length_of_their_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = Parameters { cutoffs: vec![5], history_lengths: vec![10, 2], ..Default::default() };
+    run_in(folder.path(), &some_ranks(), None, parameters).unwrap();
+    let rows = read(&folder.path().join("metrics/by_length.json"));
+    let expected = json!({"model": "pipe", "seen": "kept", "hits": "item", "at_least": 0, "below": 2, "users": 4,
+        "HR@5": 0.5, "NDCG@5": 0.375, "MRR": (1.0 + 1.0 / 3.0) / 4.0});
+    assert_eq!(rows[0], expected);
+    let range =
+        |row: &Value| (row["at_least"].clone(), row["below"].clone(), row["users"].clone(), row["HR@5"].clone());
+    assert_eq!(range(&rows[1]), (json!(2), json!(10), json!(0), Value::Null));
+    assert_eq!(range(&rows[2]), (json!(10), Value::Null, json!(0), Value::Null));
 }
 
 #[test]
@@ -112,5 +174,7 @@ fn what_does_not_fit_is_refused() {
 
     let zero = Parameters { cutoffs: vec![0, 5], ..Default::default() };
     assert_eq!(run(&good, None, zero).unwrap_err().kind, FailureKind::Conflict);
+    let no_length = Parameters { history_lengths: vec![0, 5], ..Default::default() };
+    assert_eq!(run(&good, None, no_length).unwrap_err().kind, FailureKind::Conflict);
     assert_eq!(run(&Rankings::default(), None, Parameters::default()).unwrap_err().kind, FailureKind::NothingUsable);
 }

@@ -87,6 +87,36 @@ fn it_says_what_it_finds_of_libtorch_and_cuda() {
 }
 
 #[test]
+fn it_compares_the_ranks_of_models() {
+    use frames::{Hits, Measured, Ranks, Seen, UserRank};
+    let folder = tempfile::tempdir().unwrap();
+    let measured = |model: &str| Measured { model: model.into(), seen: Seen::Kept, hits: Hits::Item };
+    let users =
+        |hits: u32| (0..60).map(|user| UserRank { user, history: 3, rank: (user < hits).then_some(2) }).collect();
+    let ranks = Ranks { of: vec![(measured("pipe"), users(40)), (measured("popularity"), users(10))] };
+    ranks.write(folder.path()).unwrap();
+    let side = |model: &str| json!({"ranks": folder.path(), "where": {"model": model, "seen": "kept", "hits": "item"}});
+    let ask = |request: &Value| {
+        let mut child = worker("compare").spawn().unwrap();
+        child.stdin.take().unwrap().write_all(request.to_string().as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let pair = json!({"a": side("pipe"), "b": [side("popularity")], "metrics": ["HR@1", "HR@10", "MRR"]});
+    let output = ask(&json!({ "pairs": [pair] }));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = &answer["pairs"][0];
+    assert_eq!((&found["users"], &found["metrics"]["HR@10"]["difference"]), (&json!(60), &json!(0.5)));
+    assert_eq!((&found["metrics"]["HR@1"]["p"], &found["only_a"]), (&json!(1.0), &json!(0)));
+    assert!(found["metrics"]["MRR"]["p"].as_f64().unwrap() < 0.001);
+
+    let unknown = ask(&json!({"pairs": [{"a": side("pipe"), "b": side("other"), "metrics": ["MRR"]}]}));
+    assert_eq!(unknown.status.code(), Some(25));
+    assert!(last_event(&unknown)["failure"]["message"].as_str().unwrap().contains("no ranks of other"));
+    assert_eq!(ask(&json!({"pair": []})).status.code(), Some(25));
+}
+
+#[test]
 fn a_failure_is_the_last_event_and_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let unknown = run(&spec("soup", &json!({}), folder.path()).to_string());

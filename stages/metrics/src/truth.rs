@@ -1,32 +1,15 @@
-//! The rank of what was held out.
+//! What was held out, and where lists have it.
 
 use contract::{Failure, FailureKind, Result};
-use frames::{Codes, Interactions, RankedList, Rankings, Seen};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What counts as a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hits {
-    /// The test item itself.
-    Item,
-    /// Any item with the test item's codes.
-    Code,
-}
-
-impl Hits {
-    /// The word in the table.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Item => "item",
-            Self::Code => "code",
-        }
-    }
-}
+use frames::{Codes, Hits, Interactions, RankedList, Rankings, Seen, Split, UserRank};
+use std::collections::{BTreeMap, HashSet};
 
 /// What was held out, and which items share their codes.
 pub(crate) struct Truth {
     /// `[users]` the test item, where there is one.
     targets: Vec<Option<u32>>,
+    /// `[users]` the number of training interactions.
+    history: Vec<u32>,
     /// `[items]` a number that items of equal codes share; the item itself where there are no codes.
     code: Vec<u32>,
 }
@@ -49,7 +32,8 @@ impl Truth {
                 return Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"));
             }
         };
-        Ok(Self { targets, code })
+        let history = interactions.sequences(&[Split::Train]).iter().map(|items| items.len() as u32).collect();
+        Ok(Self { targets, history, code })
     }
 
     /// How many users have a test item: the denominator of every measure.
@@ -80,23 +64,54 @@ impl Truth {
         Ok(())
     }
 
-    /// The ranks from 1 of the test items that stand in their user's list; lists of users without one are passed over.
-    pub(crate) fn ranks(&self, lists: &[RankedList], hits: Hits) -> Vec<usize> {
-        lists.iter().filter_map(|list| self.rank(list, hits)).collect()
+    /// The rank of every user that has a test item, in the order of users.
+    pub(crate) fn ranks(&self, lists: &[RankedList], hits: Hits) -> Vec<UserRank> {
+        let mut ranks = vec![None; self.targets.len()];
+        for list in lists {
+            ranks[list.user as usize] = self.rank(list, hits);
+        }
+        let tested = (0_u32..).zip(&self.targets).filter(|(_, target)| target.is_some());
+        tested
+            .map(|(user, _)| {
+                let at = user as usize;
+                UserRank { user, history: self.history[at], rank: ranks[at] }
+            })
+            .collect()
     }
 
-    fn rank(&self, list: &RankedList, hits: Hits) -> Option<usize> {
-        let target = self.targets[list.user as usize]?;
-        let place = match hits {
-            Hits::Item => list.items.iter().position(|&(item, _)| item == target)?,
-            Hits::Code => {
-                let wanted = self.code[target as usize];
-                let codes = list.items.iter().map(|&(item, _)| self.code[item as usize]);
-                let better: BTreeSet<u32> = codes.clone().take_while(|&code| code != wanted).collect();
-                codes.into_iter().any(|code| code == wanted).then_some(better.len())?
+    /// For each cutoff the share of all items, or of all codes in use, that stand in anybody's first so many places.
+    pub(crate) fn coverage(&self, lists: &[RankedList], hits: Hits, cutoffs: &[u32]) -> Vec<f64> {
+        let mut best = vec![u32::MAX; self.code.len()];
+        for list in lists {
+            for (place, entry) in (1..).zip(self.entries(list, hits)) {
+                let best = &mut best[entry as usize];
+                *best = place.min(*best);
             }
+        }
+        let all = match hits {
+            Hits::Item => self.code.len(),
+            Hits::Code => self.code.iter().collect::<HashSet<_>>().len(),
         };
-        Some(place + 1)
+        let share = |&cutoff: &u32| best.iter().filter(|&&place| place <= cutoff).count() as f64 / all as f64;
+        cutoffs.iter().map(share).collect()
+    }
+
+    fn rank(&self, list: &RankedList, hits: Hits) -> Option<u32> {
+        let target = self.targets[list.user as usize]?;
+        let wanted = match hits {
+            Hits::Item => target,
+            Hits::Code => self.code[target as usize],
+        };
+        (1..).zip(self.entries(list, hits)).find(|(_, entry)| *entry == wanted).map(|(place, _)| place)
+    }
+
+    /// What stands in a list, best first: its items, or its distinct codes.
+    fn entries<'a>(&'a self, list: &'a RankedList, hits: Hits) -> impl Iterator<Item = u32> + 'a {
+        let mut known = HashSet::new();
+        list.items.iter().filter_map(move |&(item, _)| match hits {
+            Hits::Item => Some(item),
+            Hits::Code => Some(self.code[item as usize]).filter(|&code| known.insert(code)),
+        })
     }
 }
 
@@ -119,13 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn ranks_are_of_items_or_of_distinct_codes() {
+    fn ranks_and_coverage_are_of_items_or_of_distinct_codes() {
         // Items 0 and 1 share their codes, and so do 2 and 3.
         let codes = Codes { levels: vec![vec![5, 5, 6, 6, 6], vec![0, 0, 1, 1, 2]] };
-        let truth = Truth { targets: vec![Some(3), Some(4), None, Some(1)], code: number_codes(&codes) };
+        let targets = vec![Some(3), Some(4), None, Some(1)];
+        let truth = Truth { targets, history: vec![9, 8, 7, 6], code: number_codes(&codes) };
         let lists = [list(0, &[0, 1, 2, 3]), list(1, &[0, 2]), list(2, &[1]), list(3, &[4, 0])];
-        assert_eq!(truth.ranks(&lists, Hits::Item), vec![4]);
-        assert_eq!(truth.ranks(&lists, Hits::Code), vec![2, 2]);
+        let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.rank).collect::<Vec<_>>();
+        assert_eq!(ranks(Hits::Item), [Some(4), None, None]);
+        assert_eq!(ranks(Hits::Code), [Some(2), None, Some(2)]);
+        let users: Vec<_> = truth.ranks(&lists, Hits::Item).iter().map(|found| (found.user, found.history)).collect();
+        assert_eq!(users, [(0, 9), (1, 8), (3, 6)]);
         assert_eq!((truth.users(), truth.users_without_list(&lists[..2])), (3, 1));
+        assert_eq!(truth.coverage(&lists, Hits::Item, &[1, 2, 9]), [0.6, 0.8, 1.0]);
+        assert_eq!(truth.coverage(&lists, Hits::Code, &[1, 2]), [2.0 / 3.0, 1.0]);
+        assert_eq!(truth.coverage(&[], Hits::Item, &[1]), [0.0]);
     }
 }

@@ -1,0 +1,86 @@
+"""Times a real sweep beside the same experiments one by one, and beside DVC: `python3 benches/sweep --help`."""
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
+
+from dvc_project import DvcProject  # noqa: E402
+from machine import this_machine  # noqa: E402
+from peers import Peers  # noqa: E402
+from pipe_project import PipeProject  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    seconds: float
+    stages: str
+
+
+def main() -> int:
+    given = _parse()
+    peers = Peers(Path(os.environ.get("PEERS", REPOSITORY / "benches/.peers")).absolute())
+    if not given.no_install and "PEERS" not in os.environ:
+        peers.install(["dvc"])
+    machine = this_machine(given.folder)
+    print(f"# A sweep of {given.pipeline}\n")
+    print(f"{machine.cores} cores of {machine.processor}; load before it began: {machine.load:.2f}.", flush=True)
+    arguments = [given.pipeline, *given.arguments]
+    with tempfile.TemporaryDirectory(prefix="pipe-sweep-", dir=given.folder) as name:
+        folder = Path(name)
+        pipe = PipeProject(REPOSITORY / "target/debug/pipe", arguments, folder, given.limit)
+        rows = _measure(pipe, folder, peers.find("dvc"), given)
+        print("\n| | time | stages that ran |\n|---|---|---|")
+        for row in rows:
+            print(f"| {row.what} | {row.seconds:.1f} s | {row.stages} |")
+    return 0
+
+
+def _measure(pipe: PipeProject, folder: Path, dvc: Path | None, given: argparse.Namespace) -> list[Row]:
+    plan = pipe.plan(folder / "swept")
+    print(f"\nThe plan: {plan['points']} points ask for {plan['asked']} stages, of which {plan['distinct']} are distinct.")
+    swept = pipe.run(folder / "swept")
+    rows = [Row("`pipe run`, all points", swept.seconds, str(swept.ran))]
+    points = pipe.points(folder / "swept")
+
+    if given.add:
+        wider = pipe.with_more(given.add, folder / "swept")
+        rows.append(Row(f"one more point, {given.add}", wider.seconds, str(wider.ran)))
+
+    killed = pipe.run_killed(folder / "killed", swept.ran // 2)
+    rest = pipe.run(folder / "killed")
+    repeated = killed.ran + rest.ran - swept.ran
+    rows.append(Row("killed half-way, then run again", killed.seconds + rest.seconds, f"{killed.ran} + {rest.ran}: {repeated} repeated"))
+
+    if "separate" not in given.without:
+        separate = [pipe.run(folder / f"alone-{at}", point) for at, point in enumerate(points)]
+        rows.append(Row("each point alone, in a store of its own", sum(run.seconds for run in separate), str(sum(run.ran for run in separate))))
+    if dvc and "dvc" not in given.without:
+        project = DvcProject(dvc, folder / "dvc", pipe.stages(folder / "swept", points[0]), REPOSITORY, given.limit)
+        settings = [pipe.settings(point) for point in points]
+        rows.append(Row("DVC, the same experiments by `dvc exp run`", project.run(settings), str(project.ran())))
+    return rows
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benches/sweep", description=__doc__)
+    parser.add_argument("pipeline", nargs="?", default="tables/4-negatives", help="the pipeline; tables/4-negatives")
+    parser.add_argument("arguments", nargs="*", default=["--profile", "small"], help="what else pipe is told, after --")
+    parser.add_argument("--add", default="tasks.negatives=6", help="the value of the axis that is added later; empty for none")
+    parser.add_argument("--without", action="append", default=[], choices=["separate", "dvc"], help="leave this out")
+    parser.add_argument("--limit", type=int, default=3 * _HOUR, help="the most seconds that one command may take")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where stores are made")
+    parser.add_argument("--no-install", action="store_true", help="install nothing: without DVC here, it is absent")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Runs one stage by pipe's worker: `worker_stage.py STAGE`, in a folder with stages.json and params.yaml."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+
+def main() -> int:
+    name = sys.argv[1]
+    stage = json.loads(Path("stages.json").read_text())[name]
+    parameters = yaml.safe_load(Path("params.yaml").read_text())[name]
+    seed = parameters.pop("_seed")
+    inputs: dict[str, dict[str, str]] = {}
+    bound = [(entrance, f"out/{source}/{output}") for entrance, source, output in stage["inputs"]]
+    for entrance, path in [*bound, *stage["files"]]:
+        port, _, label = entrance.partition(".")
+        inputs.setdefault(port, {})[label] = str(Path(path).absolute())
+    outputs = {output: str(Path(f"out/{name}/{output}").absolute()) for output in stage["outputs"]}
+    for path in outputs.values():
+        Path(path).mkdir(parents=True, exist_ok=True)
+    spec = {
+        "uses": stage["uses"],
+        "parameters": parameters,
+        "inputs": inputs,
+        "outputs": outputs,
+        "seed": seed,
+        "threads": os.cpu_count(),
+        "device": "cpu",
+        "checkpoint": None,
+    }
+    worker = subprocess.Popen([os.environ["PIPE_WORKER"], "stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert worker.stdin and worker.stdout
+    worker.stdin.write(json.dumps(spec) + "\n")
+    worker.stdin.flush()
+    # It ends when its input closes, so that stays open until it has said all.
+    last = ""
+    for line in worker.stdout:
+        last = line
+    with open(os.environ["STAGE_LOG"], "a", encoding="utf-8") as log:
+        log.write(f"{name}\n")
+    if worker.wait() != 0:
+        print(last, file=sys.stderr)
+    return worker.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+//! What one file, or one profile in it, says of a pipeline. Layers lie upon each other: the last word counts.
+
+use crate::error::{Error, Result};
+use crate::names::{StageName, closest};
+use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting, StageEntry};
+use crate::pipeline::overrides::set;
+use crate::pipeline::place::{Place, Placed};
+use crate::pipeline::sweep::Sweep;
+use std::time::Duration;
+
+/// A part of a pipeline, as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    /// The pipeline's name.
+    pub name: Option<String>,
+    /// The file that this one builds on.
+    pub extends: Option<Placed<String>>,
+    /// The seed of all stages.
+    pub seed: Option<u64>,
+    /// Stages, whole or in part, in the order of the file.
+    pub stages: Vec<StageLayer>,
+    /// The sweep, in place of one in a layer below.
+    pub sweep: Option<Sweep>,
+    /// Layers that `--profile` puts on top, by name.
+    pub profiles: Vec<(Placed<String>, Self)>,
+}
+
+/// What a layer says of a stage.
+#[derive(Clone, Debug)]
+pub(super) struct StageLayer {
+    /// Its name.
+    pub name: StageName,
+    /// Where the name stands.
+    pub place: Place,
+    /// What the stage is. With it the layer has the whole stage; without it, changes to one below.
+    pub uses: Option<Placed<String>>,
+    /// Its own seed.
+    pub seed: Option<u64>,
+    /// What enters, from other stages.
+    pub inputs: Vec<Binding>,
+    /// Parameters and paths.
+    pub settings: Vec<Setting>,
+    /// What it needs of the machine.
+    pub resources: Option<Resources>,
+    /// How often it is tried again.
+    pub retries: Option<usize>,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// The program, for a stage that is one.
+    pub command: Option<CommandEntry>,
+}
+
+/// Lays the layers upon each other, the first at the bottom.
+///
+/// # Errors
+/// When a layer changes a stage that no layer below it has, and when the whole has no name or no stages.
+pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
+    let mut pipeline = Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None };
+    for layer in layers {
+        if let Some(name) = layer.name {
+            pipeline.name = name;
+        }
+        pipeline.seed = layer.seed.unwrap_or(pipeline.seed);
+        pipeline.sweep = layer.sweep.or(pipeline.sweep);
+        for stage in layer.stages {
+            lay_stage(&mut pipeline.stages, stage)?;
+        }
+    }
+    let lacks = |message: &str, hint: &str| {
+        Err(Error::Syntax { message: message.to_owned(), place: start.clone(), hint: Some(hint.to_owned()) })
+    };
+    if pipeline.name.is_empty() {
+        return lacks("the pipeline has no name", "begin the file with name = \"...\"");
+    }
+    if pipeline.stages.is_empty() {
+        return lacks("the pipeline has no stages", "add a table [stage.NAME] with uses = \"...\"");
+    }
+    Ok(pipeline)
+}
+
+fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
+    let below = stages.iter_mut().find(|entry| entry.name == layer.name);
+    match (layer.uses, below) {
+        (Some(uses), below) => {
+            let entry = StageEntry {
+                name: layer.name,
+                place: layer.place,
+                uses,
+                seed: layer.seed,
+                inputs: layer.inputs,
+                settings: layer.settings,
+                resources: layer.resources.unwrap_or_default(),
+                retries: layer.retries.unwrap_or(0),
+                timeout: layer.timeout,
+                command: layer.command,
+            };
+            match below {
+                Some(below) => *below = entry,
+                None => stages.push(entry),
+            }
+            Ok(())
+        }
+        (None, Some(entry)) => {
+            entry.seed = layer.seed.or(entry.seed);
+            entry.resources = layer.resources.unwrap_or_else(|| entry.resources.clone());
+            entry.retries = layer.retries.unwrap_or(entry.retries);
+            entry.timeout = layer.timeout.or(entry.timeout);
+            for binding in layer.inputs {
+                entry.inputs.retain(|below| below.entrance != binding.entrance);
+                entry.inputs.push(binding);
+            }
+            layer.settings.into_iter().try_for_each(|setting| set(entry, setting))
+        }
+        (None, None) => {
+            let names: Vec<String> = stages.iter().map(|entry| entry.name.to_string()).collect();
+            let near = closest(layer.name.as_str(), names.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || "say what it is, such as uses = \"ingest\"".to_owned(),
+                |near| format!("did you mean '{near}'?"),
+            );
+            let message = format!("stage '{}' has no 'uses'", layer.name);
+            Err(Error::Syntax { message, place: layer.place, hint: Some(hint) })
+        }
+    }
+}

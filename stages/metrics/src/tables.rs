@@ -1,0 +1,104 @@
+//! The rows of the tables: measures, their intervals, and measures by the length of the history.
+
+use crate::bootstrap::Groups;
+use crate::measure::Measure;
+use frames::{Measured, UserRank};
+use rand::Rng;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A row of columns that depend on the cutoffs.
+pub(crate) type Row = Map<String, Value>;
+
+/// A measure with its 95 % interval.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Interval {
+    #[serde(flatten)]
+    measured: Measured,
+    metric: String,
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+/// The ranks of users that were measured alike.
+#[derive(Debug)]
+pub(crate) struct Scores<'a> {
+    measured: &'a Measured,
+    measures: &'a [Measure],
+    users: &'a [UserRank],
+}
+
+impl<'a> Scores<'a> {
+    pub(crate) fn new(measured: &'a Measured, measures: &'a [Measure], users: &'a [UserRank]) -> Self {
+        Self { measured, measures, users }
+    }
+
+    /// The row of all users, without coverage.
+    pub(crate) fn row(&self) -> Row {
+        let mut row = self.heading();
+        row.insert("users".into(), self.users.len().into());
+        row.extend(self.means(self.users));
+        row
+    }
+
+    /// A row for each measure, from that many resamples of the users; none from 0.
+    pub(crate) fn intervals(&self, resamples: usize, rng: &mut impl Rng) -> Vec<Interval> {
+        if resamples == 0 {
+            return Vec::new();
+        }
+        let (counts, values) = self.groups(self.users);
+        let groups = Groups { counts: &counts, values: &values };
+        let intervals = groups.intervals(resamples, rng).into_iter();
+        let rows = self.measures.iter().zip(groups.means(&counts)).zip(intervals);
+        rows.map(|((measure, value), [low, high])| Interval {
+            measured: self.measured.clone(),
+            metric: measure.to_string(),
+            value,
+            low,
+            high,
+        })
+        .collect()
+    }
+
+    /// A row for each range of history lengths that the edges bound; a range without users has no measures.
+    pub(crate) fn by_length(&self, edges: &[u32]) -> Vec<Row> {
+        let starts = std::iter::once(0).chain(edges.iter().copied());
+        let ends = edges.iter().copied().map(Some).chain([None]);
+        starts.zip(ends).map(|(start, end)| self.of_length(start, end)).collect()
+    }
+
+    fn of_length(&self, start: u32, end: Option<u32>) -> Row {
+        let fits = |user: &&UserRank| user.history >= start && end.is_none_or(|end| user.history < end);
+        let users: Vec<UserRank> = self.users.iter().filter(fits).copied().collect();
+        let mut row = self.heading();
+        row.insert("at_least".into(), start.into());
+        row.insert("below".into(), end.into());
+        row.insert("users".into(), users.len().into());
+        if !users.is_empty() {
+            row.extend(self.means(&users));
+        }
+        row
+    }
+
+    fn heading(&self) -> Row {
+        let Measured { model, seen, hits } = self.measured;
+        let words = [("model", model.as_str()), ("seen", seen.word()), ("hits", hits.word())];
+        words.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect()
+    }
+
+    fn means(&self, users: &[UserRank]) -> impl Iterator<Item = (String, Value)> {
+        let (counts, values) = self.groups(users);
+        let means = Groups { counts: &counts, values: &values }.means(&counts);
+        self.measures.iter().zip(means).map(|(measure, mean)| (measure.to_string(), mean.into()))
+    }
+
+    /// Users of equal rank, and what each measure gives for it.
+    fn groups(&self, users: &[UserRank]) -> (Vec<u64>, Vec<Vec<f64>>) {
+        let mut counts: BTreeMap<Option<u32>, u64> = BTreeMap::new();
+        users.iter().for_each(|user| *counts.entry(user.rank).or_default() += 1);
+        let gains = |measure: &Measure| counts.keys().map(|&rank| measure.gain(rank)).collect();
+        (counts.values().copied().collect(), self.measures.iter().map(gains).collect())
+    }
+}
