@@ -7,13 +7,16 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run test reference soak fuzz lint audit bench bench-engine bench-sweep build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, then run the pipeline sample, which needs no data
 	$(PIPE) run sample
+
+reproduce: build ## build, then run the pipeline sample from nothing and compare with its lock
+	$(PIPE) reproduce sample --locked
 
 test: build ## build, then run all tests
 	$(CARGO) test --workspace

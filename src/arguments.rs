@@ -1,11 +1,14 @@
 //! The command line.
 
 mod cache;
+mod reproducing;
 
 pub use cache::{
     CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
     StoreArguments, VerifyArguments,
 };
+
+pub use reproducing::{LockArguments, ReproduceArguments};
 
 use crate::candidates;
 use crate::plan::Wishes;
@@ -44,6 +47,10 @@ pub enum Command {
     Run(RunArguments),
     /// Say what would run, and why; run nothing.
     Plan(PlanArguments),
+    /// Write the pipeline's lock: what every stage is made of and led to, as a text file for git.
+    Lock(LockArguments),
+    /// Run again in an empty store, and say whether every stage made the same.
+    Reproduce(ReproduceArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
@@ -148,6 +155,9 @@ pub struct RunArguments {
     /// Only say what would run, as `pipe plan`.
     #[arg(long)]
     pub dry_run: bool,
+    /// Run nothing unless every stage is what the pipeline's lock says.
+    #[arg(long)]
+    pub locked: bool,
     /// After a failure, still run the stages that do not depend on it.
     #[arg(long)]
     pub keep_going: bool,
@@ -168,6 +178,9 @@ pub struct PlanArguments {
     /// Which stages.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Fail when a stage is not what the pipeline's lock says.
+    #[arg(long)]
+    pub locked: bool,
 }
 
 /// `pipe metrics`.

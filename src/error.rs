@@ -161,6 +161,17 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// The pipeline is not what its lock says.
+    #[error("the pipeline is not what {} says:\n  {}", lock.display(), deviations.join("\n  "))]
+    Locked {
+        /// The lock.
+        lock: PathBuf,
+        /// What differs, a line each.
+        deviations: Vec<String>,
+    },
+    /// Stages did not make the same again.
+    #[error("not reproduced: {}", .0.join("\n  "))]
+    NotReproduced(Vec<String>),
     /// The user asked for an end.
     #[error("interrupted; what was finished is kept, what was running is not")]
     Interrupted,
@@ -203,6 +214,8 @@ impl Error {
             Self::Missing(_) | Self::Unusable { .. } => 14,
             Self::NoResults(_) => 15,
             Self::InputMoved { .. } => 16,
+            Self::Locked { .. } => 17,
+            Self::NotReproduced(_) => 18,
             Self::Stage { failure, .. } => failure.kind.exit_code(),
             Self::Contract { .. } => 30,
             Self::Killed { .. } => 31,
@@ -227,6 +240,13 @@ impl Error {
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
             Self::Usage { hint, .. } | Self::Damaged { hint, .. } => hint.clone(),
             Self::Unusable { .. } => Some("take it out of the folder, or name another input".to_owned()),
+            Self::Locked { .. } => {
+                Some("undo the change, or run the pipeline, write its lock anew with `pipe lock`, and commit it".to_owned())
+            }
+            Self::NotReproduced(_) => Some(
+                "look for what the stage uses besides its inputs, parameters and seed: time, random numbers, the order of threads"
+                    .to_owned(),
+            ),
             Self::InputMoved { .. } => Some("run again when nothing writes to it any more".to_owned()),
             Self::Stage { failure, log, .. } => Some(match &failure.hint {
                 Some(hint) => format!("{hint} (log: {})", log.display()),
@@ -247,6 +267,17 @@ impl Error {
             Self::DiskFull { .. } => Some("free some space and run again: what was finished is kept".to_owned()),
             Self::Worker { hint, .. } => Some(hint.clone()),
             Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted => None,
+        }
+    }
+
+    /// The log of the stage at fault, where it has one.
+    pub(crate) fn log_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Stage { log, .. }
+            | Self::Killed { log, .. }
+            | Self::OutOfMemory { log, .. }
+            | Self::TimedOut { log, .. } => Some(log),
+            _ => None,
         }
     }
 

@@ -9,10 +9,13 @@ pub mod digest;
 pub mod doctor;
 pub mod drawing;
 pub mod error;
+pub mod hardware;
+pub mod lock;
 pub mod names;
 pub mod pipeline;
 pub mod plan;
 pub mod reference;
+pub mod reproduce;
 pub mod run;
 pub mod show;
 pub mod store;
@@ -41,6 +44,8 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Run(run) => commands::run(run),
         Command::Plan(plan) => commands::plan(plan),
+        Command::Lock(lock) => commands::lock(lock),
+        Command::Reproduce(reproduce) => commands::reproduce(reproduce),
         Command::Metrics(metrics) => commands::metrics(metrics),
         Command::Graph(graph) => commands::graph(graph),
         Command::Why(why) => commands::why(why),

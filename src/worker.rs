@@ -4,10 +4,12 @@ use crate::error::{Error, Result};
 use crate::store::{OutsideFiles, Store};
 use contract::Description;
 use fs_err as fs;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// The version of the language that runner and worker speak.
@@ -60,6 +62,31 @@ pub fn descriptions(
 /// What the worker's stages say of themselves when it is asked now.
 pub fn describe(worker: &Path) -> Result<Vec<Description>> {
     parse(&ask(worker)?).map_err(|message| mismatch(worker, &message))
+}
+
+/// Asks the worker something that only it can read: one JSON value in, one out.
+///
+/// # Errors
+/// When it cannot be started, does not know the question, or does not answer in that form.
+pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_json::Value) -> Result<A> {
+    let fault = |message: String| Error::Worker {
+        message: format!("the worker {} was asked for '{name}': {message}", worker.display()),
+        hint: "build pipe and pipe-worker from the same sources".to_owned(),
+    };
+    let mut command = Command::new(worker);
+    command.arg(name).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| fault(error.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A worker that is gone already is found by its exit status.
+        drop(writeln!(stdin, "{request}"));
+    }
+    let output = child.wait_with_output().map_err(|error| fault(error.to_string()))?;
+    if !output.status.success() {
+        // It says why on either side: a failure is an event, another usage is a text.
+        let said = [output.stdout, output.stderr].concat();
+        return Err(fault(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim())));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| fault(error.to_string()))
 }
 
 fn ask(worker: &Path) -> Result<Vec<u8>> {

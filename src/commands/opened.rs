@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 /// A pipeline opened over its store.
 pub(crate) struct Opened {
+    /// The pipeline's file.
+    pub(crate) file: PathBuf,
     /// The pipeline's graph.
     pub(crate) graph: Graph,
     /// The store.
@@ -46,7 +48,7 @@ impl Opened {
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
-        Ok(Self { graph, store, worker, machine, index, sheet })
+        Ok(Self { file: located.file, graph, store, worker, machine, index, sheet })
     }
 
     /// The stages that are meant.
@@ -79,7 +81,12 @@ impl Opened {
 
     /// The results that are what the pipeline says now. The store's lock has to be held for as long as they are needed.
     pub(crate) fn current(&self, selection: &Selection) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
-        let mut planner = self.planner(selection);
+        self.current_in(selection, &self.store)
+    }
+
+    /// The same in another store.
+    pub(crate) fn current_in(&self, selection: &Selection, store: &Store) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+        let mut planner = self.planner_in(selection, store);
         let (mut current, mut known) = (BTreeMap::new(), BTreeMap::new());
         if !planner.missing()?.is_empty() {
             return Ok(current);
@@ -100,9 +107,14 @@ impl Opened {
 
     /// A planner for them.
     pub(crate) fn planner<'a>(&'a self, selection: &'a Selection) -> Planner<'a> {
+        self.planner_in(selection, &self.store)
+    }
+
+    /// The same over another store.
+    pub(crate) fn planner_in<'a>(&'a self, selection: &'a Selection, store: &'a Store) -> Planner<'a> {
         let outside = OutsideFiles::open(self.sheet.clone(), &self.index);
         let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
-        Planner::new(&self.graph, selection, &self.store, outside, Box::new(lacks))
+        Planner::new(&self.graph, selection, store, outside, Box::new(lacks))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `pipe plan`: says what would run, and why.
 
 use crate::arguments::PlanArguments;
+use crate::commands::lock::locked;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
 use crate::names::StageName;
@@ -14,7 +15,11 @@ use std::io::Write as _;
 pub fn plan(arguments: &PlanArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
     let selection = opened.select(&arguments.selection.wishes())?;
-    show(&opened, &mut opened.planner(&selection), arguments.pipeline.json)
+    let mut planner = opened.planner(&selection);
+    if arguments.locked {
+        locked(&opened, &mut planner, arguments.pipeline.json)?;
+    }
+    show(&opened, &mut planner, arguments.pipeline.json)
 }
 
 /// Prints what would become of each stage.

@@ -1,6 +1,7 @@
 //! `pipe run`: runs what is not up to date, then prints the metrics.
 
 use crate::arguments::RunArguments;
+use crate::commands::lock::locked;
 use crate::commands::metrics::{print, rows};
 use crate::commands::opened::Opened;
 use crate::commands::plan::show;
@@ -19,6 +20,9 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
     let selection = opened.select(&arguments.selection.wishes())?;
     let mut planner = opened.planner(&selection);
+    if arguments.locked {
+        locked(&opened, &mut planner, arguments.pipeline.json)?;
+    }
     if arguments.dry_run {
         return show(&opened, &mut planner, arguments.pipeline.json);
     }
@@ -27,14 +31,8 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         return Err(Error::Missing(missing));
     }
     opened.store.prepare()?;
-    let settings = Settings {
-        worker: opened.worker.clone(),
-        leash: std::env::current_exe().map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
-        jobs: arguments.jobs.map_or(opened.machine.threads, usize::from),
-        keep_going: arguments.keep_going,
-        device: arguments.device.clone(),
-        arguments: std::env::args().skip(1).collect(),
-    };
+    let settings =
+        Settings { keep_going: arguments.keep_going, ..settings(&opened, arguments.jobs, &arguments.device)? };
     let mut observer = observer(arguments.pipeline.json);
     let interrupt = Interrupt::listen();
     let summary =
@@ -53,7 +51,20 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     Ok(())
 }
 
-fn observer(json: bool) -> Box<dyn Observer> {
+/// How a run of the pipeline is to go that ends with the first failure.
+pub(super) fn settings(opened: &Opened, jobs: Option<u16>, device: &str) -> Result<Settings> {
+    Ok(Settings {
+        worker: opened.worker.clone(),
+        leash: std::env::current_exe().map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
+        jobs: jobs.map_or(opened.machine.threads, usize::from),
+        keep_going: false,
+        device: device.to_owned(),
+        arguments: std::env::args().skip(1).collect(),
+    })
+}
+
+/// Whoever shows the run: a program, or a person at a terminal or not.
+pub(super) fn observer(json: bool) -> Box<dyn Observer> {
     if json {
         Box::new(Json(std::io::stdout()))
     } else if std::io::stderr().is_terminal() {

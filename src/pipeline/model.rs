@@ -52,6 +52,8 @@ pub struct CommandEntry {
     pub files: Vec<(Placed<String>, Placed<String>)>,
     /// Its outputs and their kinds, by name.
     pub outputs: Vec<(Placed<String>, Placed<String>)>,
+    /// By how much numbers in an output may differ when it is made again, by output. No part of any key.
+    pub tolerances: Vec<(Placed<String>, f64)>,
     /// Variables of its environment, by name.
     pub environment: Vec<(Placed<String>, Placed<String>)>,
     /// Variables that it gets from the user's environment and that are never written down.

@@ -139,12 +139,13 @@ impl Reader<'_> {
         key: &Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<()> {
-        const KEYS: [&str; 6] = ["command", "files", "outputs", "parameters", "env", "secret_env"];
+        const KEYS: [&str; 7] = ["command", "files", "outputs", "tolerances", "parameters", "env", "secret_env"];
         let Some(command) = &mut entry.command else { return Ok(()) };
         match key.get_ref().as_ref() {
             "command" => command.arguments = self.texts(value, "command")?,
             "files" => command.files = self.named(value, "files")?,
             "outputs" => command.outputs = self.named(value, "outputs")?,
+            "tolerances" => command.tolerances = self.tolerances(value)?,
             "env" => command.environment = self.named(value, "env")?,
             "secret_env" => command.secrets = self.texts(value, "secret_env")?,
             "parameters" => {
@@ -164,6 +165,18 @@ impl Reader<'_> {
             .map(|(name, value)| {
                 let name_placed = Placed { value: name.get_ref().to_string(), place: self.place(name.span()) };
                 Ok((name_placed, self.placed(value, name.get_ref())?))
+            })
+            .collect()
+    }
+
+    fn tolerances(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<(Placed<String>, f64)>> {
+        let entries = self.table(value, "tolerances")?.iter();
+        entries
+            .map(|(name, value)| {
+                let tolerance = self.json(value)?.as_f64().filter(|tolerance| *tolerance >= 0.0);
+                let tolerance =
+                    tolerance.ok_or_else(|| self.mistyped(value, name.get_ref(), "a number, zero or more"))?;
+                Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, tolerance))
             })
             .collect()
     }
@@ -286,6 +299,7 @@ mod tests {
             "retries = ",
             "timeout = '",
             "outputs = { o = 'text' }\n",
+            "tolerances = { o = ",
             "parameters = { k = ",
             "[",
             "]",

@@ -112,6 +112,11 @@ impl Reader<'_> {
             let hint = Some("add outputs = { NAME = \"KIND\" }".to_owned());
             return Err(self.fault("it has no outputs".to_owned(), &self.entry.place, hint));
         }
+        let outputs: Vec<&str> = self.command.outputs.iter().map(|(name, _)| name.value.as_str()).collect();
+        if let Some((name, _)) = self.command.tolerances.iter().find(|(name, _)| !outputs.contains(&&*name.value)) {
+            let hint = Some(format!("it has {}", outputs.join(", ")));
+            return Err(self.fault(format!("it has no output '{}'", name.value), &name.place, hint));
+        }
         Ok(())
     }
 
@@ -179,6 +184,7 @@ impl Reader<'_> {
             name: name.value.clone(),
             kind: Kind(kind.value.clone()),
             doc: String::new(),
+            tolerance: self.command.tolerances.iter().find(|(of, _)| of.value == name.value).map(|(_, most)| *most),
         });
         Description {
             name: COMMAND.to_owned(),

@@ -14,7 +14,8 @@ pub(crate) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Stri
     raw.into_iter().map(|(name, text)| Ok((name, value(text.get()).map_err(D::Error::custom)?))).collect()
 }
 
-fn value(text: &str) -> serde_json::Result<Value> {
+/// Reads one value.
+pub(crate) fn value(text: &str) -> serde_json::Result<Value> {
     let mut read: Value = serde_json::from_str(text)?;
     match &mut read {
         Value::Number(number) if number.is_f64() => {

@@ -4,6 +4,7 @@
 //! they can never disagree.
 
 use crate::digest::{Digest, FieldHasher};
+use crate::plan::exact;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,13 +58,30 @@ impl Manifest {
         Key(hasher.finish())
     }
 
-    /// The facts by name, in one order.
-    fn facts(&self) -> Vec<(String, String)> {
+    /// The facts by name, in one order: what is hashed, compared, and written to a lock.
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("stage".to_owned(), self.stage.clone()), ("code".to_owned(), self.version.clone())];
         facts.extend(self.parameters.iter().map(|(name, value)| (format!("parameter {name}"), value.to_string())));
         facts.extend(self.seed.map(|seed| ("seed".to_owned(), seed.to_string())));
         facts.extend(self.inputs.iter().map(|(entrance, digest)| (format!("input {entrance}"), digest.to_string())));
         facts
+    }
+
+    /// The manifest of those facts; `None` when one is of no known name, is missing, or has a value that it cannot have.
+    pub(crate) fn of_facts(facts: impl IntoIterator<Item = (String, String)>) -> Option<Self> {
+        let (mut stage, mut version, mut seed) = (None, None, None);
+        let (mut parameters, mut inputs) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in facts {
+            match name.split_once(' ') {
+                None if name == "stage" => stage = Some(value),
+                None if name == "code" => version = Some(value),
+                None if name == "seed" => seed = Some(value.parse().ok()?),
+                Some(("parameter", name)) => drop(parameters.insert(name.to_owned(), exact::value(&value).ok()?)),
+                Some(("input", entrance)) => drop(inputs.insert(entrance.to_owned(), Digest::parse(&value)?)),
+                _ => return None,
+            }
+        }
+        Some(Self { stage: stage?, version: version?, parameters, seed, inputs })
     }
 
     /// What became different from `old` to this one.
@@ -212,6 +230,8 @@ mod tests {
             let written = serde_json::to_string(&with(&value)).unwrap();
             let read: Manifest = serde_json::from_str(&written).unwrap();
             prop_assert_eq!(read.key(), with(&value).key());
+            let of_facts = Manifest::of_facts(with(&value).facts()).unwrap();
+            prop_assert_eq!(of_facts.key(), with(&value).key());
             let is_same = written == serde_json::to_string(&with(&other)).unwrap();
             prop_assert_eq!(with(&value).key() == with(&other).key(), is_same);
         }

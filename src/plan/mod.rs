@@ -1,7 +1,7 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
 mod command;
-mod exact;
+pub(crate) mod exact;
 mod graph;
 mod key;
 mod parameter;

@@ -100,6 +100,14 @@ fn of_command() -> Value {
         ("inputs", json!({ "type": "object", "additionalProperties": { "oneOf": [output, labelled] } })),
         ("files", texts("Files and folders outside the store that it reads.")),
         ("outputs", texts("The kind of each output, by name.")),
+        (
+            "tolerances",
+            json!({
+                "type": "object",
+                "additionalProperties": { "type": "number", "minimum": 0 },
+                "description": "By how much numbers in an output may differ when it is made again, by output.",
+            }),
+        ),
         ("parameters", json!({ "type": "object", "description": "Values for {parameters.NAME}." })),
         ("env", texts("Variables of its environment, which are part of its key.")),
         ("secret_env", words),

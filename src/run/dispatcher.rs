@@ -9,6 +9,7 @@
 //! ```
 
 use crate::error::{Error, Result};
+use crate::hardware::Hardware;
 use crate::plan::{Decision, Graph, Job, Key, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
 use crate::run::executor::{Finished, Inputs, Order, Word, add_input, execute};
 use crate::run::hold::Hold;
@@ -352,11 +353,13 @@ impl Dispatcher<'_, '_> {
         let node = &graph.stages[stage];
         let scratch = self.scratch()?.attempt(node.name.as_str())?;
         self.needs.add_key(job.key)?;
+        let spec = self.spec(node, &job, grant)?;
         Ok(Order {
             stage,
             name: node.name.clone(),
             pipeline: graph.pipeline.clone(),
-            spec: self.spec(node, &job, grant)?,
+            hardware: Hardware::here(&spec.device, !self.machine.gpus.is_empty()),
+            spec,
             ports: node.description.outputs.iter().map(|port| crate::names::PortName::new(&port.name)).collect(),
             program: node.program.clone(),
             scratch,

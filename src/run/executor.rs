@@ -1,6 +1,7 @@
 //! Running one stage: its attempts, and the keeping of what it made.
 
 use crate::error::{Error, Result};
+use crate::hardware::Hardware;
 use crate::names::{Label, PortName, StageName};
 use crate::plan::{Job, Program};
 use crate::run::hold::Hold;
@@ -50,6 +51,8 @@ pub(crate) struct Order {
     pub(crate) run: String,
     /// The machine's name, for the record.
     pub(crate) host: String,
+    /// The class of the hardware, for the record.
+    pub(crate) hardware: Hardware,
     /// How often it is tried again after a failure that may pass.
     pub(crate) retries: usize,
     /// How long one attempt may take.
@@ -147,6 +150,7 @@ impl Execution<'_> {
             threads: order.spec.threads,
             device: order.spec.device.clone(),
             gpus: order.gpus.clone(),
+            hardware: Some(order.hardware.clone()),
             peak_memory,
         };
         self.keep(&folders, provenance)

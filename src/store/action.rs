@@ -1,5 +1,6 @@
 //! The record of a stage's result: a key, what it means, and the artifacts that it led to. The truth of the store.
 
+use crate::hardware::Hardware;
 use crate::names::{PortName, StageName};
 use crate::plan::{Key, Manifest};
 use crate::store::artifact::Artifact;
@@ -49,6 +50,9 @@ pub struct Provenance {
     /// The GPUs that were its own.
     #[serde(default)]
     pub gpus: Vec<String>,
+    /// The class of hardware; unknown in records of before it was written down.
+    #[serde(default)]
+    pub hardware: Option<Hardware>,
     /// The largest resident memory of the process, in bytes, where the system tells.
     pub peak_memory: Option<u64>,
 }
@@ -127,6 +131,7 @@ mod tests {
                 threads: 2,
                 device: "cpu".to_owned(),
                 gpus: Vec::new(),
+                hardware: None,
                 peak_memory: None,
             },
         }

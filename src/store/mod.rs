@@ -25,6 +25,7 @@ mod gc;
 mod hash;
 mod index;
 mod ledger;
+mod lend;
 mod links;
 mod listing;
 mod lock;

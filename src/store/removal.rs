@@ -203,6 +203,7 @@ mod tests {
             threads: 1,
             device: "cpu".to_owned(),
             gpus: Vec::new(),
+            hardware: None,
             peak_memory: None,
         };
         let outputs = BTreeMap::from([(PortName::new("out"), artifact)]);

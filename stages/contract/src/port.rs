@@ -58,7 +58,7 @@ impl InputPort {
 }
 
 /// A place where an artifact leaves a stage: always a folder with at least one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputPort {
     /// The port's name, unique in the stage.
     pub name: String,
@@ -66,12 +66,21 @@ pub struct OutputPort {
     pub kind: Kind,
     /// What it holds and in which format, in a sentence.
     pub doc: String,
+    /// By how much a number in it may differ when it is made again; absent where every byte has to be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
 }
 
 impl OutputPort {
     /// An output of that name and kind.
     #[must_use]
     pub fn new(name: &str, kind: &str, doc: &str) -> Self {
-        Self { name: name.to_owned(), kind: Kind(kind.to_owned()), doc: doc.to_owned() }
+        Self { name: name.to_owned(), kind: Kind(kind.to_owned()), doc: doc.to_owned(), tolerance: None }
+    }
+
+    /// The same output, whose numbers may differ by at most `tolerance` when it is made again.
+    #[must_use]
+    pub fn within(self, tolerance: f64) -> Self {
+        Self { tolerance: Some(tolerance), ..self }
     }
 }

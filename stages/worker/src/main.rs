@@ -3,11 +3,14 @@
 //! - `pipe-worker describe` prints `{"protocol": 1, "stages": [...]}`: ports, parameters and code version of each.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as JSON.
 //! - `pipe-worker compare` reads a request from the standard input, to its end, and prints how models differ, as JSON.
+//! - `pipe-worker difference` reads two folders and names of files in both from the standard input, as JSON, and prints
+//!   for each file the tensor or column that differs most.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
 //!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
 mod comparison;
+mod difference;
 mod doctor;
 mod orphan;
 mod panics;
@@ -25,6 +28,7 @@ usage:
   pipe-worker describe   print the stages, their ports and parameters as JSON
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
+  pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
         ["compare"] => finish(compare()),
+        ["difference"] => finish(panics::as_failures(|| print(&difference::answer()?))),
         ["stage"] => finish(stage()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
