@@ -1,11 +1,14 @@
 //! The command line.
 
 mod cache;
+mod compare;
 
 pub use cache::{
     CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
     StoreArguments, VerifyArguments,
 };
+
+pub use compare::{CompareArguments, DiffArguments};
 
 use crate::candidates;
 use crate::plan::Wishes;
@@ -46,6 +49,10 @@ pub enum Command {
     Plan(PlanArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
+    /// Put results side by side: the points of a pipeline, runs, pipelines, the paper.
+    Compare(CompareArguments),
+    /// Say what differs between two runs, and what that did to the metrics.
+    Diff(DiffArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
     Graph(GraphArguments),
     /// Say why a stage would run, or would not: what changed, and where that comes from.

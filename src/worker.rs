@@ -6,8 +6,9 @@ use contract::Description;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// The version of the language that runner and worker speak.
@@ -60,6 +61,34 @@ pub fn descriptions(
 /// What the worker's stages say of themselves when it is asked now.
 pub fn describe(worker: &Path) -> Result<Vec<Description>> {
     parse(&ask(worker)?).map_err(|message| mismatch(worker, &message))
+}
+
+/// What the worker answers to a question with a request in JSON.
+///
+/// # Errors
+/// When it cannot be started or fails; what it said is in the message.
+pub fn answer(worker: &Path, question: &str, request: &serde_json::Value) -> Result<Vec<u8>> {
+    let fault = |message: String| Error::Worker {
+        message: format!("the worker {} cannot {question}: {message}", worker.display()),
+        hint: "build pipe and pipe-worker from the same sources".to_owned(),
+    };
+    let mut child = Command::new(worker)
+        .arg(question)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| fault(error.to_string()))?;
+    if let Some(mut input) = child.stdin.take() {
+        // A worker that does not know the question may be gone already, and says why below.
+        drop(input.write_all(request.to_string().as_bytes()));
+    }
+    let output = child.wait_with_output().map_err(|error| fault(error.to_string()))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(fault(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim())))
 }
 
 fn ask(worker: &Path) -> Result<Vec<u8>> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::names::{StageName, closest};
-use crate::pipeline::model::{Binding, Compare, CommandEntry, Pipeline, Resources, Setting, StageEntry};
+use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
 use crate::pipeline::place::{Place, Placed};
 use crate::pipeline::sweep::Sweep;

@@ -78,7 +78,8 @@ fn of_sweep() -> Value {
 
 /// How results are compared.
 fn of_compare() -> Value {
-    let texts = |description: &str| json!({ "type": "array", "items": { "type": "string" }, "description": description });
+    let texts =
+        |description: &str| json!({ "type": "array", "items": { "type": "string" }, "description": description });
     json!({
         "type": "object",
         "description": "How `pipe compare` shows the results.",
