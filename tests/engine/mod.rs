@@ -79,7 +79,8 @@ impl Engine {
         let folder = folder();
         std::fs::write(folder.path().join("list.txt"), CONTENTS[0].1).unwrap();
         let text = CHAIN.replace("unit = \"m\"", &format!("unit = \"{unit}\""));
-        let pipeline = parse(&Arc::new(Source::File { path: "chain.toml".into(), text })).unwrap();
+        let path = folder.path().join("chain.toml");
+        let pipeline = parse(&Arc::new(Source::File { path, text })).unwrap();
         let graph = Graph::build(&pipeline, &[], &BTreeMap::new(), folder.path()).unwrap();
         let mut engine = Self { folder, graph, good: BTreeMap::new() };
         let root = engine.folder.path().join("reference");
