@@ -5,7 +5,7 @@
 mod space;
 
 use serde_json::Value;
-use space::Space;
+use space::{QUICK, Space};
 
 /// A floor that does not vary, and a model that does with `k` and a little with the seed.
 const BASE: &str = r#"
@@ -130,4 +130,51 @@ fn without_results_it_says_so() {
     space.write("base.toml", BASE);
     let outcome = space.pipe(&["compare", "base"]);
     assert_eq!(outcome.code, 15, "{}", outcome.err);
+}
+
+/// The same lists cut at different lengths of history, and popularity, which does not vary.
+fn with_ranks() -> Space {
+    let space = Space::new();
+    let knn = "[stage.item-knn]\nuses = \"item-knn\"\ninputs = { interactions = \"ingest.interactions\" }\n";
+    let both = "{ popularity = \"popularity.rankings\", item-knn = \"item-knn.rankings\" }";
+    let quick = QUICK.replace("{ popularity = \"popularity.rankings\" }", both).replace("users = 120", "users = 400");
+    space.write("quick.toml", format!("{quick}\n{knn}\n[sweep]\n\"item-knn.history\" = [20, 1, 2]\n"));
+    space.succeed(&["run", "quick"]);
+    space
+}
+
+#[test]
+fn the_worker_tells_whether_a_difference_is_more_than_chance() {
+    let space = with_ranks();
+    let rows = ["--where", "seen=kept", "--where", "hits=item", "--metric", "HR@10,NDCG@10"];
+    let found = space.succeed(&[&["compare", "quick", "--json"], &rows[..]].concat());
+    assert!(found.err.is_empty(), "{}", found.err);
+    let found: Value = serde_json::from_str(&found.out).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!((lines.len(), found["floors"].as_array().unwrap().len()), (3, 1), "{found:#}");
+    let mut corrected = 0;
+    for line in &lines[1..] {
+        let test = |name: &str| line["values"]["NDCG@10"]["against_baseline"][name].as_f64().unwrap();
+        let mean = |line: &Value| line["values"]["NDCG@10"]["mean"].as_f64().unwrap();
+        assert!((test("difference") - (mean(line) - mean(&lines[0]))).abs() < 1e-12, "{found:#}");
+        assert!(test("low") <= test("difference") && test("difference") <= test("high"), "{found:#}");
+        assert!(test("adjusted") >= test("p"), "{found:#}");
+        corrected += usize::from(test("adjusted") > test("p"));
+    }
+    assert!(corrected > 0 && lines[0]["values"]["NDCG@10"]["against_baseline"].is_null(), "{found:#}");
+    let text = space.succeed(&[&["compare", "quick"], &rows[..]].concat()).out;
+    assert!(text.contains("against item-knn.history=20: paired over up to 400 users"), "{text}");
+}
+
+#[test]
+fn a_worker_that_cannot_answer_costs_the_marks_only() {
+    let space = with_ranks();
+    let script = format!("#!/bin/sh\n[ \"$1\" = compare ] && exit 3\nexec '{}' \"$@\"\n", space::worker().display());
+    space.write("mute.sh", script);
+    let mute = space.path("mute.sh");
+    std::fs::set_permissions(&mute, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let outcome = space.succeed(&["compare", "latest", "--worker", mute.to_str().unwrap(), "--json"]);
+    assert!(outcome.err.contains("more than chance is not said"), "{}", outcome.err);
+    let found: Value = serde_json::from_str(&outcome.out).unwrap();
+    assert!(!found["lines"].as_array().unwrap().is_empty());
 }

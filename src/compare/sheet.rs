@@ -53,9 +53,12 @@ impl Sheet {
             row.extend(has_seeds.then(|| plain(&line.seeds.to_string())));
             for column in &comparison.columns {
                 let cell = line.cells.get(column);
-                row.push(cell.map(entry).unwrap_or_default());
+                row.push(cell.map(|cell| entry(cell, is_whole(comparison, column))).unwrap_or_default());
                 if has_paper(comparison, column) {
-                    row.push(plain(&cell.and_then(|cell| cell.paper).map(number).unwrap_or_default()));
+                    let paper = cell.and_then(|cell| cell.paper);
+                    row.push(plain(
+                        &paper.map(|value| number(value, is_whole(comparison, column))).unwrap_or_default(),
+                    ));
                 }
             }
             row
@@ -65,17 +68,25 @@ impl Sheet {
     }
 }
 
-/// A number with four places, or none where it is whole and large.
-pub(super) fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() >= 2.0 { format!("{value:.0}") } else { format!("{value:.4}") }
+/// A number with four places, or none in a column of whole numbers.
+fn number(value: f64, is_whole: bool) -> String {
+    if is_whole { format!("{value:.0}") } else { format!("{value:.4}") }
+}
+
+/// Whether a column counts something; a rate may be whole here and there too.
+fn is_whole(comparison: &Comparison, column: &str) -> bool {
+    let values = || {
+        comparison.all().filter_map(|line| line.cells.get(column)).flat_map(|cell| [cell.mean, cell.paper]).flatten()
+    };
+    values().all(|value| value.fract() == 0.0) && values().any(|value| value > 1.0)
 }
 
 fn plain(text: &str) -> Entry {
     Entry { text: text.to_owned(), ..Entry::default() }
 }
 
-fn entry(cell: &Cell) -> Entry {
-    let mut text = cell.mean.map(number).unwrap_or_default();
+fn entry(cell: &Cell, is_whole: bool) -> Entry {
+    let mut text = cell.mean.map(|mean| number(mean, is_whole)).unwrap_or_default();
     if let Some(deviation) = cell.deviation {
         text += &format!(" ± {deviation:.4}");
     }

@@ -106,7 +106,11 @@ impl Comparison {
             line.cells.retain(|name, _| columns.contains(name));
         }
         let baseline = baseline(subjects, wanted.baseline.as_deref())?;
-        let (lines, floors) = split(lines, subjects, &metrics);
+        let (lines, mut floors) = split(lines, subjects, &metrics);
+        for floor in &mut floors {
+            // A figure is one subject's, and a floor is of all of them.
+            floor.cells.retain(|name, _| metrics.contains(name));
+        }
         let figures = wanted.figures.len();
         let mut comparison = Self { columns, figures, lines, floors, baseline, paper: None, differs: Vec::new() };
         comparison.mark(&metrics);

@@ -7,7 +7,13 @@ impl Comparison {
     /// A table in columns; `*` marks the best.
     pub fn text(&self) -> String {
         let sheet = Sheet::of(self);
-        let cells: Vec<Vec<String>> = sheet.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        let cells: Vec<Vec<String>> = {
+            let room: Vec<usize> = (0..sheet.head.len())
+                .map(|place| sheet.rows.iter().map(|row| marks(&row[place]).chars().count()).max().unwrap_or(0))
+                .collect();
+            let set = |row: &Vec<Entry>| row.iter().zip(&room).map(|(entry, room)| cell(entry, *room)).collect();
+            sheet.rows.iter().map(set).collect()
+        };
         let width = |place: usize| {
             let lengths = cells.iter().map(|row| row[place].chars().count());
             lengths.chain([sheet.head[place].chars().count()]).max().unwrap_or(0)
@@ -33,9 +39,13 @@ impl Comparison {
 }
 
 /// The marks have places of their own, so that numbers stand under each other.
-fn cell(entry: &Entry) -> String {
+fn cell(entry: &Entry, room: usize) -> String {
     if entry.text.is_empty() {
         return String::new();
     }
-    format!("{}{}{}", entry.text, if entry.best { "*" } else { "" }, entry.mark)
+    format!("{}{:<room$}", entry.text, marks(entry))
+}
+
+fn marks(entry: &Entry) -> String {
+    format!("{}{}", if entry.best { "*" } else { "" }, entry.mark)
 }
