@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cache;
+mod compare;
 mod reproducing;
 
 pub use cache::{
@@ -8,6 +9,7 @@ pub use cache::{
     StoreArguments, VerifyArguments,
 };
 
+pub use compare::{CompareArguments, DiffArguments};
 pub use reproducing::{LockArguments, ReproduceArguments};
 
 use crate::candidates;
@@ -53,6 +55,10 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Print the metrics of a pipeline again.
     Metrics(MetricsArguments),
+    /// Put results side by side: the points of a pipeline, runs, pipelines, the paper.
+    Compare(CompareArguments),
+    /// Say what differs between two runs, and what that did to the metrics.
+    Diff(DiffArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
     Graph(GraphArguments),
     /// Say why a stage would run, or would not: what changed, and where that comes from.

@@ -5,6 +5,8 @@
 pub mod arguments;
 mod candidates;
 pub mod commands;
+pub mod compare;
+pub mod diff;
 pub mod digest;
 pub mod doctor;
 pub mod drawing;
@@ -47,6 +49,8 @@ pub fn main() -> ExitCode {
         Command::Lock(lock) => commands::lock(lock),
         Command::Reproduce(reproduce) => commands::reproduce(reproduce),
         Command::Metrics(metrics) => commands::metrics(metrics),
+        Command::Compare(compare) => commands::compare(compare),
+        Command::Diff(diff) => commands::diff(diff),
         Command::Graph(graph) => commands::graph(graph),
         Command::Why(why) => commands::why(why),
         Command::Runs(runs) => commands::runs(runs),

@@ -1,7 +1,9 @@
 //! The commands of the command line, each in a file.
 
 mod cache;
+mod compare;
 mod completions;
+mod diff;
 mod doctor;
 mod graph;
 mod lock;
@@ -18,7 +20,9 @@ mod show;
 mod why;
 
 pub use cache::cache;
+pub use compare::compare;
 pub use completions::completions;
+pub use diff::diff;
 pub use doctor::doctor;
 pub use graph::graph;
 pub use lock::lock;

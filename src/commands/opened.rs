@@ -3,7 +3,7 @@
 use crate::arguments::{PipelineArguments, StoreArguments};
 use crate::error::{Error, Result};
 use crate::names::closest;
-use crate::pipeline;
+use crate::pipeline::{self, Compare};
 use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
 use crate::run::{Claim, Machine};
 use crate::store::{Action, OutsideFiles, SledIndex, Store};
@@ -24,6 +24,8 @@ pub(crate) struct Opened {
     pub(crate) worker: PathBuf,
     /// The machine.
     pub(crate) machine: Machine,
+    /// What the pipeline says of comparisons.
+    pub(crate) compare: Option<Compare>,
     index: SledIndex,
     sheet: PathBuf,
 }
@@ -48,7 +50,7 @@ impl Opened {
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
-        Ok(Self { file: located.file, graph, store, worker, machine, index, sheet })
+        Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare, index, sheet })
     }
 
     /// The stages that are meant.

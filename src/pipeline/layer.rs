@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::names::{StageName, closest};
-use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting, StageEntry};
+use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
 use crate::pipeline::place::{Place, Placed};
 use crate::pipeline::sweep::Sweep;
@@ -21,6 +21,8 @@ pub(super) struct Layer {
     pub stages: Vec<StageLayer>,
     /// The sweep, in place of one in a layer below.
     pub sweep: Option<Sweep>,
+    /// How results are compared, in place of what a layer below says.
+    pub compare: Option<Compare>,
     /// Layers that `--profile` puts on top, by name.
     pub profiles: Vec<(Placed<String>, Self)>,
 }
@@ -55,13 +57,14 @@ pub(super) struct StageLayer {
 /// # Errors
 /// When a layer changes a stage that no layer below it has, and when the whole has no name or no stages.
 pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
-    let mut pipeline = Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None };
+    let mut pipeline = Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None, compare: None };
     for layer in layers {
         if let Some(name) = layer.name {
             pipeline.name = name;
         }
         pipeline.seed = layer.seed.unwrap_or(pipeline.seed);
         pipeline.sweep = layer.sweep.or(pipeline.sweep);
+        pipeline.compare = layer.compare.or(pipeline.compare);
         for stage in layer.stages {
             lay_stage(&mut pipeline.stages, stage)?;
         }

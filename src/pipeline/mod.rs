@@ -1,5 +1,6 @@
 //! A pipeline as its author wrote it: found, read and checked for form, with the place of everything remembered.
 
+mod compare_parse;
 mod layer;
 mod load;
 mod locate;
@@ -14,7 +15,7 @@ mod values;
 
 pub use load::{load, profiles};
 pub use locate::{Located, locate, project};
-pub use model::{CommandEntry, Pipeline, Resources, Setting, StageEntry};
+pub use model::{CommandEntry, Compare, Figure, Pipeline, Resources, Setting, StageEntry};
 pub(crate) use overrides::{set, unsigned};
 pub(crate) use parse::COMMAND;
 pub use parse::parse;

@@ -16,6 +16,34 @@ pub struct Pipeline {
     pub stages: Vec<StageEntry>,
     /// How it varies.
     pub sweep: Option<Sweep>,
+    /// How `pipe compare` shows its results.
+    pub compare: Option<Compare>,
+}
+
+/// What `[compare]` says of a comparison of the results.
+#[derive(Clone, Debug, Default)]
+pub struct Compare {
+    /// The table of `paper.toml` that the results stand beside.
+    pub paper: Option<String>,
+    /// The point that the others are held against.
+    pub baseline: Option<String>,
+    /// The metrics that are shown.
+    pub metrics: Vec<String>,
+    /// What differs from the table of the paper, in words.
+    pub differs: Vec<String>,
+    /// Numbers beside the metrics: a name, and where in which output the number stands.
+    pub columns: Vec<(String, Figure)>,
+}
+
+/// A number in a JSON file of an output: `STAGE.OUTPUT:POINTER`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The stage.
+    pub stage: StageName,
+    /// The output, which has one JSON file.
+    pub output: PortName,
+    /// A JSON pointer into the file, such as `/collision_rate`.
+    pub pointer: String,
 }
 
 /// One `[stage.NAME]` of a pipeline.

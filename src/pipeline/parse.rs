@@ -33,7 +33,7 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
         let span = error.span().unwrap_or(0..0);
         reader.error(span, error.message().to_owned(), None)
     })?;
-    reader.layer(document.get_ref(), "a pipeline", &["name", "extends", "seed", "stage", "sweep", "profile"])
+    reader.layer(document.get_ref(), "a pipeline", &["name", "extends", "seed", "stage", "sweep", "compare", "profile"])
 }
 
 impl Reader<'_> {
@@ -51,6 +51,7 @@ impl Reader<'_> {
                     }
                 }
                 "sweep" => layer.sweep = Some(self.sweep(key.span(), value)?),
+                "compare" => layer.compare = Some(self.compare(value)?),
                 _ => {
                     for (name, profile) in self.table(value, "profile")? {
                         layer.profiles.push(self.profile(name, profile)?);
@@ -67,7 +68,7 @@ impl Reader<'_> {
             return Err(self.error(name.span(), message, None));
         }
         let table = self.table(value, name.get_ref())?;
-        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep"])?;
+        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep", "compare"])?;
         Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
     }
 
@@ -287,6 +288,9 @@ mod tests {
             "exclude = [",
             "'s.k' = [",
             "[profile.p]\n",
+            "[compare]\n",
+            "columns = { c = 's.o:p",
+            "differs = [",
             "seed = ",
             "[stage.s]\n",
             "[stage.é]\n",

@@ -21,6 +21,7 @@ pub fn schema(descriptions: &[Description]) -> String {
     let choices: Vec<Value> = whole.chain([change]).collect();
     let stages = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } });
     definitions.insert("sweep".to_owned(), of_sweep());
+    definitions.insert("compare".to_owned(), of_compare());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of pipe",
@@ -33,13 +34,14 @@ pub fn schema(descriptions: &[Description]) -> String {
             "seed": seed(),
             "stage": stages,
             "sweep": { "$ref": "#/$defs/sweep" },
+            "compare": { "$ref": "#/$defs/compare" },
             "profile": {
                 "type": "object",
                 "description": "Layers that --profile puts on top, by name.",
                 "additionalProperties": {
                     "type": "object",
                     "additionalProperties": false,
-                    "properties": { "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" } },
+                    "properties": { "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" }, "compare": { "$ref": "#/$defs/compare" } },
                 },
             },
         },
@@ -71,6 +73,28 @@ fn of_sweep() -> Value {
             "exclude": choices("Points of the product that are left out."),
         },
         "additionalProperties": { "type": "array", "minItems": 1 },
+    })
+}
+
+/// How results are compared.
+fn of_compare() -> Value {
+    let texts =
+        |description: &str| json!({ "type": "array", "items": { "type": "string" }, "description": description });
+    json!({
+        "type": "object",
+        "description": "How `pipe compare` shows the results.",
+        "additionalProperties": false,
+        "properties": {
+            "paper": { "type": "string", "description": "The table of paper.toml that the results stand beside." },
+            "baseline": { "type": "string", "description": "The point that the others are held against." },
+            "metrics": texts("The metrics that are shown."),
+            "differs": texts("What differs from the table of the paper."),
+            "columns": {
+                "type": "object",
+                "description": "Numbers beside the metrics: STAGE.OUTPUT:NAME in the output's JSON file.",
+                "additionalProperties": { "type": "string", "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+:.+$" },
+            },
+        },
     })
 }
 

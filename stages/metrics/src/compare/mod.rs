@@ -57,7 +57,7 @@ pub struct Pair {
     pub a: Lists,
     /// The other.
     pub b: Lists,
-    /// `HR@k`, `NDCG@k` or `MRR`.
+    /// `HR@k`, `NDCG@k` or `MRR`; others, which no single user has, are left out of the answer.
     pub metrics: Vec<String>,
 }
 
@@ -125,7 +125,7 @@ pub struct Comparison {
 /// Compares every pair.
 ///
 /// # Errors
-/// When ranks cannot be read or do not hold what is asked for, a metric is not known, or no user is in both sides.
+/// When ranks cannot be read or do not hold what is asked for, or no user is in both sides.
 pub fn compare(request: &Request) -> Result<Answer> {
     for (name, value) in [("resamples", request.resamples), ("permutations", request.permutations)] {
         if value == 0 {
@@ -138,8 +138,6 @@ pub fn compare(request: &Request) -> Result<Answer> {
 
 fn compare_pair(pair: &Pair, request: &Request) -> Result<Compared> {
     let conflict = |message| Failure::new(FailureKind::Conflict, message);
-    let measures: Vec<Measure> =
-        pair.metrics.iter().map(|name| name.parse().map_err(conflict)).collect::<Result<_>>()?;
     let (a, b) = (Side::read(&pair.a)?, Side::read(&pair.b)?);
     let pairing = Pairing::of(&a, &b);
     if pairing.users.is_empty() {
@@ -147,7 +145,7 @@ fn compare_pair(pair: &Pair, request: &Request) -> Result<Compared> {
         return Err(conflict(message).hint("compare models that were measured on the same users"));
     }
     let mut metrics = Map::new();
-    for measure in measures {
+    for measure in pair.metrics.iter().filter_map(|name| name.parse::<Measure>().ok()) {
         let comparison = compare_by(measure, &pairing, request);
         let value = serde_json::to_value(comparison).map_err(|error| Failure::other("write the answer", error))?;
         metrics.insert(measure.to_string(), value);

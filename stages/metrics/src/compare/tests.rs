@@ -93,7 +93,6 @@ fn what_cannot_be_compared_is_named() {
     };
     let (one, other) = (list(a.path()), list(b.path()));
     assert_eq!(refused(&one, &other, "HR@1"), "no user is in both sides: A has 1, B has 1");
-    assert!(refused(&one, &one, "recall").starts_with("the metric is 'recall', expected HR@k"));
     assert_eq!(refused(&json!([]), &one, "MRR"), "a side has no ranks, expected at least one list");
     let mut unknown = one.clone();
     unknown["where"]["model"] = json!("other");
@@ -101,4 +100,11 @@ fn what_cannot_be_compared_is_named() {
     assert!(message.ends_with("has no ranks of other (excluded, item); it has pipe (excluded, item)"), "{message}");
     let nowhere = list(Path::new("/nowhere"));
     assert_eq!(ask(&nowhere, &one, &["MRR"]).unwrap_err().kind, FailureKind::DamagedFile);
+}
+
+#[test]
+fn what_no_single_user_has_is_left_out() {
+    let one = ranks(0, &[Some(1), None]);
+    let compared = ask(&list(one.path()), &list(one.path()), &["coverage@10", "HR@10", "users"]).unwrap();
+    assert_eq!(compared.metrics.keys().collect::<Vec<_>>(), ["HR@10"]);
 }

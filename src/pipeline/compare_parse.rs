@@ -1,0 +1,47 @@
+//! Reads `[compare]`: how the results of a pipeline are compared.
+
+use crate::error::Result;
+use crate::names::{PortName, StageName};
+use crate::pipeline::model::{Compare, Figure};
+use crate::pipeline::values::Reader;
+use toml::Spanned;
+use toml::de::DeValue;
+
+const KEYS: [&str; 5] = ["paper", "baseline", "metrics", "differs", "columns"];
+
+impl Reader<'_> {
+    /// The whole table.
+    pub(super) fn compare(&self, value: &Spanned<DeValue<'_>>) -> Result<Compare> {
+        let mut compare = Compare::default();
+        for (key, value) in self.table(value, "compare")? {
+            match key.get_ref().as_ref() {
+                "paper" => compare.paper = Some(self.text(value, "paper")?),
+                "baseline" => compare.baseline = Some(self.text(value, "baseline")?),
+                "metrics" => compare.metrics = self.words(value, "metrics")?,
+                "differs" => compare.differs = self.words(value, "differs")?,
+                "columns" => {
+                    for (name, figure) in self.table(value, "columns")? {
+                        compare.columns.push((name.get_ref().to_string(), self.figure(figure)?));
+                    }
+                }
+                _ => return Err(self.unknown(key, "'compare'", &KEYS)),
+            }
+        }
+        Ok(compare)
+    }
+
+    fn words(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<String>> {
+        Ok(self.texts(value, key)?.into_iter().map(|text| text.value).collect())
+    }
+
+    fn figure(&self, value: &Spanned<DeValue<'_>>) -> Result<Figure> {
+        let text = self.text(value, "columns")?;
+        let parts = text.split_once(':').and_then(|(output, pointer)| Some((output.split_once('.')?, pointer)));
+        let Some(((stage, output), pointer)) = parts.filter(|(_, pointer)| !pointer.is_empty()) else {
+            let message = format!("'{text}' does not name a number: expected \"STAGE.OUTPUT:NAME\"");
+            return Err(self.error(value.span(), message, None));
+        };
+        let pointer = if pointer.starts_with('/') { pointer.to_owned() } else { format!("/{pointer}") };
+        Ok(Figure { stage: StageName::new(stage), output: PortName::new(output), pointer })
+    }
+}
