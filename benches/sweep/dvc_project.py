@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,11 @@ class DvcProject:
         self._call(["git", "add", "--all"])
         self._call(["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "--quiet", "-m", "stages"])
 
-    def run(self, points: list[list[str]]) -> float:
-        """The seconds that the experiments of all points take, one after the other."""
-        begin = time.perf_counter()
+    def run(self, points: list[list[str]]) -> None:
+        """The experiments of all points, one after the other."""
         for settings in points:
             given = [word for setting in settings for word in ("--set-param", setting)]
             self._call([str(self.program), "exp", "run", "--quiet", *given])
-        return time.perf_counter() - begin
 
     def ran(self) -> int:
         """How many stages ran."""
