@@ -195,6 +195,9 @@ pub struct MetricsArguments {
     /// Which pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
+    /// Another table of the metrics, such as intervals or by_length.
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
 }
 
 /// `pipe graph`.

@@ -13,6 +13,7 @@ pub mod drawing;
 pub mod error;
 pub mod hardware;
 pub mod lock;
+pub mod metrics;
 pub mod names;
 pub mod pipeline;
 pub mod plan;
