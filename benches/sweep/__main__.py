@@ -62,7 +62,7 @@ def main() -> int:
     arguments = [given.pipeline, *given.arguments]
     with tempfile.TemporaryDirectory(prefix="pipe-sweep-", dir=given.folder) as name:
         folder = Path(name)
-        pipe = PipeProject(REPOSITORY / "target/debug/pipe", arguments, folder, given.limit)
+        pipe = PipeProject(given.program, arguments, folder, given.limit)
         rows = _measure(pipe, folder, peers.find("dvc"), given)
         print("\n| | time | of all cores | stages that ran |\n|---|---:|---:|---:|")
         for row in rows:
@@ -92,7 +92,7 @@ def _measure(pipe: PipeProject, folder: Path, dvc: Path | None, given: argparse.
         with table.row("each point alone, in a store of its own") as row:
             row.stages = str(sum(pipe.run(folder / f"alone-{at}", point) for at, point in enumerate(points)))
     if dvc and "dvc" not in given.without:
-        project = DvcProject(dvc, folder / "dvc", pipe.stages(folder / "swept", points[0]), REPOSITORY, given.limit)
+        project = DvcProject(dvc, folder / "dvc", pipe.stages(folder / "swept", points[0]), given.program, given.limit)
         with table.row("DVC, the same experiments by `dvc exp run`") as row:
             project.run([pipe.settings(point) for point in points])
             row.stages = str(project.ran())
@@ -105,6 +105,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("arguments", nargs="*", default=["--profile", "small"], help="what else pipe is told, after --")
     parser.add_argument("--add", default="tasks.negatives=6", help="the value of the axis that is added later; empty for none")
     parser.add_argument("--without", action="append", default=[], choices=["separate", "dvc"], help="leave this out")
+    parser.add_argument("--program", type=Path, default=REPOSITORY / "target/debug/pipe", help="which pipe; its worker stands beside it")
     parser.add_argument("--limit", type=int, default=3 * _HOUR, help="the most seconds that one command may take")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where stores are made")
     parser.add_argument("--no-install", action="store_true", help="install nothing: without DVC here, it is absent")

@@ -13,12 +13,12 @@ _WORKER_STAGE = Path(__file__).with_name("worker_stage.py")
 
 
 class DvcProject:
-    def __init__(self, program: Path, folder: Path, stages: list[Stage], repository: Path, limit: int) -> None:
+    def __init__(self, program: Path, folder: Path, stages: list[Stage], pipe: Path, limit: int) -> None:
         self.program, self.folder, self.limit = program, folder, limit
         folder.mkdir(parents=True)
         self.log = folder.parent / "dvc-stages.log"
         self.environment = os.environ | {
-            "PIPE_WORKER": str(repository / "target/debug/pipe-worker"),
+            "PIPE_WORKER": str(pipe.with_name("pipe-worker")),
             "STAGE_LOG": str(self.log),
             "DVC_NO_ANALYTICS": "1",
             "PATH": f"{program.parent}:{os.environ['PATH']}",

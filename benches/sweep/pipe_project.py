@@ -50,7 +50,7 @@ class PipeProject:
         """How many stages ran with one value more on the axis of `assignment`."""
         axis, value = assignment.split("=")
         known = [setting.split("=")[1] for point in self.points(store) for setting in self.settings(point) if setting.startswith(f"{axis}=")]
-        located = self.program.parents[2] / "pipelines" / f"{self.arguments[0]}.toml"
+        located = Path(__file__).resolve().parents[2] / "pipelines" / f"{self.arguments[0]}.toml"
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             wider = Path(name) / "wider.toml"
             values = ", ".join([*dict.fromkeys(known), value])
