@@ -89,8 +89,10 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
 
     fn random(items: u32, rng: &mut ChaCha8Rng) -> SparseRows<f32> {
-        let mut row =
-            || (0..items).filter_map(|item| rng.random_bool(0.3).then(|| (item, rng.random::<f32>()))).collect();
+        let mut row = || {
+            let columns: Vec<u32> = (0..items).filter(|_| rng.random_bool(0.3)).collect();
+            columns.into_iter().map(|item| (item, rng.random())).collect()
+        };
         (0..items).map(|_| row()).collect()
     }
 
