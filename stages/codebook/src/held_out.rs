@@ -1,6 +1,5 @@
 //! Items that codes and projection are not trained on, and how well their text alone tells their codes.
 
-use crate::rows::Rows;
 use frames::Codes;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -69,16 +68,6 @@ impl Recovery {
     }
 }
 
-/// The factor `Σ P·E / Σ P·P` that brings `projected` texts nearest to `items`, by the least squares; 1 where the texts
-/// say nothing of them.
-///
-/// Training compares them by their cosine, which leaves the length of the projected text open.
-pub(crate) fn least_squares_factor(projected: &Rows, items: &Rows) -> f32 {
-    let dot = |a: &Rows, b: &Rows| a.values.iter().zip(&b.values).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let factor = dot(projected, items) / dot(projected, projected);
-    if factor.is_finite() && factor > 0.0 { factor as f32 } else { 1.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +93,5 @@ mod tests {
         assert_eq!(found.recovered, [1.0, 0.5]);
         assert_eq!(found.majority, [0.0, 0.0]);
         assert_eq!(found.chance, [1.0 / 2.0, 1.0 / 3.0]);
-    }
-
-    #[test]
-    fn the_factor_is_that_of_the_least_squares() {
-        let rows = |values: &[f32]| Rows { dim: 2, values: values.to_vec() };
-        assert_eq!(least_squares_factor(&rows(&[1.0, 0.0, 0.0, 2.0]), &rows(&[3.0, 9.0, 9.0, 6.0])), 3.0);
-        assert_eq!(least_squares_factor(&rows(&[0.0, 0.0]), &rows(&[1.0, 1.0])), 1.0);
     }
 }

@@ -34,7 +34,7 @@ pub use parameters::{Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, write_json};
-use held_out::{Recovery, Split, least_squares_factor};
+use held_out::{Recovery, Split};
 use identity::identity;
 use new_items::{Quantizer, projected};
 use nn::failed;
@@ -154,16 +154,13 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
     let scaled_text = trained_text.as_ref().map(|text| text.times(text_scale.recip()));
     let outcome = train(&trained.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
     let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
-    let projection = match (&outcome.projection, &trained_text) {
-        (Some(map), Some(text)) => Some(in_items_scale(map, text_scale, text, &trained)?),
-        _ => None,
-    };
+    let projection = outcome.projection.as_ref().map(|map| in_original_scale(map, scale, text_scale)).transpose()?;
     write_codebook(context, &levels, projection.as_ref())?;
     let (codes, figures) = tokenize(items, &levels);
     let recovery = match (&projection, &text) {
         (Some(map), Some(text)) if !split.held_out.is_empty() => {
             let held_out = text.select(&split.held_out).tensor()?;
-            let from_text = Quantizer::Cascade(levels).codes(&projected(&held_out, map)?);
+            let from_text = Quantizer::Cascade(levels).codes_of_text(&projected(&held_out, map)?);
             Some(Recovery::of(&codes, &from_text, &split))
         }
         _ => None,
@@ -171,15 +168,11 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
     Ok((codes, figures, outcome.curve, recovery))
 }
 
-/// The map trained on text of another scale, for texts and items as they are. Its length, of which the cosine of Eq. 3
-/// says nothing, is that which brings the texts nearest to the items.
-fn in_items_scale(map: &Linear, text_scale: f32, text: &Rows, items: &Rows) -> Result<Linear> {
-    let scaled = |tensor: &Tensor, factor: f32| {
-        tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"))
-    };
-    let whole = Linear { weight: scaled(&map.weight, text_scale.recip())?, bias: map.bias.shallow_clone() };
-    let factor = least_squares_factor(&projected(&text.tensor()?, &whole)?, items);
-    Ok(Linear { weight: scaled(&whole.weight, factor)?, bias: scaled(&whole.bias, factor)? })
+/// A map trained on items and text at a mean square of 1, for both as they are.
+fn in_original_scale(map: &Linear, items_scale: f32, text_scale: f32) -> Result<Linear> {
+    let scaled =
+        |tensor: &Tensor, factor: f32| tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"));
+    Ok(Linear { weight: scaled(&map.weight, items_scale / text_scale)?, bias: scaled(&map.bias, items_scale)? })
 }
 
 fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result<Option<Rows>> {

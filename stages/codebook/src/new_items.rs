@@ -1,5 +1,6 @@
 //! Codes for items that were not there at training: from an embedding, or from text through the learned projection.
 
+use crate::assignment::Nearest;
 use crate::projection::Linear;
 use crate::rows::Rows;
 use crate::tokenize::tokenize;
@@ -29,6 +30,20 @@ impl Quantizer {
     pub(crate) fn codes(&self, rows: &Rows) -> Codes {
         match self {
             Self::Cascade(levels) => tokenize(rows, levels).0,
+        }
+    }
+
+    /// The codes of each projected text: at each level the one with the highest cosine, which is the measure that the
+    /// projection is trained by (L^L of Eq. 3). It says nothing of a text's length, so distances and residuals mean
+    /// nothing here: by distance, texts would all fall to the shortest codes.
+    pub(crate) fn codes_of_text(&self, projected: &Rows) -> Codes {
+        match self {
+            Self::Cascade(levels) => {
+                let directions = unit(projected);
+                let nearest =
+                    |level: &Rows| Nearest::new(&unit(level)).of(&directions).into_iter().map(|one| one.0).collect();
+                Codes { levels: levels.iter().map(nearest).collect() }
+            }
         }
     }
 
@@ -101,7 +116,7 @@ impl Tokenizer {
             .hint("give embeddings, or train it with llm_alignment = true"));
         };
         check_length("text embeddings", Rows::of(text)?.dim, projection.weight.size()[0].unsigned_abs() as usize)?;
-        Ok(self.quantizer.codes(&projected(text, projection)?))
+        Ok(self.quantizer.codes_of_text(&projected(text, projection)?))
     }
 }
 
@@ -114,10 +129,36 @@ fn projection(tensors: &mut BTreeMap<String, Tensor>) -> Option<Linear> {
     Some(Linear { weight: tensors.remove("projection")?, bias: tensors.remove("bias")? })
 }
 
+/// Rows of length 1; those of length 0 as they are. Among them the nearest is that of the highest cosine.
+fn unit(rows: &Rows) -> Rows {
+    let mut unit = rows.clone();
+    for row in unit.values.chunks_exact_mut(rows.dim) {
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length > 0.0 {
+            row.iter_mut().for_each(|value| *value /= length);
+        }
+    }
+    unit
+}
+
 fn check_length(what: &str, found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }
     let message = format!("{what} have {found} numbers, the codebook was trained on {expected}");
     Err(Failure::new(FailureKind::Conflict, message).hint("make them with the model that the codebook was trained on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_gets_the_codes_of_its_direction_and_an_embedding_the_nearest() {
+        let level = Rows { dim: 2, values: vec![10.0, 0.0, 0.0, 1.0] };
+        let quantizer = Quantizer::Cascade(vec![level.clone(), level]);
+        let row = Rows { dim: 2, values: vec![0.2, 0.1] };
+        assert_eq!(quantizer.codes_of_text(&row).of(0), [0, 0]);
+        assert_eq!(quantizer.codes(&row).of(0), [1, 1]);
+    }
 }

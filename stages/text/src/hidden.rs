@@ -41,6 +41,7 @@ pub(crate) fn last_hidden(
             let rows: Vec<i64> = batch.iter().map(|&text| text as i64).collect();
             Tensor::f_from_slice(&rows)
                 .and_then(|rows| vectors.f_index_copy_(0, &rows.f_to_device(device)?, &means))
+                .map(drop)
                 .map_err(failed("keep the vectors"))?;
             done += batch.len();
             said(done);

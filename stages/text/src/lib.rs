@@ -42,8 +42,12 @@ impl Stage for TextEmbedding {
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         let device = nn::start(context)?;
         let items = Items::read(context.input("items")?)?;
-        let texts: Vec<String> =
-            items.title.iter().zip(&items.description).map(|(title, description)| text_of(title, description)).collect();
+        let texts: Vec<String> = items
+            .title
+            .iter()
+            .zip(&items.description)
+            .map(|(title, description)| text_of(title, description))
+            .collect();
         let without = texts.iter().filter(|text| text.is_empty()).count();
         if without == texts.len() {
             return Err(Failure::new(FailureKind::NothingUsable, "no item has a title or a description")
