@@ -15,6 +15,7 @@ seed = 1
 uses = "sample"
 users = 120
 items = 60
+flaws = 0.0
 
 [stage.ingest]
 uses = "ingest"
