@@ -34,8 +34,7 @@ impl NewItems {
         let unreadable = |error| Failure::reading(path, error);
         let item = frame.column("item").map_err(|_| lacks("'item'"))?;
         let ids: Vec<Option<String>> = words(item).map_err(unreadable)?;
-        let has = |name: &&str| names.contains(name);
-        if !["embedding", "title", "description"].iter().any(|name| has(name)) {
+        if !["embedding", "title", "description"].iter().any(|name| names.contains(name)) {
             return Err(lacks("'embedding', 'title' or 'description'"));
         }
         let embeddings = match frame.column("embedding") {
