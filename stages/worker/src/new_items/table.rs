@@ -35,7 +35,7 @@ impl NewItems {
         let item = frame.column("item").map_err(|_| lacks("'item'"))?;
         let ids: Vec<Option<String>> = words(item).map_err(unreadable)?;
         let has = |name: &&str| names.contains(name);
-        if !["embedding", "title", "description"].iter().any(|name| has(&name)) {
+        if !["embedding", "title", "description"].iter().any(has) {
             return Err(lacks("'embedding', 'title' or 'description'"));
         }
         let embeddings = match frame.column("embedding") {
@@ -118,4 +118,19 @@ fn vectors(column: &Column, path: &Path) -> Result<Vec<Option<Vec<f32>>>> {
     };
     let lists = lists.list().map_err(wrong)?;
     (0..lists.len()).map(|row| of_row(lists.get_as_series(row))).collect::<PolarsResult<_>>().map_err(wrong)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A table with the columns `item` and `embedding`.
+    pub(crate) fn write_embeddings(path: &Path, rows: &[(&str, Option<&[f64]>)]) {
+        let names: Vec<&str> = rows.iter().map(|row| row.0).collect();
+        let lists: Vec<Option<Series>> =
+            rows.iter().map(|row| row.1.map(|list| Series::new("".into(), list))).collect();
+        let columns = vec![Series::new("item".into(), names).into(), Series::new("embedding".into(), lists).into()];
+        let mut frame = DataFrame::new_infer_height(columns).unwrap();
+        ParquetWriter::new(std::fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+    }
 }
