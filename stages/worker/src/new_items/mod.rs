@@ -145,3 +145,61 @@ fn device(name: &str) -> Result<Device> {
         checkpoint: None,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::path::Path;
+
+    /// Two levels of two codes over the plane, and two items in use, of which the first has the codes (0, 1).
+    fn request(folder: &Path, items: &Path) -> Value {
+        let level = |values: &[f32]| Tensor::from_slice(values).view([2, 2]);
+        let tensors = [
+            ("level_1".to_owned(), level(&[0.0, 0.0, 10.0, 0.0])),
+            ("level_2".to_owned(), level(&[1.0, 0.0, 0.0, 1.0])),
+        ];
+        nn::safetensors_file::write(&folder.join("codebook.safetensors"), &tensors).unwrap();
+        Codes { levels: vec![vec![0, 1], vec![1, 0]] }.write(folder).unwrap();
+        json!({
+            "stage": {
+                "name": "codebook", "uses": "codebook", "parameters": {}, "inputs": {},
+                "outputs": { "codebook": folder, "codes": folder },
+            },
+            "items": items, "output": folder.join("out.parquet"), "device": "cpu",
+        })
+    }
+
+    fn ask(vectors: &[(&str, Option<&[f64]>)]) -> Result<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let items = folder.path().join("items.parquet");
+        table::tests::write_embeddings(&items, vectors);
+        let answer = answer(&request(folder.path(), &items).to_string());
+        assert_eq!(folder.path().join("out.parquet").is_file(), answer.is_ok());
+        answer
+    }
+
+    #[test]
+    fn embeddings_get_the_nearest_codes_and_collisions_are_told() {
+        let answer = ask(&[("near", Some(&[0.0, 0.9])), ("far", Some(&[10.0, 1.2]))]).unwrap();
+        let expected = json!({ "items": [
+            { "item": "near", "codes": [0, 1], "from": "embedding", "collides_with": [0] },
+            { "item": "far", "codes": [1, 1], "from": "embedding", "collides_with": [] },
+        ] });
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn embeddings_that_cannot_be_are_refused_by_row() {
+        let cases: [(Option<&[f64]>, &str); 3] = [
+            (Some(&[0.0]), "the embedding of 'b' has 1 numbers, the codebook was trained on 2"),
+            (Some(&[0.0, f64::NAN]), "the embedding of 'b' holds NaN"),
+            (None, "'b' has neither an embedding nor a title or description"),
+        ];
+        for (vector, message) in cases {
+            let failure = ask(&[("a", Some(&[0.0, 0.0])), ("b", vector)]).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::MalformedRow);
+            assert!(failure.message.contains(&format!("row 1: {message}")), "{failure}");
+        }
+    }
+}

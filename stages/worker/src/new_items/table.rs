@@ -118,3 +118,18 @@ fn vectors(column: &Column, path: &Path) -> Result<Vec<Option<Vec<f32>>>> {
     let lists = lists.list().map_err(wrong)?;
     (0..lists.len()).map(|row| of_row(lists.get_as_series(row))).collect::<PolarsResult<_>>().map_err(wrong)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A table with the columns `item` and `embedding`.
+    pub(crate) fn write_embeddings(path: &Path, rows: &[(&str, Option<&[f64]>)]) {
+        let names: Vec<&str> = rows.iter().map(|row| row.0).collect();
+        let lists: Vec<Option<Series>> =
+            rows.iter().map(|row| row.1.map(|list| Series::new("".into(), list))).collect();
+        let columns = vec![Series::new("item".into(), names).into(), Series::new("embedding".into(), lists).into()];
+        let mut frame = DataFrame::new_infer_height(columns).unwrap();
+        ParquetWriter::new(std::fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+    }
+}
