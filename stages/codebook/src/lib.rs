@@ -19,11 +19,14 @@
 
 mod adam;
 mod assignment;
+mod figures;
 mod held_out;
 mod identity;
 mod kmeans;
+mod neighbourhoods;
 mod new_items;
 mod parameters;
+mod plots;
 mod projection;
 mod rows;
 mod tokenize;
@@ -33,16 +36,17 @@ pub use new_items::Tokenizer;
 pub use parameters::{Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use figures::Figures;
 use frames::{Codes, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
+use neighbourhoods::Neighbourhoods;
 use new_items::{Quantizer, projected};
 use nn::failed;
 use projection::Linear;
 use rows::Rows;
 use serde::Serialize;
 use tch::Tensor;
-use tokenize::{Figures, tokenize};
 use train::{Losses, train};
 
 /// The stage `codebook`.
@@ -54,6 +58,7 @@ struct Report {
     items: usize,
     #[serde(flatten)]
     figures: Figures,
+    neighbourhoods: Neighbourhoods,
     /// By epoch, with embeddings at a mean square of 1.
     losses: Vec<Losses>,
     /// Of items that were held out, what their text tells.
@@ -87,7 +92,7 @@ impl Stage for Codebook {
             OutputPort::new(
                 "report",
                 "report",
-                "`report.json`: collisions, code use, new tokens, residual by level, losses.",
+                "`report.json`: collisions, code use, new tokens, residual by level, surviving neighbourhoods, losses; and pictures of these: `residual.svg`, `code_use.svg`, `neighbourhoods.svg`.",
             ),
         ]
     }
@@ -128,8 +133,16 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
             100.0 * found.chance[0],
         ));
     }
-    let report = Report { items: items.len(), figures, losses, held_out };
-    write_json(context.output("report"), "report.json", &report)
+    let neighbourhoods = Neighbourhoods::of(&codes, &items, context.seed());
+    context.log(format!(
+        "{} nearest pairs share {:.2} first codes on average, as many random ones {:.2}",
+        neighbourhoods.nearest.pairs,
+        neighbourhoods.nearest.mean_shared_levels,
+        neighbourhoods.random.mean_shared_levels,
+    ));
+    let folder = context.output("report");
+    plots::write(folder, &codes, &figures, &neighbourhoods)?;
+    write_json(folder, "report.json", &Report { items: items.len(), figures, neighbourhoods, losses, held_out })
 }
 
 /// What either way of making codes yields.
@@ -156,11 +169,13 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
     let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
     let projection = outcome.projection.as_ref().map(|map| in_original_scale(map, scale, text_scale)).transpose()?;
     write_codebook(context, &levels, projection.as_ref())?;
-    let (codes, figures) = tokenize(items, &levels);
+    let quantizer = Quantizer::Cascade(levels);
+    let codes = quantizer.codes(items);
+    let figures = Figures::of(&codes, items, quantizer.residuals(items, &codes));
     let recovery = match (&projection, &text) {
         (Some(map), Some(text)) if !split.held_out.is_empty() => {
             let held_out = text.select(&split.held_out).tensor()?;
-            let from_text = Quantizer::Cascade(levels).codes_of_text(&projected(&held_out, map)?);
+            let from_text = quantizer.codes_of_text(&projected(&held_out, map)?);
             Some(Recovery::of(&codes, &from_text, &split))
         }
         _ => None,

@@ -3,7 +3,7 @@
 use crate::assignment::Nearest;
 use crate::projection::Linear;
 use crate::rows::Rows;
-use crate::tokenize::tokenize;
+use crate::tokenize::{residuals, tokenize};
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
 use nn::failed;
@@ -18,7 +18,7 @@ pub struct Tokenizer {
     projection: Option<Linear>,
 }
 
-/// How a vector becomes codes.
+/// How a vector becomes codes, and what they leave of it.
 #[derive(Debug)]
 pub(crate) enum Quantizer {
     /// Eq. 1 and 2: the nearest code of each level, of what the levels before leave. The codes of each level, `[C, d]`.
@@ -29,7 +29,14 @@ impl Quantizer {
     /// The codes of each row.
     pub(crate) fn codes(&self, rows: &Rows) -> Codes {
         match self {
-            Self::Cascade(levels) => tokenize(rows, levels).0,
+            Self::Cascade(levels) => tokenize(rows, levels),
+        }
+    }
+
+    /// The mean squared length of what each level of their codes leaves of the rows.
+    pub(crate) fn residuals(&self, rows: &Rows, codes: &Codes) -> Vec<f64> {
+        match self {
+            Self::Cascade(levels) => residuals(rows, codes, levels),
         }
     }
 
@@ -39,9 +46,9 @@ impl Quantizer {
     pub(crate) fn codes_of_text(&self, projected: &Rows) -> Codes {
         match self {
             Self::Cascade(levels) => {
-                let directions = unit(projected);
+                let directions = projected.unit();
                 let nearest =
-                    |level: &Rows| Nearest::new(&unit(level)).of(&directions).into_iter().map(|one| one.0).collect();
+                    |level: &Rows| Nearest::new(&level.unit()).of(&directions).into_iter().map(|one| one.0).collect();
                 Codes { levels: levels.iter().map(nearest).collect() }
             }
         }
@@ -127,18 +134,6 @@ pub(crate) fn projected(text: &Tensor, projection: &Linear) -> Result<Rows> {
 
 fn projection(tensors: &mut BTreeMap<String, Tensor>) -> Option<Linear> {
     Some(Linear { weight: tensors.remove("projection")?, bias: tensors.remove("bias")? })
-}
-
-/// Rows of length 1; those of length 0 as they are. Among them the nearest is that of the highest cosine.
-fn unit(rows: &Rows) -> Rows {
-    let mut unit = rows.clone();
-    for row in unit.values.chunks_exact_mut(rows.dim) {
-        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length > 0.0 {
-            row.iter_mut().for_each(|value| *value /= length);
-        }
-    }
-    unit
 }
 
 fn check_length(what: &str, found: usize, expected: usize) -> Result<()> {

@@ -53,8 +53,15 @@ fn levels_represent_items_ever_better_and_alike_in_every_run() {
     let runs = ["first", "second"].map(|name| {
         let folder = scratch(name);
         let report = run_in(&folder, &items, None, parameters()).unwrap();
-        let files = ["codes/codes.parquet", "codebook/codebook.safetensors", "report/report.json"]
-            .map(|file| fs_err::read(folder.join(file)).unwrap());
+        let files = [
+            "codes/codes.parquet",
+            "codebook/codebook.safetensors",
+            "report/report.json",
+            "report/residual.svg",
+            "report/code_use.svg",
+            "report/neighbourhoods.svg",
+        ]
+        .map(|file| fs_err::read(folder.join(file)).unwrap());
         fs_err::remove_dir_all(folder).unwrap();
         (report, files)
     });
@@ -64,6 +71,9 @@ fn levels_represent_items_ever_better_and_alike_in_every_run() {
     let first = report["mean_squared_embedding"].as_f64().unwrap();
     assert!(left[0] < 0.5 * first && left[1] < 0.7 * left[0] && left[2] < 0.8 * left[1], "{first} {left:?}");
     assert_eq!(report["codes_used"], json!([16, 16, 16]));
+    assert!(report["perplexity"][0].as_f64().unwrap() > 8.0 && report["residual_share"][2].as_f64().unwrap() < 1.0);
+    let near = |which: &str| report["neighbourhoods"][which]["mean_shared_levels"].as_f64().unwrap();
+    assert!(near("nearest") > 2.0 * near("random"), "{}", report["neighbourhoods"]);
     let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
     assert!(loss(19) < loss(0));
 }
@@ -148,7 +158,7 @@ fn a_published_embedding_gets_nearly_unique_codes() {
     let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
     let folder = scratch("published");
     let report =
-        run_in(&folder, &Rows { dim: 32, values }, None, json!({ "llm_alignment": false, "epochs": 20 })).unwrap();
+        run_in(&folder, &Rows { dim: 32, values }, None, json!({ "llm_alignment": false, "epochs": 2 })).unwrap();
     println!("collisions {}, residuals {}", report["collision_rate"], report["mean_squared_residual"]);
     assert!(report["collision_rate"].as_f64().unwrap() < 0.02);
     fs_err::remove_dir_all(folder).unwrap();

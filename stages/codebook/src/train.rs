@@ -58,7 +58,7 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
     let first = initial_codes(&items.select(&order[..parameters.kmeans_batch.min(items.len())]), parameters, &mut rng);
     let map = match (text, parameters.projection) {
         (None, _) => None,
-        (Some(text), Projection::Learned) => Some(Map::learned(&Linear::random(text.dim, items.dim, &mut rng)?)?),
+        (Some(text), Projection::Learned) => Some(Map::learned(&Linear::ridge(text, items, &mut rng)?)?),
         (Some(text), Projection::Pca) => Some(Map::Fixed(Linear::principal_components(text, items.dim, &mut rng)?)),
     };
     let mut books = Codebooks::new(&first, map)?;
