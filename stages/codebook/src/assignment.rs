@@ -20,13 +20,10 @@ impl Nearest {
     /// Prepares the search among `codes` `[C, d]`.
     pub(crate) fn new(codes: &Rows) -> Self {
         // Places without a code are infinitely far from everything.
-        let mut tiles = vec![[f32::INFINITY; TILE]; codes.len().div_ceil(TILE) * codes.dim];
-        for code in 0..codes.len() {
-            for (column, value) in codes.row(code).iter().enumerate() {
-                tiles[code / TILE * codes.dim + column][code % TILE] = *value;
-            }
-        }
-        Self { dim: codes.dim, tiles }
+        let tiles = vec![[f32::INFINITY; TILE]; codes.len().div_ceil(TILE) * codes.dim];
+        let mut nearest = Self { dim: codes.dim, tiles };
+        (0..codes.len()).for_each(|code| nearest.replace(code, codes.row(code)));
+        nearest
     }
 
     /// For each row the nearest code and its squared distance. Among equals the lowest code wins.
@@ -34,17 +31,23 @@ impl Nearest {
         rows.values.par_chunks_exact(self.dim).with_min_len(ROWS).map(|row| self.of_row(row)).collect()
     }
 
+    /// Puts another code at the place of one.
+    pub(crate) fn replace(&mut self, code: usize, values: &[f32]) {
+        for (column, value) in values.iter().enumerate() {
+            self.tiles[code / TILE * self.dim + column][code % TILE] = *value;
+        }
+    }
+
+    /// The squared distances of a row to all codes, and perhaps of infinite ones behind them.
+    pub(crate) fn distances(&self, row: &[f32], found: &mut Vec<f32>) {
+        found.clear();
+        self.tiles.chunks_exact(self.dim).for_each(|tile| found.extend(of_tile(row, tile)));
+    }
+
     fn of_row(&self, row: &[f32]) -> (u32, f32) {
         let mut best = (0, f32::INFINITY);
         for (first, tile) in (0..).step_by(TILE).zip(self.tiles.chunks_exact(self.dim)) {
-            let mut distances = [0.0; TILE];
-            for (value, codes) in row.iter().zip(tile) {
-                for (distance, code) in distances.iter_mut().zip(codes) {
-                    let difference = value - code;
-                    *distance += difference * difference;
-                }
-            }
-            for (code, distance) in (first..).zip(distances) {
+            for (code, distance) in (first..).zip(of_tile(row, tile)) {
                 if distance < best.1 {
                     best = (code, distance);
                 }
@@ -52,6 +55,18 @@ impl Nearest {
         }
         best
     }
+}
+
+/// The squared distances of a row to the codes of a tile.
+fn of_tile(row: &[f32], tile: &[[f32; TILE]]) -> [f32; TILE] {
+    let mut distances = [0.0; TILE];
+    for (value, codes) in row.iter().zip(tile) {
+        for (distance, code) in distances.iter_mut().zip(codes) {
+            let difference = value - code;
+            *distance += difference * difference;
+        }
+    }
+    distances
 }
 
 /// Takes from each row its code: the residual that the next level gets (Eq. 1).

@@ -1,6 +1,8 @@
-//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007).
+//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007), in rounds of all rows (Lloyd)
+//! and then row by row (Hartigan), which goes on where the rounds are stuck.
 
 use crate::assignment::Nearest;
+use crate::exchange::exchange;
 use crate::rows::Rows;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +23,7 @@ pub(crate) fn cluster(rows: &Rows, codes: usize, rng: &mut ChaCha8Rng) -> Rows {
             break;
         }
     }
-    centres
+    exchange(rows, &centres, &assigned)
 }
 
 /// Puts each code that has no row on the row that is farthest from its own code, one row for each; returns those codes.

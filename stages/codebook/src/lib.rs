@@ -7,8 +7,9 @@
 //! * Eq. 3: `L_i^B = Σ_n |E_i^n − B_(c*)^n|²` (behaviour) and `L_i^L = Σ_n (1 − cos(B_(c*)^n, W E_i^LLM + b))` (LLM);
 //! * Eq. 4: the loss is the mean over items of `L_i^B + alignment_weight × L_i^L`.
 //!
-//! Embeddings are frozen: both terms train the codes, and the second the projection `W, b` too, unless that is a fixed
-//! principal component analysis. A residual is a plain number to later levels. Each level starts from k-means centres
+//! Embeddings are frozen: both terms train the codes. The projection `W, b` is a ridge regression from the items' texts to
+//! their embeddings and stays as it is; the second term trains it too where `projection` says `learned`. A residual is a
+//! plain number to later levels. Each level starts from k-means centres
 //! of a batch. After each epoch a code that no item chose moves to the worst represented residual of its level.
 //!
 //! With one level there is nothing to cascade: the paper then takes "the original item IDs" as tokens (Table 5). Every
@@ -19,6 +20,7 @@
 
 mod adam;
 mod assignment;
+mod exchange;
 mod figures;
 mod held_out;
 mod identity;

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Projection {
-    /// A linear map, trained together with the codes.
+    /// The ridge regression from the items' text embeddings to their own embeddings, fixed: the codes are drawn to what a
+    /// text tells of its item.
+    Ridge,
+    /// The same to start from, then trained together with the codes.
     Learned,
     /// The principal components of the text embeddings, fixed.
     Pca,
@@ -55,12 +58,12 @@ impl Default for Parameters {
             levels: 4,
             codes: 256,
             llm_alignment: true,
-            projection: Projection::Learned,
+            projection: Projection::Ridge,
             alignment_weight: 1.0,
             epochs: 50,
             batch: 1024,
             learning_rate: 1e-3,
-            kmeans_batch: 8192,
+            kmeans_batch: 65_536,
             held_out: 0.0,
         }
     }

@@ -73,7 +73,7 @@ impl Linear {
         if text.dim < to || text.len() < to {
             let message =
                 format!("{} text embeddings of {} numbers have no {to} principal components", text.len(), text.dim);
-            return Err(Failure::new(FailureKind::Conflict, message).hint("take projection = \"learned\""));
+            return Err(Failure::new(FailureKind::Conflict, message).hint("take projection = \"ridge\""));
         }
         let start = Self::random(text.dim, to, rng)?.weight;
         components(&text.tensor()?, &start).map_err(failed("find the principal components"))

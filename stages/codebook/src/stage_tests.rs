@@ -84,7 +84,7 @@ fn alignment_turns_codes_towards_the_text() {
     // Text that tells the same as the items' embeddings, in other units and in more numbers.
     let of_item = |row: &[f32]| (0..9).map(|column| row[column % 4] * (1 + column) as f32).collect::<Vec<_>>();
     let text = Rows { dim: 9, values: items.values.chunks_exact(4).flat_map(of_item).collect() };
-    for projection in ["learned", "pca"] {
+    for projection in ["ridge", "learned", "pca"] {
         let [without, with] = [0.0, 5.0].map(|weight| {
             let folder = scratch(&format!("{projection}-{weight}"));
             let parameters = json!({

@@ -59,6 +59,7 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
     let map = match (text, parameters.projection) {
         (None, _) => None,
         (Some(text), Projection::Learned) => Some(Map::learned(&Linear::ridge(text, items, &mut rng)?)?),
+        (Some(text), Projection::Ridge) => Some(Map::Fixed(Linear::ridge(text, items, &mut rng)?)),
         (Some(text), Projection::Pca) => Some(Map::Fixed(Linear::principal_components(text, items.dim, &mut rng)?)),
     };
     let mut books = Codebooks::new(&first, map)?;
@@ -185,14 +186,14 @@ impl Codebooks {
         let mut residual = items.clone();
         for level in &mut self.levels {
             let mut codes = Rows::of(&level.value.detach())?;
-            let assigned = Nearest::new(&codes).of(&residual);
+            let mut assigned = Nearest::new(&codes).of(&residual);
             let revived = revive(&mut codes, &residual, &assigned);
             if !revived.is_empty() {
                 let at: Vec<i64> = revived.iter().map(|&code| code as i64).collect();
                 let rows = codes.select(&revived).tensor()?;
                 Tensor::f_from_slice(&at).and_then(|at| level.replace(&at, &rows)).map_err(failed("revive codes"))?;
+                assigned = Nearest::new(&codes).of(&residual);
             }
-            let assigned = Nearest::new(&codes).of(&residual);
             subtract(&mut residual, &codes, &assigned);
         }
         Ok(())
