@@ -69,12 +69,16 @@ fn of_tile(row: &[f32], tile: &[[f32; TILE]]) -> [f32; TILE] {
     distances
 }
 
+/// The codes without their distances.
+pub(crate) fn only_codes(assigned: &[(u32, f32)]) -> Vec<u32> {
+    assigned.iter().map(|one| one.0).collect()
+}
+
 /// Takes from each row its code: the residual that the next level gets (Eq. 1).
-pub(crate) fn subtract(rows: &mut Rows, codes: &Rows, assigned: &[(u32, f32)]) {
-    for (row, &(code, _)) in assigned.iter().enumerate() {
-        for (value, part) in rows.row_mut(row).iter_mut().zip(codes.row(code as usize)) {
-            *value -= part;
-        }
+pub(crate) fn subtract(rows: &mut Rows, level: &Rows, codes: &[u32]) {
+    for (row, &code) in codes.iter().enumerate() {
+        let part = level.row(code as usize);
+        rows.row_mut(row).iter_mut().zip(part).for_each(|(value, part)| *value -= part);
     }
 }
 
@@ -87,8 +91,8 @@ mod tests {
         let codes = Rows { dim: 2, values: vec![1.0, 0.0, 0.0, 2.0, 1.0, 0.0, -1.0, 0.0] };
         let mut rows = Rows { dim: 2, values: vec![0.9, 0.1, 0.0, 0.0, 0.0, 1.6] };
         let assigned = Nearest::new(&codes).of(&rows);
-        assert_eq!(assigned.iter().map(|one| one.0).collect::<Vec<_>>(), [0, 0, 1]);
-        subtract(&mut rows, &codes, &assigned);
+        assert_eq!(only_codes(&assigned), [0, 0, 1]);
+        subtract(&mut rows, &codes, &only_codes(&assigned));
         assert_eq!(rows.row(1), [-1.0, 0.0]);
         assert!(
             (rows.mean_squared_length() - f64::from(assigned.iter().map(|one| one.1).sum::<f32>()) / 3.0).abs() < 1e-6

@@ -19,23 +19,29 @@
 //! mean the same for every model; distances keep their order, and codes are written in the original scale.
 
 mod adam;
+mod alignment;
 mod assignment;
+mod autoencoder;
+mod collisions;
 mod exchange;
 mod figures;
 mod held_out;
 mod identity;
 mod kmeans;
+mod layers;
 mod neighbourhoods;
 mod new_items;
 mod parameters;
 mod plots;
 mod projection;
+mod quantizer;
 mod rows;
+mod sinkhorn;
 mod tokenize;
 mod train;
 
 pub use new_items::Tokenizer;
-pub use parameters::{Parameters, Projection};
+pub use parameters::{Collisions, LastLevel, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use figures::Figures;
@@ -43,9 +49,10 @@ use frames::{Codes, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
 use neighbourhoods::Neighbourhoods;
-use new_items::{Quantizer, projected};
+use new_items::projected;
 use nn::failed;
 use projection::Linear;
+use quantizer::Quantizer;
 use rows::Rows;
 use serde::Serialize;
 use tch::Tensor;
@@ -89,7 +96,7 @@ impl Stage for Codebook {
             OutputPort::new(
                 "codebook",
                 "codebook",
-                "`codebook.safetensors`: level_1 to level_N [codes, d], and projection [h, d] with bias [d] where text was used.",
+                "`codebook.safetensors`: level_1 to level_N [codes, d]; projection [h, d] with bias [d] where text was used; with encoder_decoder encoder_1.weight [in, out], encoder_1.bias [out] and so on, and decoder_1.",
             ),
             OutputPort::new(
                 "report",
@@ -167,22 +174,33 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
     let scale = trained.scale();
     let text_scale = trained_text.as_ref().map_or(1.0, Rows::scale);
     let scaled_text = trained_text.as_ref().map(|text| text.times(text_scale.recip()));
-    let outcome = train(&trained.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
-    let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
-    let projection = outcome.projection.as_ref().map(|map| in_original_scale(map, scale, text_scale)).transpose()?;
-    write_codebook(context, &levels, projection.as_ref())?;
-    let quantizer = Quantizer::Cascade(levels);
-    let codes = quantizer.codes(items);
-    let figures = Figures::of(&codes, items, quantizer.residuals(items, &codes));
+    let items_scaled = trained.times(scale.recip());
+    let (quantizer, projection, curve) = match parameters.encoder_decoder {
+        false => {
+            let outcome = train(&items_scaled, scaled_text.as_ref(), parameters, context)?;
+            let levels = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
+            let projection = outcome.projection.map(|map| in_original_scale(&map, scale, text_scale)).transpose()?;
+            (Quantizer::cascade(levels), projection, outcome.curve)
+        }
+        true => {
+            let outcome = autoencoder::train(&items_scaled, scaled_text.as_ref(), parameters, context)?;
+            let (encoder, decoder) = (outcome.encoder.for_rows_times(scale)?, outcome.decoder.times(scale)?);
+            let projection = outcome.projection.map(|map| in_original_scale(&map, 1.0, text_scale)).transpose()?;
+            (Quantizer::encoded(outcome.levels, encoder, decoder), projection, outcome.curve)
+        }
+    };
+    write_codebook(context, &quantizer, projection.as_ref())?;
+    let mut codes = quantizer.codes(items)?;
     let recovery = match (&projection, &text) {
         (Some(map), Some(text)) if !split.held_out.is_empty() => {
             let held_out = text.select(&split.held_out).tensor()?;
-            let from_text = quantizer.codes_of_text(&projected(&held_out, map)?);
-            Some(Recovery::of(&codes, &from_text, &split))
+            Some(Recovery::of(&codes, &quantizer.codes_of_text(&projected(&held_out, map)?), &split))
         }
         _ => None,
     };
-    Ok((codes, figures, outcome.curve, recovery))
+    quantizer.part(items, &mut codes, parameters.collisions)?;
+    let figures = Figures::of(&codes, items, quantizer.residuals(items, &codes)?);
+    Ok((codes, figures, curve, recovery))
 }
 
 /// A map trained on items and text at a mean square of 1, for both as they are.
@@ -212,11 +230,8 @@ fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result
 }
 
 /// Writes codes and projection, which work on embeddings in their original scales.
-fn write_codebook(context: &Context, levels: &[Rows], projection: Option<&Linear>) -> Result<()> {
-    let mut tensors: Vec<(String, Tensor)> = Vec::new();
-    for (level, codes) in (1..).zip(levels) {
-        tensors.push((format!("level_{level}"), codes.tensor()?));
-    }
+fn write_codebook(context: &Context, quantizer: &Quantizer, projection: Option<&Linear>) -> Result<()> {
+    let mut tensors = quantizer.tensors()?;
     if let Some(map) = projection {
         tensors.push(("projection".to_owned(), map.weight.shallow_clone()));
         tensors.push(("bias".to_owned(), map.bias.shallow_clone()));

@@ -95,16 +95,16 @@ fn neighbourhoods(near: &Neighbourhoods, codes: &Codes) -> Chart {
 impl Chart {
     fn svg(self) -> Result<String> {
         let mut svg = String::new();
-        self.draw(SVGBackend::with_string(&mut svg, SIZE).into_drawing_area()).map_err(failed)?;
+        self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area()).map_err(failed)?;
         Ok(svg)
     }
 
     fn draw<B: DrawingBackend>(
         self,
-        area: DrawingArea<B, plotters::coord::Shift>,
+        area: &DrawingArea<B, plotters::coord::Shift>,
     ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
+        let mut chart = ChartBuilder::on(area)
             .caption(self.title, ("sans-serif", 18))
             .margin(12)
             .x_label_area_size(40)
