@@ -85,11 +85,11 @@ mod tests {
     #[test]
     fn colliding_items_take_the_nearest_free_codes() {
         // The third code is taken by an item that does not collide; the last item has other first codes.
-        let inputs = Rows { dim: 1, values: vec![0.2, 0.0, 0.0, 0.9, 0.0] };
+        let inputs = Rows { dim: 1, values: vec![0.15, 0.0, 0.0, 0.9, 0.0] };
         let last = Rows { dim: 1, values: vec![0.1, 3.0, 1.0, -2.0] };
         let mut codes = Codes { levels: vec![vec![5, 5, 5, 5, 6], vec![0, 0, 0, 2, 0]] };
         move_to_free_codes(&mut codes, &inputs, &last);
-        assert_eq!(codes.levels[1], [1, 0, 3, 2, 0]);
+        assert_eq!(codes.levels[1], [0, 3, 1, 2, 0]);
         let mut crowded = Codes { levels: vec![vec![5; 5], vec![0; 5]] };
         move_to_free_codes(&mut crowded, &inputs, &last);
         assert_eq!(colliding(&crowded).concat().len(), 2);
