@@ -10,7 +10,7 @@ mod token;
 pub use frames::TaskKind;
 pub use history::{Phrasing, inference_prompt, negative_prompt, next_item_prompt};
 pub use text::{query_prompt, text_prompt};
-pub use token::{code_token, code_tokens, item_text, item_texts};
+pub use token::{code_token, code_tokens, item_text, item_texts, parse_code_token};
 
 /// The number that chooses the wording of a group's prompts: pass it to the functions that write prompts.
 ///

@@ -19,7 +19,7 @@ mod parameters;
 mod report;
 mod text;
 
-pub use parameters::{Histories, Parameters};
+pub use parameters::{Directions, Histories, Parameters};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind};

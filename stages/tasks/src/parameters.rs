@@ -28,6 +28,9 @@ pub struct Parameters {
     /// Where a history begins that is longer than the data's `max_history` allows: at the most recent items (`sliding`),
     /// or at every half of `max_history` (`anchored`), so that the histories of a long sequence share their beginnings.
     pub windows: Windows,
+    /// Which way training sequences are read: `forward` in time, or in `both` directions, where each sequence is told
+    /// again from its end to its beginning, so that what was chosen close together is learned in either order.
+    pub directions: Directions,
     /// How many items a history must have to be asked about.
     pub min_history: usize,
     /// How many words of a description are kept. 0 leaves descriptions out.
@@ -48,6 +51,7 @@ impl Default for Parameters {
             histories: Histories::Every,
             negative_histories: Histories::Every,
             windows: Windows::Sliding,
+            directions: Directions::Forward,
             min_history: 1,
             description_words: 64,
             query_words: 48,
@@ -73,6 +77,16 @@ pub enum Windows {
     Sliding,
     /// At a multiple of half of that length, the first that makes it short enough.
     Anchored,
+}
+
+/// Which way training sequences are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directions {
+    /// In the order of time.
+    Forward,
+    /// In the order of time and against it.
+    Both,
 }
 
 impl Windows {

@@ -51,6 +51,18 @@ fn each_training_item_after_the_first_is_a_label() {
 }
 
 #[test]
+fn a_sequence_is_told_backwards_in_a_group_of_its_own() {
+    let forward = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let both = Parameters { directions: Directions::Both, ..forward.clone() };
+    let backwards = samples(&both, TaskKind::NextItem).split_off(samples(&forward, TaskKind::NextItem).len());
+    let labels: Vec<&str> = backwards.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(labels, ["<a_0><b_0>", "<a_1><b_0>"]);
+    assert!(backwards[1].prompt.ends_with(":<a_0><b_1><a_0><b_0>"), "{}", backwards[1].prompt);
+    assert!(backwards.iter().all(|one| one.group == 2));
+    assert_eq!(samples(&both, TaskKind::Negative), samples(&forward, TaskKind::Negative));
+}
+
+#[test]
 fn a_validation_item_is_asked_for_after_all_that_trains() {
     let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
     let found = history::validation(&material(), &parameters, 7).0;
