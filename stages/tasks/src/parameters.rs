@@ -17,6 +17,14 @@ pub struct Parameters {
     pub text: bool,
     /// Whether to ask for the item behind a review. Without `reviews` there is no such sample.
     pub query: bool,
+    /// Whether to ask for title and description of an item, a task of LC-Rec. Without `items` there is no such sample.
+    pub item_text: bool,
+    /// Whether to join histories and text, a task of LC-Rec: titles before an item, items before a title or description.
+    pub text_history: bool,
+    /// How many samples of `text_history` are drawn at most; 0 for all.
+    pub text_history_samples: usize,
+    /// Whether to ask for what users prefer, a task of LC-Rec. Needs `preferences` and `users`.
+    pub preference: bool,
     /// Negative samples for each positive one: the r of the paper's ratio 1:r.
     #[schemars(range(max = 100))]
     pub negatives: u32,
@@ -47,6 +55,10 @@ impl Default for Parameters {
             next_item: true,
             text: true,
             query: true,
+            item_text: false,
+            text_history: false,
+            text_history_samples: 0,
+            preference: false,
             negatives: 3,
             histories: Histories::Every,
             negative_histories: Histories::Every,
