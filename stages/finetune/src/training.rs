@@ -76,9 +76,12 @@ impl<'a> Training<'a> {
             }
         }
         let progress = context.progress(total);
-        let (started, begun_at, mut tokens) = (Instant::now(), self.done(), 0);
+        let (started, begun_at) = (Instant::now(), self.done());
+        let (mut tokens, mut terms) = (0, 0.0);
         while let Some(groups) = self.steps.get(self.done()) {
-            tokens += groups.iter().map(|&group| self.trees[group as usize].len()).sum::<usize>();
+            let trees = groups.iter().map(|&group| &self.trees[group as usize]);
+            (tokens, terms) =
+                trees.fold((tokens, terms), |(tokens, terms), tree| (tokens + tree.len(), terms + tree.terms()));
             self.step()?;
             if self.epoch_ends.contains(&self.done())
                 && let Some(loss) = self.validation.losses.last()
@@ -97,6 +100,8 @@ impl<'a> Training<'a> {
                 checkpoints.write(&self.state(), context);
             }
         }
+        let (steps, seconds) = (self.done() - begun_at, started.elapsed().as_secs_f64().max(1e-9));
+        context.log(format!("{steps} steps in {seconds:.0} s: {:.0} label tokens a second", terms / seconds));
         Ok(())
     }
 
