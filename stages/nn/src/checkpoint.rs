@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
+const EMBEDDING: &str = "model.embed_tokens.weight";
+
 /// Weights by their Hugging Face names.
 type Weights = BTreeMap<String, Tensor>;
 
@@ -68,14 +70,16 @@ impl Llama {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        self.config.write(folder)?;
+        let mut config = self.config.clone();
+        config.set_kind(self.embedding.base.kind());
+        config.write(folder)?;
         let weights = self.weights().map_err(failed("collect the weights"))?;
         safetensors_file::write(&folder.join("model.safetensors"), &weights)
     }
 
     fn weights(&self) -> Torch<Vec<(String, Tensor)>> {
         let mut weights = vec![
-            ("model.embed_tokens.weight".to_owned(), self.embedding.rows()?),
+            (EMBEDDING.to_owned(), self.embedding.rows()?),
             ("model.norm.weight".to_owned(), self.norm.shallow_clone()),
         ];
         if let Some(head) = &self.head {
@@ -103,7 +107,7 @@ impl Llama {
         let (tokens, hidden, inner) = (config.vocab_size, config.hidden_size, config.intermediate_size);
         let queries = config.num_attention_heads * config.head_width();
         let keys = config.kv_heads() * config.head_width();
-        let embedding = TokenTable::new(take("model.embed_tokens.weight", &[tokens, hidden])?);
+        let embedding = TokenTable::new(take(EMBEDDING, &[tokens, hidden])?);
         let mut blocks = Vec::new();
         for number in 0..config.num_hidden_layers {
             let path = format!("model.layers.{number}");
@@ -131,8 +135,22 @@ impl Llama {
             false => Some(TokenTable::new(take("lm_head.weight", &[tokens, hidden])?)),
         };
         let rotary = Rotary::new(&config, device)?;
-        Ok(Self { config, embedding, blocks, norm, head, rotary, lora: None, dropout: 0.0 })
+        let precision = norm.kind();
+        Ok(Self { config, embedding, blocks, norm, head, rotary, lora: None, dropout: 0.0, precision })
     }
+}
+
+/// The kind in which a model's folder has its weights: that of the embedding.
+///
+/// # Errors
+/// When a file is absent or damaged, or none has it.
+pub(crate) fn stored_kind(folder: &Path) -> Result<Kind> {
+    for file in weight_files(folder)? {
+        if let Some(kind) = safetensors_file::kind_of_one(&file, EMBEDDING)? {
+            return Ok(kind);
+        }
+    }
+    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{EMBEDDING}'", folder.display())))
 }
 
 /// Reads the input-layer embedding `[V, h]` of a model's folder alone, as f32 on the CPU.
@@ -140,13 +158,12 @@ impl Llama {
 /// # Errors
 /// When a file is absent or damaged, or none has it.
 pub fn read_embedding(folder: &Path) -> Result<Tensor> {
-    const NAME: &str = "model.embed_tokens.weight";
     for file in weight_files(folder)? {
-        if let Some(tensor) = safetensors_file::read_one(&file, NAME)? {
+        if let Some(tensor) = safetensors_file::read_one(&file, EMBEDDING)? {
             return tensor.f_to_kind(Kind::Float).map_err(failed("read the embedding"));
         }
     }
-    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{NAME}'", folder.display())))
+    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{EMBEDDING}'", folder.display())))
 }
 
 /// The files that hold a model's weights: the shards that the index names, or the one file.
