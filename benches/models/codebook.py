@@ -25,6 +25,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 CODES = 256
 LEVELS = [2, 3, 4, 5]
+# Codes of fewer levels are the beginnings of those of more, unless a beam or what becomes of collisions looks ahead.
+NESTED = ["faiss, greedy", "scikit-learn k-means by level"]
 PEERS = {
     "faiss, greedy": ("faiss", {"beam": 1}),
     "faiss, beam of 5": ("faiss", {"beam": 5}),
@@ -43,7 +45,7 @@ class Run:
     """What one way of making codes led to, and what its process took."""
 
     residual: list[float]  # share of the variance, after each level
-    colliding: int
+    colliding: list[int]  # items, by the first 1, 2, ... codes; or by all codes alone
     seconds: float  # from the start of the process to its end
     peak: float  # MiB
 
@@ -107,7 +109,7 @@ def ours(rows: np.ndarray, levels: int, parameters: dict, options: argparse.Name
         if worker.returncode != 0:
             sys.exit(f"pipe-worker failed: {said[-1] if said else ''}")
         report = json.loads((folder / "report/report.json").read_text())
-    return Run(report["residual_share"], report["colliding_items"], seconds, peak)
+    return Run(report["residual_share"], [report["colliding_items"]], seconds, peak)
 
 
 def peer(rows: np.ndarray, levels: int, library: str, settings: dict, options: argparse.Namespace) -> Run:
@@ -132,8 +134,11 @@ def answer_as_peer(request: dict) -> None:
     codes, parts = {"faiss": faiss_codes, "sklearn": sklearn_codes}[request["library"]](rows, request)
     variance = ((rows - rows.mean(0)) ** 2).sum(1).mean()
     residual = [float(((rows - part) ** 2).sum(1).mean() / variance) for part in parts]
-    _, place, uses = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-    print(json.dumps({"residual": residual, "colliding": int((uses[place.ravel()] > 1).sum())}))
+    colliding = []
+    for levels in range(1, request["levels"] + 1):
+        _, place, uses = np.unique(codes[:, :levels], axis=0, return_inverse=True, return_counts=True)
+        colliding.append(int((uses[place.ravel()] > 1).sum()))
+    print(json.dumps({"residual": residual, "colliding": colliding}))
 
 
 def faiss_codes(rows: np.ndarray, request: dict) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -178,9 +183,13 @@ def by_level(name: str, rows: np.ndarray, ways: dict, options: argparse.Namespac
     heads = [f"left after {level}" for level in range(1, LEVELS[-1] + 1)] + [f"colliding at {n}" for n in LEVELS]
     table = [f"### {name}, {len(rows)} × {rows.shape[1]}", "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for way, run in ways.items():
-        runs = {levels: run(rows, levels) for levels in LEVELS}
-        left = [f"{share:.4f}" for share in runs[LEVELS[-1]].residual]
-        colliding = [f"{runs[n].colliding} ({100 * runs[n].colliding / len(rows):.2f} %)" for n in LEVELS]
+        most = run(rows, LEVELS[-1])
+        left = [f"{share:.4f}" for share in most.residual]
+        if way in NESTED:
+            counts = [most.colliding[n - 1] for n in LEVELS]
+        else:
+            counts = [(most if n == LEVELS[-1] else run(rows, n)).colliding[-1] for n in LEVELS]
+        colliding = [f"{count} ({100 * count / len(rows):.2f} %)" for count in counts]
         table.append(f"| {way} | {' | '.join(left + colliding)} |")
         print(table[-1], file=sys.stderr, flush=True)
     return table
@@ -188,14 +197,14 @@ def by_level(name: str, rows: np.ndarray, ways: dict, options: argparse.Namespac
 
 def by_time(name: str, rows: np.ndarray, ways: dict, options: argparse.Namespace) -> list[str]:
     table = [f"### {name}, 4 × {CODES}, {options.threads} threads: {options.runs} runs", ""]
-    table += ["| | seconds, median | least | peak MiB | left |", "|---|---|---|---|---|"]
+    table += ["| | seconds, median | least | peak MiB | left | colliding |", "|---|---|---|---|---|---|"]
     for way, run in ways.items():
         if "=" in way:  # A setting that is no other way of training.
             continue
         runs = sorted((run(rows, 4) for _ in range(options.runs)), key=lambda one: one.seconds)
         middle = runs[len(runs) // 2]
         peak = max(one.peak for one in runs)
-        table.append(f"| {way} | {middle.seconds:.1f} | {runs[0].seconds:.1f} | {peak:.0f} | {middle.residual[-1]:.4f} |")
+        table.append(f"| {way} | {middle.seconds:.1f} | {runs[0].seconds:.1f} | {peak:.0f} | {middle.residual[-1]:.4f} | {middle.colliding[-1]} |")
         print(table[-1], file=sys.stderr, flush=True)
     return table
 
@@ -210,6 +219,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=2024)
     parser.add_argument("--runs", type=int, default=3, help="runs of each that is timed")
     parser.add_argument("--only", choices=["levels", "time"], help="one of the two tables")
+    parser.add_argument("--ways", nargs="+", metavar="WAY", help="only these rows of the tables")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -225,6 +235,8 @@ def main() -> None:
             print(f"absent: {name} ({library} is not installed)")
             continue
         ways[name] = lambda rows, n, l=library, s=settings: peer(rows, n, l, s, options)
+    if options.ways:
+        ways = {name: run for name, run in ways.items() if name in options.ways}
     for name, rows in embeddings(options).items():
         for wanted, table in (("levels", by_level), ("time", by_time)):
             if options.only in (None, wanted):
