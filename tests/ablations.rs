@@ -4,7 +4,6 @@
 
 mod space;
 
-use serde_json::Value;
 use space::{Space, repository};
 use std::fmt::Write as _;
 
@@ -56,7 +55,7 @@ fn line(space: &Space, pipeline: &str, switch: &str, meaning: &str) -> String {
     let (runs, after) = (with("run"), with("depends"));
     let own = switch.split('.').next().unwrap();
     assert_eq!(runs, [own], "{switch} changes one stage, its own");
-    let hits = plan.events().iter().filter(|event| event["status"] == Value::from("hit")).count();
+    let hits = plan.events().iter().filter(|event| event["status"] == "hit").count();
     format!("| `{switch}` | {meaning} | {} | {} | {hits} |\n", runs.join(", "), after.join(", "))
 }
 
