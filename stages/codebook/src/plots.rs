@@ -1,38 +1,11 @@
-//! The report's pictures, as SVG. Equal figures give equal bytes.
+//! The report's pictures.
 
 use crate::figures::{Figures, uses};
 use crate::neighbourhoods::{Neighbourhoods, Pairs};
-use contract::{Failure, Result};
+use charts::{Axis, Chart, Line};
+use contract::Result;
 use frames::Codes;
-use plotters::prelude::*;
-use std::fmt::Display;
-use std::ops::Range;
 use std::path::Path;
-
-const SIZE: (u32, u32) = (640, 400);
-
-/// Colours that stay apart for the colour-blind (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-];
-
-/// A named line through points.
-struct Line {
-    name: String,
-    points: Vec<(f64, f64)>,
-}
-
-/// A chart of lines over two named axes.
-struct Chart {
-    title: &'static str,
-    across: (&'static str, Range<f64>),
-    up: (&'static str, Range<f64>),
-    lines: Vec<Line>,
-}
 
 /// Writes `residual.svg`, `code_use.svg` and `neighbourhoods.svg`.
 pub(crate) fn write(folder: &Path, codes: &Codes, figures: &Figures, near: &Neighbourhoods) -> Result<()> {
@@ -42,8 +15,7 @@ pub(crate) fn write(folder: &Path, codes: &Codes, figures: &Figures, near: &Neig
         ("neighbourhoods", neighbourhoods(near, codes)),
     ];
     for (name, chart) in charts {
-        let path = folder.join(format!("{name}.svg"));
-        fs_err::write(&path, chart.svg()?).map_err(|error| Failure::writing(&path, error))?;
+        chart.write(&folder.join(format!("{name}.svg")))?;
     }
     Ok(())
 }
@@ -55,8 +27,8 @@ fn residual(figures: &Figures) -> Chart {
     let top = points.iter().map(|point| point.1).fold(1.0, f64::max);
     Chart {
         title: "What the levels leave of the embeddings",
-        across: ("levels", 0.0..figures.residual_share.len() as f64),
-        up: ("mean squared residual / variance", 0.0..top),
+        across: Axis { name: "levels", range: 0.0..figures.residual_share.len() as f64 },
+        up: Axis { name: "mean squared residual / variance", range: 0.0..top },
         lines: vec![Line { name: "residual".to_owned(), points }],
     }
 }
@@ -73,8 +45,8 @@ fn code_use(codes: &Codes) -> Chart {
     }
     Chart {
         title: "Use of the codes",
-        across: ("codes, the most frequent first", 1.0..right),
-        up: ("items", 0.0..top),
+        across: Axis { name: "codes, the most frequent first", range: 1.0..right },
+        up: Axis { name: "items", range: 0.0..top },
         lines,
     }
 }
@@ -86,50 +58,10 @@ fn neighbourhoods(near: &Neighbourhoods, codes: &Codes) -> Chart {
     };
     Chart {
         title: "First codes that two items share",
-        across: ("cosine of their embeddings", -1.0..1.0),
-        up: ("mean number of levels", 0.0..codes.levels.len() as f64),
+        across: Axis { name: "cosine of their embeddings", range: -1.0..1.0 },
+        up: Axis { name: "mean number of levels", range: 0.0..codes.levels.len() as f64 },
         lines: vec![line("nearest items", &near.nearest), line("random items", &near.random)],
     }
-}
-
-impl Chart {
-    fn svg(self) -> Result<String> {
-        let mut svg = String::new();
-        self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area()).map_err(failed)?;
-        Ok(svg)
-    }
-
-    fn draw<B: DrawingBackend>(
-        self,
-        area: &DrawingArea<B, plotters::coord::Shift>,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(area)
-            .caption(self.title, ("sans-serif", 18))
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(60)
-            .build_cartesian_2d(self.across.1, self.up.1)?;
-        chart.configure_mesh().x_desc(self.across.0).y_desc(self.up.0).light_line_style(TRANSPARENT).draw()?;
-        for (line, colour) in self.lines.into_iter().zip(COLOURS.iter().cycle()) {
-            chart.draw_series(line.points.iter().map(|&point| Circle::new(point, 2, colour.filled())))?;
-            chart
-                .draw_series(LineSeries::new(line.points, colour.stroke_width(2)))?
-                .label(line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .border_style(BLACK.mix(0.3))
-            .background_style(WHITE)
-            .draw()?;
-        area.present()
-    }
-}
-
-fn failed(error: impl Display) -> Failure {
-    Failure::other("draw the report", error)
 }
 
 #[cfg(test)]

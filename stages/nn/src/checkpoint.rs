@@ -27,10 +27,14 @@ impl Llama {
         let config = LlamaConfig::read(folder)?;
         let mut weights = Weights::new();
         for file in weight_files(folder)? {
-            safetensors_file::read_each(&file, |name, tensor| {
+            let read = safetensors_file::read_each(&file, |name, tensor| {
                 let moved = tensor.f_to_device(device).and_then(|tensor| tensor.f_to_kind(kind));
                 weights.insert(name.to_owned(), moved.map_err(failed("place the weights on the device"))?);
                 Ok(())
+            });
+            read.map_err(|failure| match failure.kind {
+                FailureKind::Device => failure,
+                _ => failure.hint("fetch the file again: the model's shards must all be there and whole"),
             })?;
         }
         Self::assemble(config, device, |name, shape| {
@@ -206,19 +210,45 @@ mod tests {
             let load = || Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap();
             assert_eq!(logits(&load()), logits(&model));
 
-            let whole = folder.path().join("model.safetensors");
-            let weights: Vec<_> = safetensors_file::read(&whole).unwrap().into_iter().collect();
-            fs_err::remove_file(&whole).unwrap();
-            let (first, second) = weights.split_at(4);
-            let mut map = serde_json::Map::new();
-            for (file, part) in [("a.safetensors", first), ("b.safetensors", second)] {
-                safetensors_file::write(&folder.path().join(file), part).unwrap();
-                map.extend(part.iter().map(|(name, _)| (name.clone(), json!(file))));
-            }
-            let index = json!({"metadata": {}, "weight_map": map}).to_string();
-            fs_err::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+            shard(folder.path());
             assert_eq!(logits(&load()), logits(&model));
         }
+    }
+
+    /// Makes two shards, `a` and `b`, of a model's one file.
+    fn shard(folder: &Path) {
+        let whole = folder.join("model.safetensors");
+        let weights: Vec<_> = safetensors_file::read(&whole).unwrap().into_iter().collect();
+        fs_err::remove_file(&whole).unwrap();
+        let mut map = serde_json::Map::new();
+        let (first, second) = weights.split_at(4);
+        for (file, part) in [("a.safetensors", first), ("b.safetensors", second)] {
+            safetensors_file::write(&folder.join(file), part).unwrap();
+            map.extend(part.iter().map(|(name, _)| (name.clone(), json!(file))));
+        }
+        let index = json!({"metadata": {}, "weight_map": map}).to_string();
+        fs_err::write(folder.join("model.safetensors.index.json"), index).unwrap();
+    }
+
+    #[test]
+    fn a_broken_shard_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        Llama::random(tiny(&json!({})), 0.3, Device::Cpu, Kind::Float).unwrap().save(folder.path()).unwrap();
+        shard(folder.path());
+        let shard = folder.path().join("b.safetensors");
+        let load = || Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap_err();
+        let bytes = fs_err::read(&shard).unwrap();
+        fs_err::write(&shard, &bytes[..bytes.len() - 9]).unwrap();
+        let cut = load();
+        assert!(cut.kind == FailureKind::DamagedFile && cut.message.contains("b.safetensors"), "{cut}");
+        assert!(cut.hint.is_some());
+        fs_err::copy(folder.path().join("a.safetensors"), &shard).unwrap();
+        let wrong = load();
+        assert!(wrong.kind == FailureKind::MissingField && wrong.message.contains("has no weight 'model."), "{wrong}");
+        fs_err::remove_file(&shard).unwrap();
+        let gone = load();
+        assert!(gone.message.contains("b.safetensors"), "{gone}");
+        assert!(gone.hint.is_some_and(|hint| hint.contains("fetch")), "a way out");
     }
 
     #[test]

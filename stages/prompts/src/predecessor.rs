@@ -92,9 +92,11 @@ fn around((before, behind): Around, middle: &str) -> String {
 mod tests {
     use super::*;
 
+    type Prompt = fn(u64) -> String;
+
     #[test]
     fn every_wording_holds_what_it_asks_about_and_differs_from_the_others() {
-        let asked: [(fn(u64) -> String, usize); 6] = [
+        let asked: [(Prompt, usize); 6] = [
             (|wording| title_question(wording, "<a_1>"), 4),
             (|wording| description_question(wording, "<a_1>"), 4),
             (|wording| titles_prompt(wording, &["<a_1>", "<a_2>"]), 4),

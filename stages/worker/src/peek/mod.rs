@@ -44,18 +44,18 @@ pub(crate) fn answer(request: &str) -> Result<Value> {
     let mut answer = Vec::new();
     for output in &request.outputs {
         if output.kind == "prompts" {
-            answer.push(named(output, "prompts.parquet", samples(&output.folder, request.rows)?));
+            answer.push(named(output, "prompts.parquet", &samples(&output.folder, request.rows)?));
             continue;
         }
         for path in files(&output.folder)? {
             let name = path.strip_prefix(&output.folder).unwrap_or(&path).display().to_string();
-            answer.push(named(output, &name, content(&path, request.rows)?));
+            answer.push(named(output, &name, &content(&path, request.rows)?));
         }
     }
     Ok(Value::Array(answer))
 }
 
-fn named(output: &Output, name: &str, content: Value) -> Value {
+fn named(output: &Output, name: &str, content: &Value) -> Value {
     json!({ "output": output.port, "name": name, "content": content })
 }
 
