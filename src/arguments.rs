@@ -3,6 +3,7 @@
 mod cache;
 mod compare;
 mod reproducing;
+mod tokenize;
 
 pub use cache::{
     CacheArguments, CacheCommand, ExportArguments, GcArguments, LsArguments, PathArguments, PinArguments,
@@ -11,6 +12,7 @@ pub use cache::{
 
 pub use compare::{CompareArguments, DiffArguments};
 pub use reproducing::{LockArguments, ReproduceArguments};
+pub use tokenize::TokenizeArguments;
 
 use crate::candidates;
 use crate::plan::Wishes;
@@ -59,6 +61,8 @@ pub enum Command {
     Compare(CompareArguments),
     /// Say what differs between two runs, and what that did to the metrics.
     Diff(DiffArguments),
+    /// Give codes to items that were not there at training, from their embedding or their text.
+    Tokenize(TokenizeArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
     Graph(GraphArguments),
     /// Say why a stage would run, or would not: what changed, and where that comes from.
@@ -195,6 +199,9 @@ pub struct MetricsArguments {
     /// Which pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
+    /// Another table of the metrics, such as intervals or by_length.
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
 }
 
 /// `pipe graph`.

@@ -153,6 +153,9 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// The worker could not answer a question, for a reason that lies in what was asked.
+    #[error("{}", .0.message)]
+    Answer(Failure),
     /// Something in the store is damaged.
     #[error("{message}")]
     Damaged {
@@ -216,7 +219,7 @@ impl Error {
             Self::InputMoved { .. } => 16,
             Self::Locked { .. } => 17,
             Self::NotReproduced(_) => 18,
-            Self::Stage { failure, .. } => failure.kind.exit_code(),
+            Self::Stage { failure, .. } | Self::Answer(failure) => failure.kind.exit_code(),
             Self::Contract { .. } => 30,
             Self::Killed { .. } => 31,
             Self::OutOfMemory { .. } => 32,
@@ -265,6 +268,7 @@ impl Error {
                 Some("make it writable, or choose another store with --store or PIPE_STORE".to_owned())
             }
             Self::DiskFull { .. } => Some("free some space and run again: what was finished is kept".to_owned()),
+            Self::Answer(failure) => failure.hint.clone(),
             Self::Worker { hint, .. } => Some(hint.clone()),
             Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted => None,
         }

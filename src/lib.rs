@@ -13,6 +13,7 @@ pub mod drawing;
 pub mod error;
 pub mod hardware;
 pub mod lock;
+pub mod metrics;
 pub mod names;
 pub mod pipeline;
 pub mod plan;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Metrics(metrics) => commands::metrics(metrics),
         Command::Compare(compare) => commands::compare(compare),
         Command::Diff(diff) => commands::diff(diff),
+        Command::Tokenize(tokenize) => commands::tokenize(tokenize),
         Command::Graph(graph) => commands::graph(graph),
         Command::Why(why) => commands::why(why),
         Command::Runs(runs) => commands::runs(runs),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::{OutsideFiles, Store};
-use contract::Description;
+use contract::{Description, Event};
 use fs_err as fs;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub fn describe(worker: &Path) -> Result<Vec<Description>> {
 /// Asks the worker something that only it can read: one JSON value in, one out.
 ///
 /// # Errors
-/// When it cannot be started, does not know the question, or does not answer in that form.
+/// When it cannot be started, does not know the question, cannot answer it, or does not answer in that form.
 pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_json::Value) -> Result<A> {
     let fault = |message: String| Error::Worker {
         message: format!("the worker {} was asked for '{name}': {message}", worker.display()),
@@ -82,6 +82,9 @@ pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_
     }
     let output = child.wait_with_output().map_err(|error| fault(error.to_string()))?;
     if !output.status.success() {
+        if let Ok(Event::Failed { failure }) = serde_json::from_slice(&output.stdout) {
+            return Err(Error::Answer(failure));
+        }
         // It says why on either side: a failure is an event, another usage is a text.
         let said = [output.stdout, output.stderr].concat();
         return Err(fault(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim())));

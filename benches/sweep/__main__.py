@@ -2,8 +2,12 @@
 
 import argparse
 import os
+import resource
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +22,33 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _HOUR = 3600
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
     what: str
-    seconds: float
-    stages: str
+    seconds: float = 0.0
+    cpu: float = 0.0
+    """Seconds of all cores: what else the machine does counts less in them."""
+    stages: str = ""
+
+
+class Table:
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    @contextmanager
+    def row(self, what: str) -> Iterator[Row]:
+        """Times what is done meanwhile, and the processes that it starts."""
+        row = Row(what)
+        begin, cpu = time.perf_counter(), _cpu()
+        yield row
+        row.seconds, row.cpu = time.perf_counter() - begin, _cpu() - cpu
+        self.rows.append(row)
+        print(f"{what}: {row.seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:
@@ -36,38 +62,41 @@ def main() -> int:
     arguments = [given.pipeline, *given.arguments]
     with tempfile.TemporaryDirectory(prefix="pipe-sweep-", dir=given.folder) as name:
         folder = Path(name)
-        pipe = PipeProject(REPOSITORY / "target/debug/pipe", arguments, folder, given.limit)
+        pipe = PipeProject(given.program, arguments, folder, given.limit)
         rows = _measure(pipe, folder, peers.find("dvc"), given)
-        print("\n| | time | stages that ran |\n|---|---|---|")
+        print("\n| | time | of all cores | stages that ran |\n|---|---:|---:|---:|")
         for row in rows:
-            print(f"| {row.what} | {row.seconds:.1f} s | {row.stages} |")
+            print(f"| {row.what} | {row.seconds:.0f} s | {row.cpu:.0f} s | {row.stages} |")
     return 0
 
 
 def _measure(pipe: PipeProject, folder: Path, dvc: Path | None, given: argparse.Namespace) -> list[Row]:
     plan = pipe.plan(folder / "swept")
     print(f"\nThe plan: {plan['points']} points ask for {plan['asked']} stages, of which {plan['distinct']} are distinct.")
-    swept = pipe.run(folder / "swept")
-    rows = [Row("`pipe run`, all points", swept.seconds, str(swept.ran))]
+    table = Table()
+    with table.row("`pipe run`, all points") as row:
+        ran = pipe.run(folder / "swept")
+        row.stages = str(ran)
     points = pipe.points(folder / "swept")
 
     if given.add:
-        wider = pipe.with_more(given.add, folder / "swept")
-        rows.append(Row(f"one more point, {given.add}", wider.seconds, str(wider.ran)))
+        with table.row(f"one more point, {given.add}") as row:
+            row.stages = str(pipe.with_more(given.add, folder / "swept"))
 
-    killed = pipe.run_killed(folder / "killed", swept.ran // 2)
-    rest = pipe.run(folder / "killed")
-    repeated = killed.ran + rest.ran - swept.ran
-    rows.append(Row("killed half-way, then run again", killed.seconds + rest.seconds, f"{killed.ran} + {rest.ran}: {repeated} repeated"))
+    with table.row("killed half-way, then run again") as row:
+        killed = pipe.run_killed(folder / "killed", ran // 2)
+        rest = pipe.run(folder / "killed")
+        row.stages = f"{killed} + {rest}: {killed + rest - ran} repeated"
 
     if "separate" not in given.without:
-        separate = [pipe.run(folder / f"alone-{at}", point) for at, point in enumerate(points)]
-        rows.append(Row("each point alone, in a store of its own", sum(run.seconds for run in separate), str(sum(run.ran for run in separate))))
+        with table.row("each point alone, in a store of its own") as row:
+            row.stages = str(sum(pipe.run(folder / f"alone-{at}", point) for at, point in enumerate(points)))
     if dvc and "dvc" not in given.without:
-        project = DvcProject(dvc, folder / "dvc", pipe.stages(folder / "swept", points[0]), REPOSITORY, given.limit)
-        settings = [pipe.settings(point) for point in points]
-        rows.append(Row("DVC, the same experiments by `dvc exp run`", project.run(settings), str(project.ran())))
-    return rows
+        project = DvcProject(dvc, folder / "dvc", pipe.stages(folder / "swept", points[0]), given.program, given.limit)
+        with table.row("DVC, the same experiments by `dvc exp run`") as row:
+            project.run([pipe.settings(point) for point in points])
+            row.stages = str(project.ran())
+    return table.rows
 
 
 def _parse() -> argparse.Namespace:
@@ -76,6 +105,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("arguments", nargs="*", default=["--profile", "small"], help="what else pipe is told, after --")
     parser.add_argument("--add", default="tasks.negatives=6", help="the value of the axis that is added later; empty for none")
     parser.add_argument("--without", action="append", default=[], choices=["separate", "dvc"], help="leave this out")
+    parser.add_argument("--program", type=Path, default=REPOSITORY / "target/debug/pipe", help="which pipe; its worker stands beside it")
     parser.add_argument("--limit", type=int, default=3 * _HOUR, help="the most seconds that one command may take")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where stores are made")
     parser.add_argument("--no-install", action="store_true", help="install nothing: without DVC here, it is absent")

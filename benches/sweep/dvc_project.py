@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ _WORKER_STAGE = Path(__file__).with_name("worker_stage.py")
 
 
 class DvcProject:
-    def __init__(self, program: Path, folder: Path, stages: list[Stage], repository: Path, limit: int) -> None:
+    def __init__(self, program: Path, folder: Path, stages: list[Stage], pipe: Path, limit: int) -> None:
         self.program, self.folder, self.limit = program, folder, limit
         folder.mkdir(parents=True)
         self.log = folder.parent / "dvc-stages.log"
         self.environment = os.environ | {
-            "PIPE_WORKER": str(repository / "target/debug/pipe-worker"),
+            "PIPE_WORKER": str(pipe.with_name("pipe-worker")),
             "STAGE_LOG": str(self.log),
             "DVC_NO_ANALYTICS": "1",
             "PATH": f"{program.parent}:{os.environ['PATH']}",
@@ -35,13 +34,11 @@ class DvcProject:
         self._call(["git", "add", "--all"])
         self._call(["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "--quiet", "-m", "stages"])
 
-    def run(self, points: list[list[str]]) -> float:
-        """The seconds that the experiments of all points take, one after the other."""
-        begin = time.perf_counter()
+    def run(self, points: list[list[str]]) -> None:
+        """The experiments of all points, one after the other."""
         for settings in points:
             given = [word for setting in settings for word in ("--set-param", setting)]
             self._call([str(self.program), "exp", "run", "--quiet", *given])
-        return time.perf_counter() - begin
 
     def ran(self) -> int:
         """How many stages ran."""

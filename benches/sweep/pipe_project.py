@@ -3,17 +3,9 @@
 import json
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-
-@dataclass(frozen=True)
-class Run:
-    seconds: float
-    ran: int
-    """How many stages ran to their end."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +41,25 @@ class PipeProject:
         """What a point sets; it has to be named by that."""
         return point.split(",")
 
-    def run(self, store: Path, point: str | None = None) -> Run:
+    def run(self, store: Path, point: str | None = None) -> int:
+        """How many stages ran."""
         picked = [] if point is None else ["--point", point]
         return self._run([*self.arguments, *picked], store)
 
-    def with_more(self, assignment: str, store: Path) -> Run:
-        """A run with one value more on the axis of `assignment`."""
+    def with_more(self, assignment: str, store: Path) -> int:
+        """How many stages ran with one value more on the axis of `assignment`."""
         axis, value = assignment.split("=")
         known = [setting.split("=")[1] for point in self.points(store) for setting in self.settings(point) if setting.startswith(f"{axis}=")]
-        located = self.program.parents[2] / "pipelines" / f"{self.arguments[0]}.toml"
+        located = Path(__file__).resolve().parents[2] / "pipelines" / f"{self.arguments[0]}.toml"
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             wider = Path(name) / "wider.toml"
             values = ", ".join([*dict.fromkeys(known), value])
             wider.write_text(f'extends = "{located}"\nname = "wider"\n[sweep]\n"{axis}" = [{values}]\n')
             return self._run([str(wider), *self.arguments[1:]], store)
 
-    def run_killed(self, store: Path, after: int) -> Run:
-        """A run that is killed once so many stages have run."""
-        begin, ran = time.perf_counter(), 0
+    def run_killed(self, store: Path, after: int) -> int:
+        """How many stages ran in a run that is killed once so many have."""
+        ran = 0
         process = self._start(self.arguments, store)
         assert process.stdout
         for line in process.stdout:
@@ -76,7 +69,7 @@ class PipeProject:
                 process.kill()
                 break
         process.wait(self.limit)
-        return Run(time.perf_counter() - begin, ran)
+        return ran
 
     def stages(self, store: Path, point: str) -> list[Stage]:
         """The stages of a point, each after those that it uses."""
@@ -84,7 +77,7 @@ class PipeProject:
         root = store / graph["pipeline"]
         stages = []
         for node in (node for node in graph["nodes"] if node["kind"] == "stage"):
-            record = json.loads((root / node["name"] / "action.json").read_text())
+            record = json.loads((root / node["name"] / "action.json").read_text())["action"]
             into = [edge for edge in graph["edges"] if edge["to"] == node["name"]]
             stages.append(
                 Stage(
@@ -99,14 +92,13 @@ class PipeProject:
             )
         return stages
 
-    def _run(self, arguments: list[str], store: Path) -> Run:
-        begin = time.perf_counter()
+    def _run(self, arguments: list[str], store: Path) -> int:
         process = self._start(arguments, store)
         assert process.stdout
         events = [json.loads(line) for line in process.stdout]
         if process.wait(self.limit) != 0:
             raise SystemExit(f"sweep: pipe run {' '.join(arguments)} ended with {process.returncode}")
-        return Run(time.perf_counter() - begin, events[-1]["ran"])
+        return events[-1]["ran"]
 
     def _start(self, arguments: list[str], store: Path) -> subprocess.Popen[str]:
         command = [self.program, "run", *arguments, "--store", store, "--json"]

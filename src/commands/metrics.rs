@@ -3,20 +3,14 @@
 use crate::arguments::MetricsArguments;
 use crate::commands::opened::Opened;
 use crate::error::{Error, Result};
+use crate::metrics::{self, Row};
 use crate::names::PortName;
 use crate::plan::{Outputs, Selection, Wishes, outputs_of};
 use crate::show::table;
 use petgraph::graph::NodeIndex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::Path;
-
-/// The kind of artifact whose JSON rows are shown.
-const KIND: &str = "metrics";
-
-/// One row of a table.
-pub(super) type Row = Map<String, Value>;
 
 /// Prints the metrics of a pipeline.
 pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
@@ -26,7 +20,8 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let _share = opened.store.share()?;
     let current = opened.current(&selection)?;
     let known = current.into_iter().map(|(stage, action)| (stage, outputs_of(&action))).collect();
-    let rows = rows(&opened, &selection, &known)?;
+    let table = arguments.table.as_deref().unwrap_or(metrics::MAIN);
+    let rows = rows(&opened, &selection, &known, table)?;
     if rows.is_empty() {
         let pipeline = &opened.graph.pipeline;
         return Err(Error::NoResults(format!(
@@ -37,9 +32,14 @@ pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
     Ok(())
 }
 
-/// The rows of every metrics artifact in the selection, each with the name of its point: of what is known, or else the
-/// newest there is.
-pub(super) fn rows(opened: &Opened, selection: &Selection, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Vec<Row>> {
+/// The rows of that table of every metrics artifact in the selection, each with the name of its point: of what is known,
+/// or else the newest there is.
+pub(super) fn rows(
+    opened: &Opened,
+    selection: &Selection,
+    known: &BTreeMap<NodeIndex, Outputs>,
+    table: &str,
+) -> Result<Vec<Row>> {
     let mut read_of: BTreeMap<(NodeIndex, PortName), Vec<Row>> = BTreeMap::new();
     for (stage, port) in outputs_of_kind(opened, selection) {
         let fresh =
@@ -55,7 +55,7 @@ pub(super) fn rows(opened: &Opened, selection: &Selection, known: &BTreeMap<Node
                 None => continue,
             },
         };
-        read_of.insert((stage, port), read(&folder)?);
+        read_of.insert((stage, port), metrics::rows(&folder, table)?);
     }
     let mut rows = Vec::new();
     for point in &opened.graph.points {
@@ -87,14 +87,9 @@ fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, Po
     in_scope
         .flat_map(|stage| {
             let outputs = opened.graph.stages[stage].description.outputs.iter();
-            outputs.filter(|output| output.kind.0 == KIND).map(move |output| (stage, PortName::new(&output.name)))
+            outputs
+                .filter(|output| output.kind.0 == metrics::KIND)
+                .map(move |output| (stage, PortName::new(&output.name)))
         })
         .collect()
-}
-
-/// The rows of an artifact: a JSON array of objects.
-fn read(folder: &Path) -> Result<Vec<Row>> {
-    let path = folder.join("metrics.json");
-    let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))
 }

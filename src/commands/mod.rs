@@ -17,6 +17,7 @@ mod reproduce;
 mod run;
 mod runs;
 mod show;
+mod tokenize;
 mod why;
 
 pub use cache::cache;
@@ -35,4 +36,5 @@ pub use reproduce::reproduce;
 pub use run::run;
 pub use runs::runs;
 pub use show::show;
+pub use tokenize::tokenize;
 pub use why::why;

@@ -6,6 +6,7 @@ use crate::commands::metrics::{print, rows};
 use crate::commands::opened::Opened;
 use crate::commands::plan::show;
 use crate::error::{Error, Result};
+use crate::metrics;
 use crate::plan::{Point, Selection};
 use crate::run::{Interrupt, Settings, Summary};
 use crate::show::{Bars, Json, Lines, Observer, duration};
@@ -46,7 +47,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         return Err(error);
     }
     if !arguments.pipeline.json {
-        print(&rows(&opened, &selection, &summary.outputs)?, false);
+        print(&rows(&opened, &selection, &summary.outputs, metrics::MAIN)?, false);
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! `pipe runs`: lists the runs that a store remembers, the newest first.
 
 use crate::arguments::RunsArguments;
-use crate::commands::metrics::{Row, print};
+use crate::commands::metrics::print;
 use crate::commands::opened::open_store;
 use crate::error::Result;
+use crate::metrics::Row;
 use crate::show::{ago, duration, local};
 use crate::store::{Outcome, RunRecord, StageStatus, Store};
 use serde_json::{Value, json};

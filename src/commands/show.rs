@@ -1,10 +1,10 @@
 //! `pipe show`: one run, with what became of each of its stages.
 
 use crate::arguments::ShowArguments;
-use crate::commands::metrics::Row;
 use crate::commands::opened::open_store;
 use crate::commands::runs::facts;
 use crate::error::Result;
+use crate::metrics::Row;
 use crate::show::{ago, duration, local, table};
 use crate::store::{Action, RunRecord, StageRecord, StageStatus, Store};
 use serde_json::{Value, json};

@@ -1,13 +1,11 @@
 //! What was measured, read from artifacts.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::metrics::{self, Row};
 use crate::store::{Action, Store};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// The file of an artifact of metrics: an array of objects, whose texts say what was measured and whose numbers how much.
-const METRICS: &str = "metrics.json";
+use std::path::PathBuf;
 
 /// The file of an artifact with the rank of every user, which the worker reads.
 const RANKS: &str = "ranks.parquet";
@@ -43,20 +41,14 @@ pub fn of_actions<'a>(store: &Store, actions: impl IntoIterator<Item = &'a Actio
             folders.map(|artifact| store.artifact(&artifact.digest)).collect::<Vec<_>>()
         };
         let ranks = with(RANKS).into_iter().next();
-        for folder in with(METRICS) {
-            rows.extend(read(&folder)?.into_iter().map(|row| measured(row, ranks.as_ref())));
+        for folder in with(&format!("{}.json", metrics::MAIN)) {
+            rows.extend(metrics::rows(&folder, metrics::MAIN)?.into_iter().map(|row| measured(row, ranks.as_ref())));
         }
     }
     Ok(rows)
 }
 
-fn read(folder: &Path) -> Result<Vec<Map<String, Value>>> {
-    let path = folder.join(METRICS);
-    let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))
-}
-
-fn measured(row: Map<String, Value>, ranks: Option<&PathBuf>) -> Measured {
+fn measured(row: Row, ranks: Option<&PathBuf>) -> Measured {
     let (mut identity, mut numbers) = (Vec::new(), Vec::new());
     for (name, value) in row {
         match (value.as_f64(), value) {

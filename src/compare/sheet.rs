@@ -147,7 +147,7 @@ fn notes(comparison: &Comparison, alike: &[(String, String)]) -> Vec<String> {
         let text = if paper.text { "with text" } else { "without text" };
         notes.push(format!("paper: {}: {}, {}, {text}.", paper.title, paper.data, paper.model));
         let differs = if comparison.differs.is_empty() {
-            "What differs from it is not said in the pipeline; [compare] differs does.".to_owned()
+            "The pipeline does not say what differs here; [compare] differs would.".to_owned()
         } else {
             format!("Different here: {}.", comparison.differs.join("; "))
         };

@@ -100,7 +100,7 @@ impl Comparison {
         if lines.is_empty() {
             return Err(Error::NoResults("there are no metrics to compare; `pipe run` makes them".to_owned()));
         }
-        let metrics = metrics(&lines, wanted)?;
+        let metrics = metrics(&lines, subjects, wanted)?;
         let columns: Vec<String> = wanted.figures.iter().chain(&metrics).cloned().collect();
         for line in &mut lines {
             line.cells.retain(|name, _| columns.contains(name));
@@ -199,12 +199,14 @@ fn lines(subjects: &[Subject], wanted: &Wanted) -> Vec<Line> {
     gathered.into_iter().map(line).collect()
 }
 
-/// The metrics that are asked for, or else those that are not the same in every line, in the order of their numbers.
-fn metrics(lines: &[Line], wanted: &Wanted) -> Result<Vec<String>> {
-    let mut known: Vec<&String> = lines.iter().flat_map(|line| line.cells.keys()).collect();
-    known.sort_by_key(|name| order(name));
-    known.dedup();
-    known.retain(|name| !wanted.figures.contains(name));
+/// The metrics that are asked for, or else those that are not the same in every line, in the order of the rows.
+fn metrics(lines: &[Line], subjects: &[Subject], wanted: &Wanted) -> Result<Vec<String>> {
+    let mut known: Vec<&String> = Vec::new();
+    for (name, _) in subjects.iter().flat_map(|subject| &subject.rows).flat_map(|row| &row.numbers) {
+        if !known.contains(&name) && lines.iter().any(|line| line.cells.contains_key(name)) {
+            known.push(name);
+        }
+    }
     for metric in &wanted.metrics {
         if !known.contains(&metric) {
             let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
@@ -220,12 +222,6 @@ fn metrics(lines: &[Line], wanted: &Wanted) -> Result<Vec<String>> {
     let varies = |name: &&&String| lines.iter().any(|line| value(line, name) != value(&lines[0], name));
     let varying: Vec<String> = known.iter().filter(varies).map(|name| (*name).clone()).collect();
     Ok(if varying.is_empty() { known.into_iter().cloned().collect() } else { varying })
-}
-
-/// `HR@5` before `HR@10`.
-fn order(name: &str) -> (String, u64, String) {
-    let (family, depth) = name.split_once('@').unwrap_or((name, ""));
-    (family.to_owned(), depth.parse().unwrap_or(0), name.to_owned())
 }
 
 fn baseline(subjects: &[Subject], asked: Option<&str>) -> Result<String> {

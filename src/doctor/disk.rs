@@ -1,7 +1,8 @@
 //! The disk under the store: that it can be written, what kind of file system it has, and what is free.
 
-use crate::doctor::{Examined, Finding, size};
+use crate::doctor::{Examined, Finding};
 use crate::error::Error;
+use crate::show::size;
 use std::io::Write as _;
 use std::path::Path;
 

@@ -162,9 +162,3 @@ impl Level {
         }
     }
 }
-
-/// Bytes for people.
-fn size(bytes: u64) -> String {
-    const GIB: f64 = (1_u64 << 30) as f64;
-    format!("{:.1} GiB", bytes as f64 / GIB)
-}

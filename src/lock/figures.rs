@@ -10,9 +10,6 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The kind of artifact that holds figures.
-pub const METRICS: &str = "metrics";
-
 /// Figures by name, such as `pipe.excluded.item.HR@10`: the texts of a row, then the column.
 pub type Figures = BTreeMap<String, Figure>;
 

@@ -5,12 +5,13 @@ mod figures;
 mod file;
 
 pub use differences::{Deviation, deviations};
-pub use figures::{Figure, Figures, METRICS, figures};
+pub use figures::{Figure, Figures, figures};
 pub use file::{parse, text};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::hardware::Hardware;
+use crate::metrics;
 use crate::names::{PortName, StageName};
 use crate::pipeline::Source;
 use crate::plan::{Graph, Key, Manifest};
@@ -50,7 +51,7 @@ impl Locked {
 
     fn of(action: &Action, node: &crate::plan::Node, store: &Store) -> Result<Self> {
         let mut all = Figures::new();
-        let metrics = node.description.outputs.iter().filter(|port| port.kind.0 == METRICS);
+        let metrics = node.description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
         for port in metrics {
             if let Some(artifact) = action.outputs.get(&PortName::new(&port.name)) {
                 all.extend(figures(&store.artifact(&artifact.digest))?);

@@ -6,6 +6,7 @@ use crate::pipeline::layer::{Layer, StageLayer, assemble};
 use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
 use crate::pipeline::place::{Place, Placed, Source};
 use crate::pipeline::values::Reader;
+use crate::store::RESERVED;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,9 +15,6 @@ use toml::de::{DeTable, DeValue};
 
 /// What `uses` says for a stage that is any program.
 pub(crate) const COMMAND: &str = "command";
-
-/// Names that the store's own folders have, which no pipeline may take.
-const TAKEN: [&str; 9] = ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
 
 /// Reads the text of a pipeline file that stands alone.
 pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
@@ -78,7 +76,7 @@ impl Reader<'_> {
             let message = format!("'{name}' cannot be a name: expected letters, digits, '-' and '_'");
             return Err(self.error(value.span(), message, None));
         }
-        if TAKEN.contains(&name.as_str()) {
+        if RESERVED.contains(&name.as_str()) {
             let message = format!("'{name}' is the name of a folder of the store");
             return Err(self.error(value.span(), message, Some("choose another name".to_owned())));
         }

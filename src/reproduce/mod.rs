@@ -16,7 +16,8 @@ pub use report::Against;
 
 use crate::error::Result;
 use crate::hardware::Hardware;
-use crate::lock::{Lock, Locked, METRICS};
+use crate::lock::{Lock, Locked};
+use crate::metrics;
 use crate::names::{PortName, StageName};
 use crate::plan::{Graph, Origin, outputs_of};
 use crate::store::{Action, Store};
@@ -140,7 +141,7 @@ impl Comparison<'_> {
 
     /// Compares figures, because the bytes of another class of hardware need not be the same.
     fn elsewhere(&self, stage: NodeIndex, made: &Action, locked: &Locked) -> Result<Verdict> {
-        let ports = self.graph.stages[stage].description.outputs.iter().filter(|port| port.kind.0 == METRICS);
+        let ports = self.graph.stages[stage].description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
         let mut now = BTreeMap::new();
         for port in ports {
             if let Some(artifact) = made.outputs.get(&PortName::new(&port.name)) {

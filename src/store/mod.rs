@@ -61,7 +61,7 @@ pub use pins::Pin;
 pub use removal::Collected;
 pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
 pub use scratch::Scratch;
-pub use survey::{Entry, Records, Uses};
+pub use survey::{Entry, RESERVED, Records, Uses};
 pub use verify::{Damage, Verification};
 pub use witness::Witness;
 

@@ -74,8 +74,9 @@ struct Links {
     status: Status,
 }
 
-/// The folders of the store that are no pipeline's.
-const RESERVED: [&str; 8] = ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins"];
+/// What the store has in its folder, so that no pipeline may have its name.
+pub const RESERVED: [&str; 9] =
+    ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
 
 impl Records {
     /// Reads the records of a store.

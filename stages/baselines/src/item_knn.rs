@@ -3,6 +3,7 @@
 use crate::popularity::training_counts;
 use crate::ranking::{inputs, outputs, rank_everyone};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use cooccurrence::{SparseRows, windowed_counts};
 use frames::{Interactions, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,29 +69,15 @@ impl Stage for ItemKnn {
 }
 
 /// Per item the items near it with their similarity `c_ij / sqrt(n_i n_j)`, by item.
-fn neighbours(interactions: &Interactions, window: usize) -> Vec<Vec<(u32, f32)>> {
+fn neighbours(interactions: &Interactions, window: usize) -> SparseRows<f32> {
     let counts = training_counts(interactions);
-    let mut pairs: Vec<(u32, u32, f64)> = Vec::new();
-    for sequence in interactions.sequences(&[Split::Train]) {
-        for (place, &left) in sequence.iter().enumerate() {
-            for (distance, &right) in (1_u32..).zip(sequence[place + 1..].iter().take(window)) {
-                if left != right {
-                    let weight = 1.0 / f64::from(distance);
-                    pairs.extend([(left, right, weight), (right, left, weight)]);
-                }
-            }
-        }
-    }
-    // A stable sort, so that weights are summed in the order of the users.
-    pairs.sort_by_key(|&(left, right, _)| (left, right));
-    let mut neighbours = vec![Vec::new(); counts.len()];
-    for equal in pairs.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-        let (left, right, _) = equal[0];
-        let together: f64 = equal.iter().map(|&(_, _, weight)| weight).sum();
-        let expected = (f64::from(counts[left as usize]) * f64::from(counts[right as usize])).sqrt();
-        neighbours[left as usize].push((right, (together / expected) as f32));
-    }
-    neighbours
+    let together = windowed_counts(&interactions.sequences(&[Split::Train]), counts.len(), window);
+    let similarity = |left: usize, &(right, together): &(u32, f64)| {
+        let expected = (f64::from(counts[left]) * f64::from(counts[right as usize])).sqrt();
+        (right, (together / expected) as f32)
+    };
+    let row = |(left, row): (usize, &Vec<(u32, f64)>)| row.iter().map(|near| similarity(left, near)).collect();
+    together.iter().enumerate().map(row).collect()
 }
 
 #[cfg(test)]

@@ -19,25 +19,31 @@
 
 mod adam;
 mod assignment;
+mod held_out;
 mod identity;
 mod kmeans;
+mod new_items;
 mod parameters;
 mod projection;
 mod rows;
 mod tokenize;
 mod train;
 
+pub use new_items::Tokenizer;
 pub use parameters::{Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, write_json};
+use held_out::{Recovery, Split};
 use identity::identity;
+use new_items::{Quantizer, projected};
 use nn::failed;
+use projection::Linear;
 use rows::Rows;
 use serde::Serialize;
 use tch::Tensor;
 use tokenize::{Figures, tokenize};
-use train::{Losses, Outcome, train};
+use train::{Losses, train};
 
 /// The stage `codebook`.
 #[derive(Debug)]
@@ -50,6 +56,9 @@ struct Report {
     figures: Figures,
     /// By epoch, with embeddings at a mean square of 1.
     losses: Vec<Losses>,
+    /// Of items that were held out, what their text tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_out: Option<Recovery>,
 }
 
 impl Stage for Codebook {
@@ -97,7 +106,7 @@ impl Stage for Codebook {
 fn run(parameters: &Parameters, context: &Context) -> Result<()> {
     let items = Rows::read(context.input("items")?)?;
     parameters.check(items.len())?;
-    let (codes, figures, losses) = match parameters.levels {
+    let (codes, figures, losses, held_out) = match parameters.levels {
         1 => one_level(&items, context)?,
         _ => cascade(&items, parameters, context)?,
     };
@@ -110,28 +119,60 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
         figures.codes_used,
         figures.mean_squared_residual,
     ));
-    let report = Report { items: items.len(), figures, losses };
+    if let Some(found) = &held_out {
+        context.log(format!(
+            "of {} held-out items text alone recovers the first code of {:.2} %; the majority code would {:.2} %, chance {:.2} %",
+            found.items,
+            100.0 * found.recovered[0],
+            100.0 * found.majority[0],
+            100.0 * found.chance[0],
+        ));
+    }
+    let report = Report { items: items.len(), figures, losses, held_out };
     write_json(context.output("report"), "report.json", &report)
 }
 
+/// What either way of making codes yields.
+type Made = (Codes, Figures, Vec<Losses>, Option<Recovery>);
+
 /// A code for each item; writes their codebook.
-fn one_level(items: &Rows, context: &Context) -> Result<(Codes, Figures, Vec<Losses>)> {
+fn one_level(items: &Rows, context: &Context) -> Result<Made> {
     let (codes, book) = identity(items, context.seed());
     write_tensors(context, &[("level_1".to_owned(), book.tensor()?)])?;
     let figures = Figures::of(&codes, items, vec![0.0]);
-    Ok((codes, figures, Vec::new()))
+    Ok((codes, figures, Vec::new(), None))
 }
 
-/// The codes of trained codebooks; writes these.
-fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<(Codes, Figures, Vec<Losses>)> {
+/// The codes of codebooks trained on the items that are not held out; writes these.
+fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<Made> {
     let text = read_text(parameters, context, items.len())?;
-    let scale = items.scale();
-    let scaled_text = text.as_ref().map(|text| text.times(text.scale().recip()));
-    let outcome = train(&items.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
+    let split = Split::draw(items.len(), parameters.held_out, context.seed());
+    let trained = items.select(&split.trained);
+    let trained_text = text.as_ref().map(|text| text.select(&split.trained));
+    let scale = trained.scale();
+    let text_scale = trained_text.as_ref().map_or(1.0, Rows::scale);
+    let scaled_text = trained_text.as_ref().map(|text| text.times(text_scale.recip()));
+    let outcome = train(&trained.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
     let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
-    write_codebook(context, &levels, &outcome, scale, text.as_ref().map_or(1.0, Rows::scale))?;
+    let projection = outcome.projection.as_ref().map(|map| in_original_scale(map, scale, text_scale)).transpose()?;
+    write_codebook(context, &levels, projection.as_ref())?;
     let (codes, figures) = tokenize(items, &levels);
-    Ok((codes, figures, outcome.curve))
+    let recovery = match (&projection, &text) {
+        (Some(map), Some(text)) if !split.held_out.is_empty() => {
+            let held_out = text.select(&split.held_out).tensor()?;
+            let from_text = Quantizer::Cascade(levels).codes_of_text(&projected(&held_out, map)?);
+            Some(Recovery::of(&codes, &from_text, &split))
+        }
+        _ => None,
+    };
+    Ok((codes, figures, outcome.curve, recovery))
+}
+
+/// A map trained on items and text at a mean square of 1, for both as they are.
+fn in_original_scale(map: &Linear, items_scale: f32, text_scale: f32) -> Result<Linear> {
+    let scaled =
+        |tensor: &Tensor, factor: f32| tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"));
+    Ok(Linear { weight: scaled(&map.weight, items_scale / text_scale)?, bias: scaled(&map.bias, items_scale)? })
 }
 
 fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result<Option<Rows>> {
@@ -153,24 +194,15 @@ fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result
     Ok(Some(text))
 }
 
-/// Writes codes and projection so that both work on embeddings in their original scales.
-fn write_codebook(
-    context: &Context,
-    levels: &[Rows],
-    outcome: &Outcome,
-    items_scale: f32,
-    text_scale: f32,
-) -> Result<()> {
+/// Writes codes and projection, which work on embeddings in their original scales.
+fn write_codebook(context: &Context, levels: &[Rows], projection: Option<&Linear>) -> Result<()> {
     let mut tensors: Vec<(String, Tensor)> = Vec::new();
     for (level, codes) in (1..).zip(levels) {
         tensors.push((format!("level_{level}"), codes.tensor()?));
     }
-    if let Some(map) = &outcome.projection {
-        let scaled = |tensor: &Tensor, factor: f32| {
-            tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"))
-        };
-        tensors.push(("projection".to_owned(), scaled(&map.weight, items_scale / text_scale)?));
-        tensors.push(("bias".to_owned(), scaled(&map.bias, items_scale)?));
+    if let Some(map) = projection {
+        tensors.push(("projection".to_owned(), map.weight.shallow_clone()));
+        tensors.push(("bias".to_owned(), map.bias.shallow_clone()));
     }
     write_tensors(context, &tensors)
 }

@@ -43,6 +43,10 @@ pub struct Parameters {
     /// Items of the batch whose k-means clusters are the first codes; all items when there are fewer.
     #[schemars(range(min = 1))]
     pub kmeans_batch: usize,
+    /// Share of the items that codes and projection are not trained on, drawn by the seed. They get codes by their
+    /// embeddings all the same, and the report says how often their text alone would have led to them.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub held_out: f64,
 }
 
 impl Default for Parameters {
@@ -57,6 +61,7 @@ impl Default for Parameters {
             batch: 1024,
             learning_rate: 1e-3,
             kmeans_batch: 8192,
+            held_out: 0.0,
         }
     }
 }
@@ -74,6 +79,11 @@ impl Parameters {
         if self.codes == 0 || self.batch == 0 {
             return conflict("codes or batch is 0, expected at least 1".to_owned(), "the paper has 256 codes");
         }
+        if !(0.0..=0.9).contains(&self.held_out) {
+            let message = format!("held_out is {}, expected 0 to 0.9", self.held_out);
+            return conflict(message, "0.05 holds out one item in twenty");
+        }
+        let items = items - (items as f64 * self.held_out) as usize;
         if self.codes > items {
             return conflict(
                 format!("codes is {}, but there are {items} items", self.codes),

@@ -18,15 +18,25 @@ const PAUSE: Duration = Duration::from_secs(120);
 const VARIABLE: &str = "PIPE_CHECKPOINT_SECONDS";
 
 /// The version of a checkpoint's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// The tensor with the losses, beside those of the optimizer.
+/// The tensors with the losses of steps, and of epochs on validation, beside those of the optimizer.
 const LOSSES: &str = "losses";
+const VALIDATION: &str = "validation";
 
-/// Where training stands: the loss of each step so far, and the optimizer's tensors.
+/// What the names of the best weights so far begin with.
+const BEST: &str = "best.";
+
+/// Where training stands.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// The loss of each step so far.
     pub(crate) losses: Vec<f64>,
+    /// The loss on validation after each epoch so far.
+    pub(crate) validation: Vec<f64>,
+    /// The best weights so far, where they are kept.
+    pub(crate) best: Vec<(String, Tensor)>,
+    /// The optimizer's tensors.
     pub(crate) tensors: Vec<(String, Tensor)>,
 }
 
@@ -84,9 +94,11 @@ fn sheet(folder: &Path) -> PathBuf {
 
 fn write(folder: &Path, state: &State) -> Result<()> {
     let beside = folder.join("new.safetensors");
-    let mut tensors: Vec<(String, Tensor)> =
-        state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+    let own = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+    let best = state.best.iter().map(|(name, tensor)| (format!("{BEST}{name}"), tensor.shallow_clone()));
+    let mut tensors: Vec<(String, Tensor)> = own.chain(best).collect();
     tensors.push((LOSSES.to_owned(), Tensor::from_slice(&state.losses)));
+    tensors.push((VALIDATION.to_owned(), Tensor::from_slice(&state.validation)));
     nn::safetensors_file::write(&beside, &tensors)?;
     let place = || -> io::Result<PathBuf> {
         fs::File::open(&beside)?.sync_all()?;
@@ -127,10 +139,20 @@ fn read(folder: &Path) -> Result<State> {
         return Err(Failure::reading(&file, "its content is not what was written"));
     }
     let mut tensors = nn::safetensors_file::read(&file)?;
-    let losses = tensors.remove(LOSSES).filter(|losses| losses.kind() == Kind::Double);
-    let losses = losses.and_then(|losses| Vec::<f64>::try_from(&losses).ok());
-    let losses = losses.ok_or_else(|| Failure::reading(&file, "it has no losses"))?;
-    Ok(State { losses, tensors: tensors.into_iter().collect() })
+    let mut numbers = |name| {
+        let losses = tensors.remove(name).filter(|losses| losses.kind() == Kind::Double);
+        let losses = losses.and_then(|losses| Vec::<f64>::try_from(&losses).ok());
+        losses.ok_or_else(|| Failure::reading(&file, format!("it has no {name}")))
+    };
+    let (losses, validation) = (numbers(LOSSES)?, numbers(VALIDATION)?);
+    let mut state = State { losses, validation, best: Vec::new(), tensors: Vec::new() };
+    for (name, tensor) in tensors {
+        match name.strip_prefix(BEST) {
+            Some(name) => state.best.push((name.to_owned(), tensor)),
+            None => state.tensors.push((name, tensor)),
+        }
+    }
+    Ok(state)
 }
 
 fn digest(path: &Path) -> io::Result<String> {

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 #[derive(Debug, Default)]
 pub(crate) struct Curve {
     pub(crate) losses: Vec<f64>,
+    /// The loss on validation after each epoch; empty without.
+    pub(crate) validation: Vec<f64>,
+    /// The epoch whose weights are kept, where that is not the last.
+    pub(crate) best_epoch: Option<usize>,
     pub(crate) steps_an_epoch: usize,
     /// Tokens of all samples, each sample on its own, once.
     pub(crate) plain_tokens: usize,
@@ -38,6 +42,8 @@ impl Curve {
                 json!({"step": step, "loss": part.iter().sum::<f64>() / part.len() as f64})
             })
             .collect();
+        let validation: Vec<Value> =
+            (1..).zip(&self.validation).map(|(epoch, loss)| json!({"epoch": epoch, "loss": loss})).collect();
         json!({
             "samples": samples.read - samples.dropped,
             "samples_dropped_as_too_long": samples.dropped,
@@ -51,6 +57,8 @@ impl Curve {
             "loss_terms": self.terms,
             "tokens": check,
             "curve": points,
+            "validation": validation,
+            "best_epoch": self.best_epoch,
         })
     }
 }

@@ -14,6 +14,9 @@
 //! same as without merging, and so are its gradients. `packing = false` computes the plain form instead, with the
 //! same samples in each step. Trees share rows of a batch where that saves padding.
 //!
+//! **Validation.** With prompts of held-out items (`tasks.validation`, where `ingest` has `holdout = "last-two"`), their loss
+//! is measured after each epoch. `keep = "best"` writes the weights of the epoch in which it was lowest.
+//!
 //! **Going on.** What a step draws at random depends on the seed and on its number alone. A run that was stopped goes on
 //! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not.
 
@@ -28,16 +31,20 @@ mod samples;
 mod tests;
 mod training;
 mod tree;
+mod validation;
 
-pub use parameters::{Parameters, Train};
+pub use parameters::{Keep, Parameters, Train};
 
 use checkpoint::Checkpoints;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, Prompts};
 use nn::{Llama, LoraConfig, Parameter};
+use samples::Samples;
 use std::path::Path;
 use tch::{Device, Kind};
+use tokenizers::Tokenizer;
 use training::Training;
+use validation::Validation;
 
 /// Tunes a language model on prompts.
 #[derive(Debug)]
@@ -56,6 +63,7 @@ impl Stage for Finetune {
         vec![
             InputPort::required("tasks", "prompts", "Questions and answers."),
             InputPort::required("codes", "codes", "The items' codes, which become tokens."),
+            InputPort::optional("validation", "prompts", "Questions about held-out items, measured after each epoch."),
             InputPort::required("llm", "language-model", "The model to tune: a Hugging Face folder.").or_path(),
         ]
     }
@@ -67,7 +75,11 @@ impl Stage for Finetune {
                 "tuned-model",
                 "A PEFT adapter, or a Hugging Face folder where all weights train.",
             ),
-            OutputPort::new("curve", "report", "report.json: the loss by step, and what was trained on."),
+            OutputPort::new(
+                "curve",
+                "report",
+                "report.json: the loss by step and on validation, and what was trained on.",
+            ),
         ]
     }
 
@@ -86,9 +98,11 @@ impl Stage for Finetune {
         model.set_dropout(parameters.dropout);
         let trained = trainable(&mut model, &parameters)?;
         let before = new_tokens::Rows::copy(&model)?;
-        let mut training = Training::new(&model, trained, &samples, &parameters, context.seed())?;
+        let held_out = held_out(context, &tokenizer, &model, &parameters)?;
+        let validation = Validation::new(held_out.as_ref(), parameters.keep == Keep::Best);
+        let mut training = Training::new(&model, trained, &samples, validation, &parameters, context.seed())?;
         training.run(context, Checkpoints::of(context))?;
-        let curve = training.into_curve();
+        let curve = training.finish()?;
         let check = before.compare(&model, &added, &samples, parameters.train)?;
         context.log(check.summary());
         let output = context.output("model");
@@ -117,6 +131,25 @@ fn trainable(model: &mut Llama, parameters: &Parameters) -> Result<Vec<Parameter
             target_modules: parameters.target_modules.clone(),
         }),
     }
+}
+
+/// The samples to validate on, where there are any.
+fn held_out(
+    context: &Context,
+    tokenizer: &Tokenizer,
+    model: &Llama,
+    parameters: &Parameters,
+) -> Result<Option<Samples>> {
+    let prompts = context.optional_input("validation").map(Prompts::read).transpose()?.unwrap_or_default();
+    if !prompts.0.is_empty() {
+        return samples::encode(&prompts.0, tokenizer, model.config(), parameters).map(Some);
+    }
+    if parameters.keep == Keep::Best {
+        let message = "keep is \"best\", but there are no validation prompts to tell what is best";
+        return Err(conflict(message)
+            .hint("bind validation = \"tasks.validation\", and let ingest have holdout = \"last-two\""));
+    }
+    Ok(None)
 }
 
 /// Takes over what a model's folder says of its tokenizer and of generation.

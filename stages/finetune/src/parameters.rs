@@ -16,6 +16,17 @@ pub enum Train {
     All,
 }
 
+/// Which weights are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Those after the last step.
+    #[default]
+    Last,
+    /// Those after the epoch in which the loss on the validation prompts was lowest.
+    Best,
+}
+
 /// The parameters of [`Finetune`](crate::Finetune).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +49,8 @@ pub struct Parameters {
     /// How often each sample is seen.
     #[schemars(range(min = 1))]
     pub epochs: u32,
+    /// Which weights are written: the `last`, or the `best` by the loss on `validation`.
+    pub keep: Keep,
     /// Tokens of a step, after merging what samples share. A step has at least one group.
     #[schemars(range(min = 1))]
     pub batch_tokens: usize,
@@ -79,6 +92,7 @@ impl Default for Parameters {
             target_modules: targets.map(str::to_owned).to_vec(),
             learning_rate: 1e-4,
             epochs: 4,
+            keep: Keep::Last,
             batch_tokens: 8192,
             memory_tokens: 16_384,
             warmup: 0.01,

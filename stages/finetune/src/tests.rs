@@ -4,7 +4,8 @@ use crate::checkpoint::Checkpoints;
 use crate::samples::{Sample, Samples};
 use crate::training::{Training, gradients};
 use crate::tree::TokenTree;
-use crate::{Finetune, Parameters, Train};
+use crate::validation::Validation;
+use crate::{Finetune, Keep, Parameters, Train};
 use contract::{Context, FailureKind, Result, Spec, Stage};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
@@ -255,19 +256,28 @@ fn with_checkpoint(folder: &Path) -> Context {
     Context::new(serde_json::from_value(spec).unwrap())
 }
 
-/// Trains from the start, or from the checkpoint in `folder` on, to the end. Gives the losses and the weights.
-fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec<f64>, Vec<Tensor>) {
+/// Trains from the start, or from the checkpoint in `folder` on, to the end. Gives the losses of steps and of epochs on
+/// validation, and the weights.
+fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec<f64>, Vec<f64>, Vec<Tensor>) {
     let (model, trained) = with_adapters();
     let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
-    let mut training = Training::new(&model, trained, samples, parameters, 5).unwrap();
+    let mut training = Training::new(&model, trained, samples, validation(parameters), parameters, 5).unwrap();
     training.run(context, Checkpoints::of(context)).unwrap();
-    (training.into_curve().losses, values)
+    let curve = training.finish().unwrap();
+    (curve.losses, curve.validation, values)
+}
+
+/// Validation on a question that training does not have.
+fn validation(parameters: &Parameters) -> Validation {
+    let sample = Sample { tokens: vec![1, 4, 5, 6, 9, 25, 26, 22], label: 5 };
+    let samples = Samples { groups: vec![vec![sample]], read: 1, dropped: 0, seen: HashSet::new() };
+    Validation::new(Some(&samples), parameters.keep == Keep::Best)
 }
 
 /// Makes the first steps, leaves a checkpoint and goes no further.
 fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Context) {
     let (model, trained) = with_adapters();
-    let mut training = Training::new(&model, trained, samples, parameters, 5).unwrap();
+    let mut training = Training::new(&model, trained, samples, validation(parameters), parameters, 5).unwrap();
     for _ in 0..steps {
         training.step().unwrap();
     }
@@ -278,7 +288,8 @@ fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Con
 fn training_that_was_stopped_ends_in_the_same_weights() {
     let _turn = alone();
     let samples = Samples { groups: groups(), read: 8, dropped: 0, seen: HashSet::new() };
-    let parameters = Parameters { learning_rate: 1e-2, epochs: 4, batch_tokens: 12, ..Parameters::default() };
+    let parameters =
+        Parameters { learning_rate: 3e-2, epochs: 4, batch_tokens: 12, keep: Keep::Best, ..Parameters::default() };
     let whole = tempfile::tempdir().unwrap();
     let expected = finish(&samples, &parameters, &with_checkpoint(whole.path()));
     let steps_an_epoch = expected.0.len() / 4;
@@ -288,6 +299,42 @@ fn training_that_was_stopped_ends_in_the_same_weights() {
         begin(&samples, &parameters, stopped_after, &context);
         assert_eq!(finish(&samples, &parameters, &context), expected, "stopped after {stopped_after} steps");
     }
+}
+
+#[test]
+fn the_weights_of_the_best_epoch_are_kept() {
+    let _turn = alone();
+    let samples = Samples { groups: groups(), read: 8, dropped: 0, seen: HashSet::new() };
+    let folder = tempfile::tempdir().unwrap();
+    let train = |epochs, keep| {
+        let parameters = Parameters { learning_rate: 3e-2, epochs, keep, warmup: 0.0, ..Parameters::default() };
+        let (model, trained) = with_adapters();
+        let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
+        let mut training = Training::new(&model, trained, &samples, validation(&parameters), &parameters, 5).unwrap();
+        training.run(&with_checkpoint(folder.path()), Checkpoints::of(&with_checkpoint(folder.path()))).unwrap();
+        let mut after = validation(&parameters);
+        let curve = training.finish().unwrap();
+        after.measure(&model, &[], 1000).unwrap();
+        (curve, after.losses[0], values)
+    };
+    let (best, best_loss, _) = train(30, Keep::Best);
+    let (last, last_loss, _) = train(30, Keep::Last);
+    assert_eq!(best.validation, last.validation);
+    let lowest = best.validation.iter().copied().fold(f64::MAX, f64::min);
+    let epoch = best.best_epoch.unwrap();
+    // What is learned does not answer the held-out question, so its loss rises in the end.
+    assert!(epoch < 30 && last.best_epoch.is_none(), "{:?}", best.validation);
+    assert_eq!((best.validation[epoch - 1], best_loss), (lowest, lowest));
+    assert!(last_loss > lowest);
+}
+
+#[test]
+fn the_best_cannot_be_kept_without_validation() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let failure = tune(folder.path(), "tuned", Parameters { keep: Keep::Best, ..Parameters::default() }).unwrap_err();
+    assert!(failure.message.contains("no validation prompts"), "{failure}");
 }
 
 #[test]

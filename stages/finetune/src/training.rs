@@ -7,8 +7,10 @@ use crate::curve::Curve;
 use crate::parameters::Parameters;
 use crate::samples::Samples;
 use crate::tree::TokenTree;
+use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Training on its way: what it works on, and how far it is.
@@ -20,6 +22,9 @@ pub(crate) struct Training<'a> {
     trees: Vec<TokenTree>,
     /// The groups of each step.
     steps: Vec<Vec<u32>>,
+    /// The numbers of steps after which an epoch is over.
+    epoch_ends: BTreeSet<usize>,
+    validation: Validation,
     schedule: CosineSchedule,
     optimizer: AdamW,
     curve: Curve,
@@ -31,6 +36,7 @@ impl<'a> Training<'a> {
         model: &'a Llama,
         trained: Vec<Parameter>,
         samples: &'a Samples,
+        validation: Validation,
         parameters: &'a Parameters,
         seed: u64,
     ) -> Result<Self> {
@@ -39,16 +45,21 @@ impl<'a> Training<'a> {
         let epochs: Vec<_> =
             (0..parameters.epochs).map(|epoch| steps(&sizes, parameters.batch_tokens, seed, epoch)).collect();
         let curve = Curve {
-            losses: Vec::new(),
             steps_an_epoch: epochs.first().map_or(0, Vec::len),
             plain_tokens: samples.groups.iter().flatten().map(|sample| sample.tokens.len() - 1).sum(),
             merged_tokens: sizes.iter().sum(),
             terms: trees.iter().map(TokenTree::terms).sum(),
+            ..Curve::default()
         };
+        let ends = epochs.iter().scan(0, |end, steps| {
+            *end += steps.len();
+            Some(*end)
+        });
+        let epoch_ends = ends.collect();
         let steps = epochs.concat();
         let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
         let optimizer = AdamW::new(trained, parameters.weight_decay)?;
-        Ok(Self { model, samples, parameters, seed, trees, steps, schedule, optimizer, curve })
+        Ok(Self { model, samples, parameters, seed, trees, steps, epoch_ends, validation, schedule, optimizer, curve })
     }
 
     /// Makes all steps that are left, from the checkpoint on where there is one.
@@ -69,6 +80,11 @@ impl<'a> Training<'a> {
         while let Some(groups) = self.steps.get(self.done()) {
             tokens += groups.iter().map(|&group| self.trees[group as usize].len()).sum::<usize>();
             self.step()?;
+            if self.epoch_ends.contains(&self.done())
+                && let Some(loss) = self.validation.losses.last()
+            {
+                context.log(format!("epoch {}: validation loss {loss:.4}", self.validation.losses.len()));
+            }
             let done = self.done() as u64;
             let seconds = started.elapsed().as_secs_f64().max(1e-9);
             let left = seconds / (done - begun_at as u64) as f64 * (total - done) as f64;
@@ -84,9 +100,12 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// The loss of every step.
-    pub(crate) fn into_curve(self) -> Curve {
-        self.curve
+    /// Puts the weights into the model that are to be kept, and gives the loss of every step.
+    pub(crate) fn finish(mut self) -> Result<Curve> {
+        self.validation.put_back(self.optimizer.parameters())?;
+        self.curve.best_epoch = self.validation.best_epoch();
+        self.curve.validation = self.validation.losses;
+        Ok(self.curve)
     }
 
     /// How many steps were made.
@@ -94,7 +113,7 @@ impl<'a> Training<'a> {
         self.curve.losses.len()
     }
 
-    /// Makes the next step, if one is left.
+    /// Makes the next step, if one is left; the last one of an epoch is followed by validation.
     pub(crate) fn step(&mut self) -> Result<()> {
         let number = self.done();
         let Some(groups) = self.steps.get(number) else { return Ok(()) };
@@ -118,22 +137,33 @@ impl<'a> Training<'a> {
         }
         self.optimizer.step(rate)?;
         self.curve.losses.push(loss);
+        if self.epoch_ends.contains(&self.done()) {
+            self.validation.measure(self.model, self.optimizer.parameters(), memory_tokens)?;
+        }
         Ok(())
     }
 
     /// All that is needed to go on from here.
     pub(crate) fn state(&self) -> State {
-        State { losses: self.curve.losses.clone(), tensors: self.optimizer.state() }
+        State {
+            losses: self.curve.losses.clone(),
+            validation: self.validation.losses.clone(),
+            best: self.validation.best.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect(),
+            tensors: self.optimizer.state(),
+        }
     }
 
     /// Goes on from a state. Says whether it is one of this training; if not, nothing is changed.
     pub(crate) fn restore(&mut self, state: &State) -> Result<bool> {
-        if state.losses.len() > self.steps.len() {
+        let epochs = self.epoch_ends.range(..=state.losses.len()).count();
+        let expected = if self.validation.is_empty() { 0 } else { epochs };
+        if state.losses.len() > self.steps.len() || state.validation.len() != expected {
             return Ok(false);
         }
         let tensors = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
         let steps = i32::try_from(state.losses.len()).unwrap_or(i32::MAX);
-        let restored = self.optimizer.restore(&tensors, steps)?;
+        let restored = self.optimizer.restore(&tensors, steps)?
+            && self.validation.restore(&state.validation, &state.best, self.optimizer.parameters());
         if restored {
             self.curve.losses.clone_from(&state.losses);
         }

@@ -4,6 +4,7 @@ use crate::negatives::Negatives;
 use crate::parameters::{Histories, Parameters};
 use crate::report::Reason;
 use crate::{Material, Samples};
+use frames::Prompts;
 use prompts::{TaskKind, negative_prompt, next_item_prompt, wording};
 
 /// Adds the samples of all users; user u is group u.
@@ -27,6 +28,23 @@ pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Param
             user.add(samples, material, parameters, label, &drawn);
         }
     }
+}
+
+/// The next-item question about each validation item, after all that the user trained on.
+pub(crate) fn validation(material: &Material, parameters: &Parameters, seed: u64) -> Prompts {
+    let mut samples = Samples::default();
+    for ((user, sequence), held_out) in (0_u32..).zip(&material.sequences).zip(&material.validation) {
+        let group = samples.next_group();
+        if sequence.len() < parameters.min_history.max(1) {
+            continue;
+        }
+        for &item in held_out {
+            let whole = [sequence.as_slice(), &[item]].concat();
+            let user = User { group, wording: wording(seed, user), sequence: &whole };
+            user.add(&mut samples, material, parameters, sequence.len(), &[]);
+        }
+    }
+    Prompts(samples.prompts)
 }
 
 struct User<'a> {

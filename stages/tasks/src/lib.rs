@@ -10,7 +10,8 @@
 //!   training part: its text is known before anyone does.
 //! - `query`: which item answers this review? Only reviews of training interactions.
 //!
-//! Prompts of a user share a group and a wording; each text and each query is a group of its own.
+//! Prompts of a user share a group and a wording; each text and each query is a group of its own. Where items are held
+//! out for validation, the question about each is written apart.
 
 mod history;
 mod negatives;
@@ -48,6 +49,11 @@ impl Stage for Tasks {
     fn outputs() -> Vec<OutputPort> {
         vec![
             OutputPort::new("prompts", "prompts", "prompts.parquet: group, kind, prompt, label."),
+            OutputPort::new(
+                "validation",
+                "prompts",
+                "prompts.parquet: the next-item question about each validation item; empty where none is held out.",
+            ),
             OutputPort::new("report", "report", "report.json: samples of each kind, and what was left out and why."),
         ]
     }
@@ -64,6 +70,7 @@ impl Stage for Tasks {
 
         let material = Material {
             sequences: interactions.sequences(&[Split::Train]),
+            validation: interactions.sequences(&[Split::Validation]),
             max_history: interactions.dataset.max_history,
             item_texts: prompts::item_texts(&codes),
             items,
@@ -76,6 +83,7 @@ impl Stage for Tasks {
                 .hint("switch a task on, lower min_history, or bind items or reviews"));
         }
         prompts.write(context.output("prompts"))?;
+        history::validation(&material, &parameters, context.seed()).write(context.output("validation"))?;
         frames::write_json(context.output("report"), "report.json", &report)
     }
 }
@@ -85,6 +93,8 @@ impl Stage for Tasks {
 struct Material {
     /// The training items of each user in order.
     sequences: Vec<Vec<u32>>,
+    /// The validation items of each user.
+    validation: Vec<Vec<u32>>,
     max_history: usize,
     item_texts: Vec<String>,
     items: Option<Items>,

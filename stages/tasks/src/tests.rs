@@ -25,6 +25,7 @@ fn material() -> Material {
     };
     Material {
         sequences: vec![vec![2, 0, 1], vec![1]],
+        validation: vec![vec![3], vec![]],
         max_history: 2,
         item_texts: prompts::item_texts(&codes),
         items: Some(items),
@@ -47,6 +48,17 @@ fn each_training_item_after_the_first_is_a_label() {
 
     let longest = Parameters { histories: Histories::Longest, ..parameters };
     assert_eq!(samples(&longest, TaskKind::NextItem), found[1..]);
+}
+
+#[test]
+fn a_validation_item_is_asked_for_after_all_that_trains() {
+    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let found = history::validation(&material(), &parameters, 7).0;
+    assert_eq!(found.len(), 1);
+    assert!(found[0].prompt.ends_with(":<a_0><b_0><a_0><b_1>"), "{}", found[0].prompt);
+    assert_eq!((found[0].label.as_str(), found[0].kind), ("<a_1><b_1>", TaskKind::NextItem));
+    let (trained, _) = write_prompts(&material(), &parameters, 7);
+    assert!(trained.0.iter().all(|one| one.kind == TaskKind::Text || !one.prompt.contains("<a_1><b_1>")));
 }
 
 #[test]
@@ -102,14 +114,14 @@ fn equal_runs_write_equal_bytes_and_other_seeds_draw_other_negatives() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, seed: u64, parameters: &Value| {
         let of = |port: &str| folder.path().join(name).join(port);
-        [of("prompts"), of("report")].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+        [of("prompts"), of("validation"), of("report")].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
         let inputs =
             ["interactions", "codes"].map(|port| (port.to_owned(), [(String::new(), folder.path().into())].into()));
         let spec = Spec {
             uses: "tasks".into(),
             parameters: parameters.as_object().unwrap().clone(),
             inputs: inputs.into(),
-            outputs: ["prompts", "report"].map(|port| (port.to_owned(), of(port))).into(),
+            outputs: ["prompts", "validation", "report"].map(|port| (port.to_owned(), of(port))).into(),
             seed,
             threads: 1,
             device: "cpu".into(),

@@ -5,6 +5,8 @@
 //! - `pipe-worker compare` reads a request from the standard input, to its end, and prints how models differ, as JSON.
 //! - `pipe-worker difference` reads two folders and names of files in both from the standard input, as JSON, and prints
 //!   for each file the tensor or column that differs most.
+//! - `pipe-worker tokenize` reads new items and the stage that made a codebook from the standard input, as JSON, and
+//!   prints the items' codes.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
 //!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
@@ -12,6 +14,7 @@
 mod comparison;
 mod difference;
 mod doctor;
+mod new_items;
 mod orphan;
 mod panics;
 mod processor;
@@ -29,6 +32,7 @@ usage:
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
   pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
+  pipe-worker tokenize   give codes to new items: a request on the standard input, the codes as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         ["doctor"] => finish(print(&doctor::findings())),
         ["compare"] => finish(compare()),
         ["difference"] => finish(panics::as_failures(|| print(&difference::answer()?))),
+        ["tokenize"] => finish(tokenize()),
         ["stage"] => finish(stage()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
@@ -67,9 +72,19 @@ fn print(answer: &serde_json::Value) -> Result<()> {
 }
 
 fn compare() -> Result<()> {
+    let request = request()?;
+    panics::as_failures(|| print(&comparison::answer(&request)?))
+}
+
+fn tokenize() -> Result<()> {
+    let request = request()?;
+    panics::as_failures(|| print(&new_items::answer(&request)?))
+}
+
+fn request() -> Result<String> {
     let mut request = String::new();
     stdin().read_to_string(&mut request).map_err(|error| Failure::other("read the request", error))?;
-    panics::as_failures(|| print(&comparison::answer(&request)?))
+    Ok(request)
 }
 
 fn stage() -> Result<()> {

@@ -9,6 +9,7 @@ pub(crate) static STAGES: LazyLock<Vec<Erased>> = LazyLock::new(|| {
         Erased::of::<sample::Sample>(),
         Erased::of::<ingest::Ingest>(),
         Erased::of::<dccf::Dccf>(),
+        Erased::of::<cooccurrence::Cooccurrence>(),
         Erased::of::<text::TextEmbedding>(),
         Erased::of::<codebook::Codebook>(),
         Erased::of::<llama::SmallLlama>(),

@@ -49,6 +49,7 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
     names.sort_unstable();
     let expected = [
         "codebook",
+        "cooccurrence",
         "dccf",
         "finetune",
         "ingest",
