@@ -42,20 +42,19 @@ class Graph:
         edges = torch.stack([torch.cat([user, node]), torch.cat([node, user])])
         edges = torch.unique(edges, dim=1)
         self.heads, self.tails = edges.contiguous()
-        self.starts = torch.searchsorted(self.heads, torch.arange(self.nodes + 1))
+        starts = torch.searchsorted(self.heads, torch.arange(self.nodes + 1))
         degrees = torch.bincount(self.heads, minlength=self.nodes).to(kind)
-        self.normalised = self.sparse(torch.rsqrt(degrees[self.heads] * degrees[self.tails]))
-
-    def sparse(self, values: Tensor) -> Tensor:
-        """A matrix [nodes, nodes] with a value for each edge."""
-        return torch.sparse_csr_tensor(self.starts, self.tails, values, (self.nodes, self.nodes))
+        values = torch.rsqrt(degrees[self.heads] * degrees[self.tails])
+        self.normalised = torch.sparse_csr_tensor(starts, self.tails, values, (self.nodes, self.nodes))
 
     def propagated(self, view: Tensor, x: Tensor) -> Tensor:
         """M_V X, where M_V weighs each edge by the similarity of its ends in the view, each row divided by its sum."""
         unit = normalize(view)
         weights = ((unit[self.heads] * unit[self.tails]).sum(1) + 1) / 2
         sums = torch.zeros(self.nodes, dtype=x.dtype).index_add(0, self.heads, weights)
-        return torch.sparse.mm(self.sparse(weights / sums[self.heads]), x)
+        # The gradient of torch.sparse.mm for the values of a sparse matrix is dense, [nodes, nodes].
+        messages = (weights / sums[self.heads]).unsqueeze(1) * x[self.tails]
+        return torch.zeros_like(x).index_add(0, self.heads, messages)
 
 
 def contrast(p: Tensor, q: Tensor, temperature: float) -> Tensor:
