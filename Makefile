@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-models build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: build ## time a run with nothing to do beside make
 
 bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by side; ENGINE holds options
 	python3 benches/engine $(ENGINE)
+
+bench-train: build ## time fine-tuning beside transformers and peft; TRAIN holds options
+	python3 benches/train $(TRAIN)
 
 bench-sweep: build ## time the sweep of Table 4 beside six runs one by one and DVC; SWEEP holds options
 	python3 benches/sweep $(SWEEP)

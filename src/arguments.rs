@@ -2,6 +2,8 @@
 
 mod cache;
 mod compare;
+mod export;
+mod peek;
 mod reproducing;
 mod tokenize;
 
@@ -11,6 +13,8 @@ pub use cache::{
 };
 
 pub use compare::{CompareArguments, DiffArguments};
+pub use export::{ExportCommand, ExportModelArguments, MergedArguments};
+pub use peek::PeekArguments;
 pub use reproducing::{LockArguments, ReproduceArguments};
 pub use tokenize::TokenizeArguments;
 
@@ -63,6 +67,10 @@ pub enum Command {
     Diff(DiffArguments),
     /// Give codes to items that were not there at training, from their embedding or their text.
     Tokenize(TokenizeArguments),
+    /// Print a part of what is in a stage's result: samples as text, rows of tables, reports.
+    Peek(PeekArguments),
+    /// Write a result in the form that other programs want.
+    Export(ExportModelArguments),
     /// Draw the graph of a pipeline: what uses what, and what would run.
     Graph(GraphArguments),
     /// Say why a stage would run, or would not: what changed, and where that comes from.
@@ -94,7 +102,7 @@ pub enum Command {
 }
 
 /// Which pipeline, with which settings, and where its results are.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PipelineArguments {
     /// The pipeline: a path, or the name of a file in a folder `pipelines` here or above.
     #[arg(add = ArgValueCompleter::new(candidates::pipelines))]

@@ -53,6 +53,8 @@ pub fn main() -> ExitCode {
         Command::Compare(compare) => commands::compare(compare),
         Command::Diff(diff) => commands::diff(diff),
         Command::Tokenize(tokenize) => commands::tokenize(tokenize),
+        Command::Peek(peek) => commands::peek(peek),
+        Command::Export(export) => commands::export(export),
         Command::Graph(graph) => commands::graph(graph),
         Command::Why(why) => commands::why(why),
         Command::Runs(runs) => commands::runs(runs),

@@ -30,7 +30,22 @@ impl Batch {
 
     /// The weighted sum of the cross-entropies, a scalar.
     pub(crate) fn loss(&self, model: &Llama, train: bool) -> Result<Tensor> {
-        let hidden = model.forward(&self.ids, &self.positions, &self.mask, None, train)?;
+        self.loss_of(model, &model.forward(&self.ids, &self.positions, &self.mask, None, train)?)
+    }
+
+    /// Adds the gradients of the loss over `terms`, and returns it. `by_block` computes the blocks again for theirs.
+    pub(crate) fn backward(&self, model: &Llama, terms: f64, by_block: bool) -> Result<Tensor> {
+        let mean = |sum: Tensor| sum.f_div_scalar(terms).map_err(failed("compute the loss"));
+        if by_block {
+            let loss = |hidden: &Tensor| mean(self.loss_of(model, hidden)?);
+            return model.backward_by_block(&self.ids, &self.positions, &self.mask, loss);
+        }
+        let loss = mean(self.loss(model, true)?)?;
+        loss.f_backward().map_err(failed("compute gradients"))?;
+        Ok(loss)
+    }
+
+    fn loss_of(&self, model: &Llama, hidden: &Tensor) -> Result<Tensor> {
         let width = model.config().hidden_size;
         let rows = hidden.f_reshape([-1, width]).and_then(|hidden| hidden.f_index_select(0, &self.places));
         let logits = model.logits(&rows.map_err(failed("compute the loss"))?)?;

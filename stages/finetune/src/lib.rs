@@ -33,14 +33,13 @@ mod training;
 mod tree;
 mod validation;
 
-pub use parameters::{Keep, Parameters, Train};
+pub use parameters::{Keep, NewTokens, Parameters, Precision, Train};
 
 use checkpoint::Checkpoints;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, Prompts};
 use nn::{Llama, LoraConfig, Parameter};
 use samples::Samples;
-use std::path::Path;
 use tch::{Device, Kind};
 use tokenizers::Tokenizer;
 use training::Training;
@@ -63,6 +62,7 @@ impl Stage for Finetune {
         vec![
             InputPort::required("tasks", "prompts", "Questions and answers."),
             InputPort::required("codes", "codes", "The items' codes, which become tokens."),
+            InputPort::optional("codebook", "codebook", "The codes' vectors, where new_tokens is mlp-2 or mlp-3."),
             InputPort::optional("validation", "prompts", "Questions about held-out items, measured after each epoch."),
             InputPort::required("llm", "language-model", "The model to tune: a Hugging Face folder.").or_path(),
         ]
@@ -90,8 +90,11 @@ impl Stage for Finetune {
         let codes = Codes::read(context.input("codes")?)?;
         let llm = context.input("llm")?;
         let mut tokenizer = nn::read_tokenizer(llm)?;
-        let mut model = Llama::load(llm, device, kind(device, parameters.train))?;
+        let precision = precision(device, &parameters);
+        let mut model = Llama::load(llm, device, if parameters.train == Train::All { Kind::Float } else { precision })?;
+        model.set_precision(precision);
         let added = new_tokens::add(&mut tokenizer, &mut model, &codes, parameters.new_token_deviation)?;
+        new_tokens::map(&mut model, &tokenizer, &added, context.optional_input("codebook"), parameters.new_tokens)?;
         context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
         let samples = samples::encode(&prompts.0, &tokenizer, model.config(), &parameters)?;
         context.log(samples.summary());
@@ -101,7 +104,7 @@ impl Stage for Finetune {
         let held_out = held_out(context, &tokenizer, &model, &parameters)?;
         let validation = Validation::new(held_out.as_ref(), parameters.keep == Keep::Best);
         let mut training = Training::new(&model, trained, &samples, validation, &parameters, context.seed())?;
-        training.run(context, Checkpoints::of(context))?;
+        training.run(context, Checkpoints::of(context)).map_err(|failure| with_way_out(failure, &parameters))?;
         let curve = training.finish()?;
         let check = before.compare(&model, &added, &samples, parameters.train)?;
         context.log(check.summary());
@@ -111,14 +114,29 @@ impl Stage for Finetune {
             Train::All => model.save(output)?,
         }
         nn::write_tokenizer(output, &tokenizer)?;
-        copy_settings(llm, output)?;
+        nn::copy_settings(llm, output)?;
         frames::write_json(context.output("curve"), "report.json", &curve.report(&samples, &check))
     }
 }
 
-/// Weights are trained in f32; those that stay as they are may be shorter where the device is fast with that.
-fn kind(device: Device, train: Train) -> Kind {
-    if device.is_cuda() && train == Train::Lora { Kind::BFloat16 } else { Kind::Float }
+/// The kind of the activations, and of weights that stay as they are. What is trained is f32.
+fn precision(device: Device, parameters: &Parameters) -> Kind {
+    match parameters.precision {
+        Precision::F32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+        Precision::Auto if device.is_cuda() && parameters.train == Train::Lora => Kind::BFloat16,
+        Precision::Auto => Kind::Float,
+    }
+}
+
+/// Says which parameters take less memory, to who ran out of it.
+fn with_way_out(failure: Failure, parameters: &Parameters) -> Failure {
+    if failure.kind != FailureKind::Device {
+        return failure;
+    }
+    let Parameters { memory_tokens, gradient_checkpointing, .. } = parameters;
+    let checkpointing = if *gradient_checkpointing { "" } else { ", or set gradient_checkpointing = true" };
+    failure.hint(format!("lower memory_tokens, which is {memory_tokens}, or max_tokens{checkpointing}"))
 }
 
 fn trainable(model: &mut Llama, parameters: &Parameters) -> Result<Vec<Parameter>> {
@@ -150,19 +168,6 @@ fn held_out(
             .hint("bind validation = \"tasks.validation\", and let ingest have holdout = \"last-two\""));
     }
     Ok(None)
-}
-
-/// Takes over what a model's folder says of its tokenizer and of generation.
-fn copy_settings(from: &Path, to: &Path) -> Result<()> {
-    for name in ["tokenizer_config.json", "special_tokens_map.json", "generation_config.json"] {
-        let source = from.join(name);
-        if source.is_file() {
-            let bytes = fs_err::read(&source).map_err(|error| Failure::reading(&source, error))?;
-            let target = to.join(name);
-            fs_err::write(&target, bytes).map_err(|error| Failure::writing(&target, error))?;
-        }
-    }
-    Ok(())
 }
 
 /// Says that parameters contradict each other.

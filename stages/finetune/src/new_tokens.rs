@@ -1,12 +1,13 @@
 //! The codes' tokens: added before the training, looked at after it.
 
 use crate::conflict;
-use crate::parameters::Train;
+use crate::parameters::{NewTokens, Train};
 use crate::samples::Samples;
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
 use nn::{Llama, failed};
 use serde::Serialize;
+use std::path::Path;
 use tch::{Kind, TchError, Tensor};
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -38,6 +39,44 @@ pub(crate) fn add(tokenizer: &mut Tokenizer, model: &mut Llama, codes: &Codes, d
         model.add_tokens(known as i64, count as i64, deviation)?;
     }
     Ok(Added { first: known as u32, count: count as u32 })
+}
+
+/// Makes the new tokens' rows from the codebook's vectors, where that is asked for.
+pub(crate) fn map(
+    model: &mut Llama,
+    tokenizer: &Tokenizer,
+    added: &Added,
+    codebook: Option<&Path>,
+    how: NewTokens,
+) -> Result<()> {
+    let layers = match how {
+        NewTokens::Mean => return Ok(()),
+        NewTokens::Mlp2 => 2,
+        NewTokens::Mlp3 => 3,
+    };
+    let Some(folder) = codebook else {
+        return Err(conflict("new_tokens asks for the codebook's vectors, but no codebook is bound")
+            .hint("bind codebook = \"codebook.codebook\""));
+    };
+    if added.count == 0 {
+        return Err(conflict(
+            "new_tokens asks for the codebook's vectors, but the model has the codes' tokens already",
+        ));
+    }
+    let path = folder.join("codebook.safetensors");
+    let levels = nn::safetensors_file::read(&path)?;
+    let mut vectors = Vec::with_capacity(added.count as usize);
+    for id in added.first..added.first + added.count {
+        let token = tokenizer.id_to_token(id).unwrap_or_default();
+        let vector = prompts::parse_code_token(&token).and_then(|(level, code)| {
+            let vectors = levels.get(&format!("level_{}", level + 1))?;
+            vectors.f_get(i64::from(code)).ok()
+        });
+        vectors
+            .push(vector.ok_or_else(|| conflict(format!("{} has no vector for the token {token}", path.display())))?);
+    }
+    let vectors = Tensor::f_stack(&vectors, 0).map_err(failed("read the codebook"))?;
+    model.map_added_tokens(&vectors, layers)
 }
 
 /// Copies of the tokens' rows of embedding and head.

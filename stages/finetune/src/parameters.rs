@@ -16,6 +16,34 @@ pub enum Train {
     All,
 }
 
+/// In which kind of numbers activations and gradients of activations are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// bf16 on a GPU where adapters train, f32 elsewhere.
+    #[default]
+    Auto,
+    /// f32.
+    F32,
+    /// bf16. What is trained stays in f32; a CPU without bf16 instructions is slow with it.
+    Bf16,
+}
+
+/// What the new tokens' rows of the embedding start from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NewTokens {
+    /// The mean of all rows, and noise.
+    #[default]
+    Mean,
+    /// The codebook's vectors through a perceptron of two layers; both train with the rest (Table 7 of the paper).
+    #[serde(rename = "mlp-2")]
+    Mlp2,
+    /// The same with three layers.
+    #[serde(rename = "mlp-3")]
+    Mlp3,
+}
+
 /// Which weights are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -76,6 +104,13 @@ pub struct Parameters {
     pub packing: bool,
     /// Whether the end token after a label carries loss too.
     pub end_token: bool,
+    /// In which kind of numbers activations are computed.
+    pub precision: Precision,
+    /// Whether only the input of each block is kept for its gradients and the rest computed again: far less memory for
+    /// about a third more time.
+    pub gradient_checkpointing: bool,
+    /// What the new tokens' rows of the embedding start from; `mlp-2` and `mlp-3` need `codebook`.
+    pub new_tokens: NewTokens,
     /// Deviation of the noise around the mean row with which new tokens start.
     #[schemars(range(min = 0.0))]
     pub new_token_deviation: f64,
@@ -102,6 +137,9 @@ impl Default for Parameters {
             dropout: 0.0,
             packing: true,
             end_token: false,
+            precision: Precision::Auto,
+            gradient_checkpointing: false,
+            new_tokens: NewTokens::Mean,
             new_token_deviation: 0.02,
         }
     }

@@ -5,7 +5,7 @@ use crate::samples::{Sample, Samples};
 use crate::training::{Training, gradients};
 use crate::tree::TokenTree;
 use crate::validation::Validation;
-use crate::{Finetune, Keep, Parameters, Train};
+use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train};
 use contract::{Context, FailureKind, Result, Spec, Stage};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
@@ -69,10 +69,10 @@ fn packing_changes_neither_the_loss_nor_its_gradients() {
         let plain: Vec<_> = groups().iter().flatten().map(|sample| TokenTree::merge([sample])).collect();
         let tokens = |trees: &[TokenTree]| trees.iter().map(TokenTree::len).sum::<usize>();
         assert!(tokens(&packed) * 3 < tokens(&plain) * 2);
-        let expected = gradients(&model, &plain.iter().collect::<Vec<_>>(), 1000).unwrap();
+        let expected = gradients(&model, &plain.iter().collect::<Vec<_>>(), 1000, false).unwrap();
         let expected_gradients = taken(&parameters);
-        for memory_tokens in [1, 24, 1000] {
-            let loss = gradients(&model, &packed.iter().collect::<Vec<_>>(), memory_tokens).unwrap();
+        for (memory_tokens, by_block) in [(1, false), (24, false), (24, true), (1000, false)] {
+            let loss = gradients(&model, &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block).unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
             for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
                 assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
@@ -95,7 +95,7 @@ fn the_loss_is_the_cross_entropy_of_the_labels() {
     let expected: f64 = (5..8).map(|place| -chances.double_value(&[0, place - 1, ids[place as usize]])).sum();
     let mut model = model;
     drop(model.train_all().unwrap());
-    let loss = gradients(&model, &[&TokenTree::merge([sample])], 100).unwrap();
+    let loss = gradients(&model, &[&TokenTree::merge([sample])], 100, false).unwrap();
     assert!((loss - expected / 3.0).abs() < 1e-5);
 }
 
@@ -121,6 +121,10 @@ fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]) -> Context {
 fn write_inputs(folder: &Path) {
     let codes = Codes { levels: vec![vec![0, 0, 1, 1, 2, 2], vec![0, 1, 0, 1, 0, 7]] };
     codes.write(&folder.join("codes")).unwrap();
+    let level = |codes: i64| Tensor::arange(codes * 4, (Kind::Float, Device::Cpu)).sin().view([codes, 4]);
+    let levels = [("level_1".to_owned(), level(3)), ("level_2".to_owned(), level(8))];
+    fs_err::create_dir_all(folder.join("codebook")).unwrap();
+    nn::safetensors_file::write(&folder.join("codebook/codebook.safetensors"), &levels).unwrap();
     let items = prompts::item_texts(&codes);
     let prompt = |group: u32, kind, question: &str, item: usize| Prompt {
         group,
@@ -142,7 +146,10 @@ fn write_inputs(folder: &Path) {
 
 fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
     let path = |part: &str| folder.join(part);
-    let inputs = [("tasks", path("tasks")), ("codes", path("codes")), ("llm", path("llm"))];
+    let mut inputs = vec![("tasks", path("tasks")), ("codes", path("codes")), ("llm", path("llm"))];
+    if parameters.new_tokens != NewTokens::Mean {
+        inputs.push(("codebook", path("codebook")));
+    }
     let outputs = [("model", path(name)), ("curve", path(&format!("{name}_curve")))];
     let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
@@ -360,4 +367,31 @@ fn a_damaged_checkpoint_is_none() {
         assert!(Checkpoints::of(&context).read(&context).is_none());
         assert_eq!(finish(&samples, &parameters, &context), expected);
     }
+}
+
+/// Table 7: new tokens from the codebook's vectors; and the ways to take less memory, which change little or nothing.
+#[test]
+fn new_tokens_are_learned_from_the_codebook_and_in_less_memory() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let quick = Parameters { learning_rate: 3e-3, epochs: 60, batch_tokens: 120, ..Parameters::default() };
+    for (train, new_tokens) in
+        [(Train::All, NewTokens::Mlp2), (Train::All, NewTokens::Mlp3), (Train::Lora, NewTokens::Mlp2)]
+    {
+        tune(folder.path(), "mapped", Parameters { train, new_tokens, ..quick.clone() }).unwrap();
+        let (_, loss) = answers(folder.path(), "mapped");
+        assert!(loss < 1.0, "{train:?} {new_tokens:?}: {loss}");
+    }
+    let all = Parameters { train: Train::All, epochs: 30, ..quick.clone() };
+    tune(folder.path(), "plain", all.clone()).unwrap();
+    tune(folder.path(), "blocks", Parameters { gradient_checkpointing: true, ..all.clone() }).unwrap();
+    tune(folder.path(), "short", Parameters { precision: Precision::Bf16, ..all }).unwrap();
+    let (_, plain) = answers(folder.path(), "plain");
+    let ((_, blocks), (_, short)) = (answers(folder.path(), "blocks"), answers(folder.path(), "short"));
+    assert!((plain - blocks).abs() < 0.02 && (plain - short).abs() < 0.3, "{plain} {blocks} {short}");
+
+    let unbound = Parameters { new_tokens: NewTokens::Mlp2, ..quick };
+    fs_err::remove_file(folder.path().join("codebook/codebook.safetensors")).unwrap();
+    assert_eq!(tune(folder.path(), "none", unbound).unwrap_err().kind, FailureKind::DamagedFile);
 }

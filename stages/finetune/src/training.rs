@@ -76,9 +76,12 @@ impl<'a> Training<'a> {
             }
         }
         let progress = context.progress(total);
-        let (started, begun_at, mut tokens) = (Instant::now(), self.done(), 0);
+        let (started, begun_at) = (Instant::now(), self.done());
+        let (mut tokens, mut terms) = (0, 0.0);
         while let Some(groups) = self.steps.get(self.done()) {
-            tokens += groups.iter().map(|&group| self.trees[group as usize].len()).sum::<usize>();
+            let trees = groups.iter().map(|&group| &self.trees[group as usize]);
+            (tokens, terms) =
+                trees.fold((tokens, terms), |(tokens, terms), tree| (tokens + tree.len(), terms + tree.terms()));
             self.step()?;
             if self.epoch_ends.contains(&self.done())
                 && let Some(loss) = self.validation.losses.last()
@@ -97,6 +100,8 @@ impl<'a> Training<'a> {
                 checkpoints.write(&self.state(), context);
             }
         }
+        let (steps, seconds) = (self.done() - begun_at, started.elapsed().as_secs_f64().max(1e-9));
+        context.log(format!("{steps} steps in {seconds:.0} s: {:.0} label tokens a second", terms / seconds));
         Ok(())
     }
 
@@ -119,14 +124,14 @@ impl<'a> Training<'a> {
         let Some(groups) = self.steps.get(number) else { return Ok(()) };
         // What dropout draws depends on the step alone, so that a run that goes on draws the same.
         tch::manual_seed(self.seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
-        let memory_tokens = self.parameters.memory_tokens;
+        let Parameters { memory_tokens, gradient_checkpointing: by_block, .. } = *self.parameters;
         let loss = if self.parameters.packing {
             let step: Vec<&TokenTree> = groups.iter().map(|&group| &self.trees[group as usize]).collect();
-            gradients(self.model, &step, memory_tokens)?
+            gradients(self.model, &step, memory_tokens, by_block)?
         } else {
             let samples = groups.iter().flat_map(|&group| &self.samples.groups[group as usize]);
             let plain: Vec<TokenTree> = samples.map(|sample| TokenTree::merge([sample])).collect();
-            gradients(self.model, &plain.iter().collect::<Vec<_>>(), memory_tokens)?
+            gradients(self.model, &plain.iter().collect::<Vec<_>>(), memory_tokens, by_block)?
         };
         let rate = self.schedule.rate(number as u64);
         if !loss.is_finite() {
@@ -172,14 +177,13 @@ impl<'a> Training<'a> {
 }
 
 /// Adds the gradients of the trees' mean loss to the parameters and returns the loss.
-pub(crate) fn gradients(model: &Llama, trees: &[&TokenTree], memory_tokens: usize) -> Result<f64> {
+pub(crate) fn gradients(model: &Llama, trees: &[&TokenTree], memory_tokens: usize, by_block: bool) -> Result<f64> {
     let sizes: Vec<usize> = trees.iter().map(|tree| tree.len()).collect();
     let terms: f64 = trees.iter().map(|tree| tree.terms()).sum();
     let mut loss = 0.0;
     for rows in lay_out(&sizes, memory_tokens) {
         let batch = Batch::new(trees, &rows, model.tokens(), model.device())?;
-        let part = batch.loss(model, true)?.f_div_scalar(terms).map_err(failed("compute the loss"))?;
-        part.f_backward().map_err(failed("compute gradients"))?;
+        let part = batch.backward(model, terms, by_block)?;
         loss += f64::try_from(&part).map_err(failed("read the loss"))?;
     }
     Ok(loss)

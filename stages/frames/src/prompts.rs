@@ -19,11 +19,18 @@ pub enum TaskKind {
     Text,
     /// Which item a user with this history and this wish wants.
     Query,
+    /// What an item is called, or how it is described.
+    ItemText,
+    /// A history and text joined: titles before an item, or items before a title or a description.
+    TextHistory,
+    /// What a user prefers.
+    Preference,
 }
 
 impl TaskKind {
     /// All tasks.
-    pub const ALL: [Self; 4] = [Self::NextItem, Self::Negative, Self::Text, Self::Query];
+    pub const ALL: [Self; 7] =
+        [Self::NextItem, Self::Negative, Self::Text, Self::Query, Self::ItemText, Self::TextHistory, Self::Preference];
 
     /// The word in the table.
     #[must_use]
@@ -33,6 +40,9 @@ impl TaskKind {
             Self::Negative => "negative",
             Self::Text => "text",
             Self::Query => "query",
+            Self::ItemText => "item-text",
+            Self::TextHistory => "text-history",
+            Self::Preference => "preference",
         }
     }
 
@@ -66,7 +76,11 @@ impl Prompts {
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
         let group = table.u32("group")?;
-        let kind = table.words("kind", TaskKind::parse, "next-item, negative, text or query")?;
+        let kind = table.words(
+            "kind",
+            TaskKind::parse,
+            "next-item, negative, text, query, item-text, text-history or preference",
+        )?;
         let (prompt, label) = (table.text("prompt")?, table.text("label")?);
         let rows = group.into_iter().zip(kind).zip(prompt).zip(label);
         Ok(Self(rows.map(|(((group, kind), prompt), label)| Prompt { group, kind, prompt, label }).collect()))

@@ -15,7 +15,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 use tokenizers::Tokenizer;
 
-const CONFIG: &str = "adapter_config.json";
+pub(crate) const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 const EMBEDDING: &str = "base_model.model.model.embed_tokens.weight";
 const HEAD: &str = "base_model.model.lm_head.weight";
@@ -47,6 +47,18 @@ pub fn load_tuned(base: &Path, tuned: &Path, device: Device) -> Result<(Llama, T
 }
 
 impl Llama {
+    /// Adds the adapters to the weights and takes them off.
+    ///
+    /// # Errors
+    /// When too little memory is left.
+    pub fn merge_adapter(&mut self) -> Result<()> {
+        for projection in self.blocks.iter_mut().flat_map(Block::projections_mut) {
+            projection.merge().map_err(failed("merge the adapter"))?;
+        }
+        self.lora = None;
+        Ok(())
+    }
+
     /// Writes the adapters and all rows of embedding and head.
     ///
     /// # Errors
@@ -107,6 +119,7 @@ impl Llama {
         if let Some(head) = head {
             let same = embedding.as_ref().is_some_and(|embedding| *embedding == head);
             self.head = if self.head.is_none() && same { None } else { Some(TokenTable::new(head)) };
+            self.config.tie_word_embeddings = self.head.is_none();
         }
         if let Some(embedding) = embedding {
             self.config.vocab_size = embedding.size()[0];

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
+const EMBEDDING: &str = "model.embed_tokens.weight";
+
 /// Weights by their Hugging Face names.
 type Weights = BTreeMap<String, Tensor>;
 
@@ -25,10 +27,14 @@ impl Llama {
         let config = LlamaConfig::read(folder)?;
         let mut weights = Weights::new();
         for file in weight_files(folder)? {
-            safetensors_file::read_each(&file, |name, tensor| {
+            let read = safetensors_file::read_each(&file, |name, tensor| {
                 let moved = tensor.f_to_device(device).and_then(|tensor| tensor.f_to_kind(kind));
                 weights.insert(name.to_owned(), moved.map_err(failed("place the weights on the device"))?);
                 Ok(())
+            });
+            read.map_err(|failure| match failure.kind {
+                FailureKind::Device => failure,
+                _ => failure.hint("fetch the file again: the model's shards must all be there and whole"),
             })?;
         }
         Self::assemble(config, device, |name, shape| {
@@ -68,14 +74,16 @@ impl Llama {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        self.config.write(folder)?;
+        let mut config = self.config.clone();
+        config.set_kind(self.embedding.base.kind());
+        config.write(folder)?;
         let weights = self.weights().map_err(failed("collect the weights"))?;
         safetensors_file::write(&folder.join("model.safetensors"), &weights)
     }
 
     fn weights(&self) -> Torch<Vec<(String, Tensor)>> {
         let mut weights = vec![
-            ("model.embed_tokens.weight".to_owned(), self.embedding.rows()?),
+            (EMBEDDING.to_owned(), self.embedding.rows()?),
             ("model.norm.weight".to_owned(), self.norm.shallow_clone()),
         ];
         if let Some(head) = &self.head {
@@ -103,7 +111,7 @@ impl Llama {
         let (tokens, hidden, inner) = (config.vocab_size, config.hidden_size, config.intermediate_size);
         let queries = config.num_attention_heads * config.head_width();
         let keys = config.kv_heads() * config.head_width();
-        let embedding = TokenTable::new(take("model.embed_tokens.weight", &[tokens, hidden])?);
+        let embedding = TokenTable::new(take(EMBEDDING, &[tokens, hidden])?);
         let mut blocks = Vec::new();
         for number in 0..config.num_hidden_layers {
             let path = format!("model.layers.{number}");
@@ -131,8 +139,22 @@ impl Llama {
             false => Some(TokenTable::new(take("lm_head.weight", &[tokens, hidden])?)),
         };
         let rotary = Rotary::new(&config, device)?;
-        Ok(Self { config, embedding, blocks, norm, head, rotary, lora: None, dropout: 0.0 })
+        let precision = norm.kind();
+        Ok(Self { config, embedding, blocks, norm, head, rotary, lora: None, dropout: 0.0, precision })
     }
+}
+
+/// The kind in which a model's folder has its weights: that of the embedding.
+///
+/// # Errors
+/// When a file is absent or damaged, or none has it.
+pub(crate) fn stored_kind(folder: &Path) -> Result<Kind> {
+    for file in weight_files(folder)? {
+        if let Some(kind) = safetensors_file::kind_of_one(&file, EMBEDDING)? {
+            return Ok(kind);
+        }
+    }
+    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{EMBEDDING}'", folder.display())))
 }
 
 /// Reads the input-layer embedding `[V, h]` of a model's folder alone, as f32 on the CPU.
@@ -140,13 +162,12 @@ impl Llama {
 /// # Errors
 /// When a file is absent or damaged, or none has it.
 pub fn read_embedding(folder: &Path) -> Result<Tensor> {
-    const NAME: &str = "model.embed_tokens.weight";
     for file in weight_files(folder)? {
-        if let Some(tensor) = safetensors_file::read_one(&file, NAME)? {
+        if let Some(tensor) = safetensors_file::read_one(&file, EMBEDDING)? {
             return tensor.f_to_kind(Kind::Float).map_err(failed("read the embedding"));
         }
     }
-    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{NAME}'", folder.display())))
+    Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{EMBEDDING}'", folder.display())))
 }
 
 /// The files that hold a model's weights: the shards that the index names, or the one file.
@@ -189,19 +210,45 @@ mod tests {
             let load = || Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap();
             assert_eq!(logits(&load()), logits(&model));
 
-            let whole = folder.path().join("model.safetensors");
-            let weights: Vec<_> = safetensors_file::read(&whole).unwrap().into_iter().collect();
-            fs_err::remove_file(&whole).unwrap();
-            let (first, second) = weights.split_at(4);
-            let mut map = serde_json::Map::new();
-            for (file, part) in [("a.safetensors", first), ("b.safetensors", second)] {
-                safetensors_file::write(&folder.path().join(file), part).unwrap();
-                map.extend(part.iter().map(|(name, _)| (name.clone(), json!(file))));
-            }
-            let index = json!({"metadata": {}, "weight_map": map}).to_string();
-            fs_err::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+            shard(folder.path());
             assert_eq!(logits(&load()), logits(&model));
         }
+    }
+
+    /// Makes two shards, `a` and `b`, of a model's one file.
+    fn shard(folder: &Path) {
+        let whole = folder.join("model.safetensors");
+        let weights: Vec<_> = safetensors_file::read(&whole).unwrap().into_iter().collect();
+        fs_err::remove_file(&whole).unwrap();
+        let mut map = serde_json::Map::new();
+        let (first, second) = weights.split_at(4);
+        for (file, part) in [("a.safetensors", first), ("b.safetensors", second)] {
+            safetensors_file::write(&folder.join(file), part).unwrap();
+            map.extend(part.iter().map(|(name, _)| (name.clone(), json!(file))));
+        }
+        let index = json!({"metadata": {}, "weight_map": map}).to_string();
+        fs_err::write(folder.join("model.safetensors.index.json"), index).unwrap();
+    }
+
+    #[test]
+    fn a_broken_shard_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        Llama::random(tiny(&json!({})), 0.3, Device::Cpu, Kind::Float).unwrap().save(folder.path()).unwrap();
+        shard(folder.path());
+        let shard = folder.path().join("b.safetensors");
+        let load = || Llama::load(folder.path(), Device::Cpu, Kind::Float).unwrap_err();
+        let bytes = fs_err::read(&shard).unwrap();
+        fs_err::write(&shard, &bytes[..bytes.len() - 9]).unwrap();
+        let cut = load();
+        assert!(cut.kind == FailureKind::DamagedFile && cut.message.contains("b.safetensors"), "{cut}");
+        assert!(cut.hint.is_some());
+        fs_err::copy(folder.path().join("a.safetensors"), &shard).unwrap();
+        let wrong = load();
+        assert!(wrong.kind == FailureKind::MissingField && wrong.message.contains("has no weight 'model."), "{wrong}");
+        fs_err::remove_file(&shard).unwrap();
+        let gone = load();
+        assert!(gone.message.contains("b.safetensors"), "{gone}");
+        assert!(gone.hint.is_some_and(|hint| hint.contains("fetch")), "a way out");
     }
 
     #[test]

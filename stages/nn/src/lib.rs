@@ -6,6 +6,7 @@
 //! * [`Llama`] is the decoder of Touvron et al. (2023) with the later additions of its family: grouped-query
 //!   attention, tied heads and Llama-3's rotary scaling.
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
+//! * [`write_merged`] writes a tuned model as one plain folder.
 //! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it.
 
 mod adapter;
@@ -15,11 +16,16 @@ mod device;
 mod llama;
 mod llama_config;
 mod lora;
+mod mapped_rows;
+mod merged;
 mod optimizer;
 mod projection;
+mod recomputation;
 mod rotary;
 pub mod safetensors_file;
 mod schedule;
+mod sentencepiece;
+mod settings;
 mod token_table;
 mod tokenizer;
 
@@ -30,8 +36,10 @@ pub use device::start;
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;
+pub use merged::write_merged;
 pub use optimizer::{AdamW, clip_gradients};
 pub use schedule::CosineSchedule;
+pub use settings::copy_settings;
 pub use tokenizer::{read_tokenizer, write_tokenizer};
 
 use contract::{Failure, FailureKind};

@@ -3,12 +3,13 @@
 use crate::attention::{AttentionMask, KernelMask, KvCache, attend};
 use crate::llama_config::LlamaConfig;
 use crate::lora::{Lora, LoraConfig};
+use crate::mapped_rows::MappedRows;
 use crate::projection::{Part, Projection};
 use crate::rotary::{Rotary, Rotation};
-use crate::token_table::TokenTable;
+use crate::token_table::{Added, TokenTable};
 use crate::{Torch, failed};
 use contract::{Failure, FailureKind, Result};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A LLaMA with V tokens and width h, optionally with low-rank adapters and added tokens.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Llama {
     pub(crate) rotary: Rotary,
     pub(crate) lora: Option<LoraConfig>,
     pub(crate) dropout: f64,
+    /// The kind of the activations.
+    pub(crate) precision: Kind,
 }
 
 /// A weight that is trained.
@@ -77,6 +80,12 @@ impl Llama {
     /// Share of the residual stream's inputs that is dropped in training; 0 at first, as LLaMA has it.
     pub fn set_dropout(&mut self, share: f64) {
         self.dropout = share;
+    }
+
+    /// Computes in that kind, whatever the kind of the weights; at first it is theirs. Gradients reach the weights in
+    /// their own kind.
+    pub fn set_precision(&mut self, kind: Kind) {
+        self.precision = kind;
     }
 
     /// An empty cache for this model.
@@ -154,6 +163,24 @@ impl Llama {
         Ok(())
     }
 
+    /// Makes the rows of added tokens in the embedding from vectors `[n, d]`, one for each of them in their order, by a
+    /// perceptron of that many layers, which is trained with them (Table 7 of the paper). The head's rows stay free,
+    /// unless it is the embedding.
+    ///
+    /// # Errors
+    /// When there are not as many vectors as added tokens, or too little memory is left.
+    pub fn map_added_tokens(&mut self, vectors: &Tensor, layers: usize) -> Result<()> {
+        let (device, width) = (self.device(), self.config.hidden_size);
+        let added = self.tokens() - self.embedding.base.size()[0];
+        if vectors.size()[0] != added {
+            let message = format!("there are {added} new tokens, but {} vectors to make them from", vectors.size()[0]);
+            return Err(Failure::new(FailureKind::Conflict, message));
+        }
+        let mapped = MappedRows::fresh(vectors, layers, width, device).map_err(failed("map the new tokens"))?;
+        self.embedding.added = Some(Added::Mapped(mapped));
+        Ok(())
+    }
+
     /// Puts fresh adapters on the projections that the settings name and trains them and the added tokens' rows.
     ///
     /// # Errors
@@ -178,23 +205,39 @@ impl Llama {
                 parameters.push(trained(&format!("{}.lora_B", part.name), &lora.b, true)?);
             }
         }
+        parameters.extend(self.train_added()?);
+        Ok(parameters)
+    }
+
+    /// What makes the rows of added tokens.
+    fn train_added(&self) -> Result<Vec<Parameter>> {
+        let mut parameters = Vec::new();
         for (name, table) in [("embed_tokens", Some(&self.embedding)), ("lm_head", self.head.as_ref())] {
-            if let Some(added) = table.and_then(|table| table.added.as_ref()) {
-                parameters.push(trained(name, added, true)?);
+            match table.and_then(|table| table.added.as_ref()) {
+                Some(Added::Rows(rows)) => parameters.push(trained(name, rows, true)?),
+                Some(Added::Mapped(mapped)) => {
+                    for (part, tensor, decays) in mapped.parameters() {
+                        parameters.push(trained(&format!("{name}.{part}"), tensor, decays)?);
+                    }
+                }
+                None => {}
             }
         }
         Ok(parameters)
     }
 
-    /// Trains every weight; added tokens become rows like all others.
+    /// Trains every weight; added tokens become rows like all others, unless they are made from vectors.
     ///
     /// # Errors
     /// When the device has too little memory.
     pub fn train_all(&mut self) -> Result<Vec<Parameter>> {
         for table in [Some(&mut self.embedding), self.head.as_mut()].into_iter().flatten() {
-            *table = TokenTable::new(table.rows().map_err(failed("join the added tokens"))?);
+            if let Some(Added::Rows(_)) = table.added {
+                *table = TokenTable::new(table.rows().map_err(failed("join the added tokens"))?);
+            }
         }
         let mut parameters = vec![trained("embed_tokens", &self.embedding.base, true)?];
+        parameters.extend(self.train_added()?);
         for (number, block) in self.blocks.iter().enumerate() {
             parameters.push(trained(&format!("layers.{number}.attention_norm"), &block.attention_norm, false)?);
             parameters.push(trained(&format!("layers.{number}.feed_forward_norm"), &block.feed_forward_norm, false)?);
@@ -229,19 +272,36 @@ impl Llama {
         mut cache: Option<&mut KvCache>,
         train: bool,
     ) -> Torch<Tensor> {
-        let mut x = self.drop(self.embedding.lookup(ids)?, train)?;
+        let mut x = self.input(ids, train)?;
         let past = cache.as_ref().map_or(0, |cache| cache.length());
         let mask = KernelMask::new(mask, ids.size()[1], past, x.kind(), x.device())?;
         let rotation = self.rotary.at(positions, x.kind())?;
         for (number, block) in self.blocks.iter().enumerate() {
-            let normed = self.normalise(&x, &block.attention_norm)?;
-            let attended =
-                self.attention(block, &normed, &rotation, &mask, cache.as_deref_mut().map(|c| (c, number)), train)?;
-            x = x.f_add(&self.drop(attended, train)?)?;
-            let normed = self.normalise(&x, &block.feed_forward_norm)?;
-            x = x.f_add(&self.drop(self.feed_forward(block, &normed, train)?, train)?)?;
+            x = self.block(block, &x, &rotation, &mask, cache.as_deref_mut().map(|cache| (cache, number)), train)?;
         }
         self.normalise(&x, &self.norm)
+    }
+
+    /// What the first block is given.
+    pub(crate) fn input(&self, ids: &Tensor, train: bool) -> Torch<Tensor> {
+        self.drop(self.embedding.lookup(ids)?.f_to_kind(self.precision)?, train)
+    }
+
+    /// What a block makes of its input `[B, T, h]`.
+    pub(crate) fn block(
+        &self,
+        block: &Block,
+        x: &Tensor,
+        rotation: &Rotation,
+        mask: &KernelMask,
+        cache: Option<(&mut KvCache, usize)>,
+        train: bool,
+    ) -> Torch<Tensor> {
+        let normed = self.normalise(x, &block.attention_norm)?;
+        let attended = self.attention(block, &normed, rotation, mask, cache, train)?;
+        let x = x.f_add(&self.drop(attended, train)?)?;
+        let normed = self.normalise(&x, &block.feed_forward_norm)?;
+        x.f_add(&self.drop(self.feed_forward(block, &normed, train)?, train)?)
     }
 
     fn attention(
@@ -277,8 +337,8 @@ impl Llama {
         block.down.forward(&inner, train)
     }
 
-    fn normalise(&self, x: &Tensor, weight: &Tensor) -> Torch<Tensor> {
-        x.f_rms_norm([self.config.hidden_size], Some(weight), self.config.rms_norm_eps)
+    pub(crate) fn normalise(&self, x: &Tensor, weight: &Tensor) -> Torch<Tensor> {
+        x.f_rms_norm([self.config.hidden_size], Some(weight.f_to_kind(x.kind())?), self.config.rms_norm_eps)
     }
 
     fn drop(&self, x: Tensor, train: bool) -> Torch<Tensor> {

@@ -4,6 +4,7 @@ use contract::{Failure, FailureKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
+use tch::Kind;
 
 /// `config.json`: what decides the computation; everything else in the file is kept as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +108,17 @@ impl LlamaConfig {
         let path = folder.join("config.json");
         let text = serde_json::to_string_pretty(self).map_err(|error| Failure::writing(&path, error))?;
         fs_err::write(&path, text + "\n").map_err(|error| Failure::writing(&path, error))
+    }
+
+    /// Writes down in which kind the weights are; newer files call it `dtype`.
+    pub(crate) fn set_kind(&mut self, kind: Kind) {
+        let name = match kind {
+            Kind::BFloat16 => "bfloat16",
+            Kind::Half => "float16",
+            _ => "float32",
+        };
+        let field = if self.other.contains_key("dtype") { "dtype" } else { "torch_dtype" };
+        self.other.insert(field.to_owned(), name.into());
     }
 
     /// Heads of keys and values.

@@ -50,6 +50,13 @@ impl Lora {
     }
 }
 
+impl Lora {
+    /// What it adds to the weight, f32 `[outputs, inputs]`: (α / r) · B A.
+    pub(crate) fn product(&self) -> Torch<Tensor> {
+        self.b.f_detach()?.f_matmul(&self.a.f_detach()?)?.f_mul_scalar(self.scale)
+    }
+}
+
 impl LoraConfig {
     /// Whether the projection with that full name has an adapter.
     pub(crate) fn targets(&self, name: &str) -> bool {

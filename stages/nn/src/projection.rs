@@ -2,7 +2,7 @@
 
 use crate::Torch;
 use crate::lora::Lora;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Projections of the same input, stacked, so that one multiplication computes them all.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Projection {
 
     /// `[.., inputs]` to `[.., sum of outputs]`.
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
-        let plain = x.f_linear(&self.weight, None::<&Tensor>)?;
+        let plain = x.f_linear(&self.weight.f_to_kind(x.kind())?, None::<&Tensor>)?;
         if self.parts.iter().all(|part| part.lora.is_none()) {
             return Ok(plain);
         }
@@ -55,6 +55,20 @@ impl Projection {
             });
         }
         plain.f_add(&Tensor::f_cat(&updates, -1)?)
+    }
+
+    /// Adds the adapters to the weight and takes them off.
+    pub(crate) fn merge(&mut self) -> Torch<()> {
+        let kind = self.weight.kind();
+        let mut merged = Vec::with_capacity(self.parts.len());
+        for ((_, weight), part) in self.unstack()?.into_iter().zip(&mut self.parts) {
+            merged.push(match part.lora.take() {
+                Some(lora) => weight.f_to_kind(Kind::Float)?.f_add(&lora.product()?)?.f_to_kind(kind)?,
+                None => weight,
+            });
+        }
+        self.weight = Tensor::f_cat(&merged, 0)?;
+        Ok(())
     }
 
     /// The weights by name, `[outputs, inputs]` each.

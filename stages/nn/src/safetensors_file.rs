@@ -45,6 +45,16 @@ pub fn read_one(path: &Path, name: &str) -> Result<Option<Tensor>> {
     file.tensor(name).ok().map(|view| tensor_of(path, name, &view)).transpose()
 }
 
+/// The kind of one tensor of a file, if it has it.
+///
+/// # Errors
+/// When the file is absent, truncated or of no known format.
+pub fn kind_of_one(path: &Path, name: &str) -> Result<Option<Kind>> {
+    let map = map(path)?;
+    let file = SafeTensors::deserialize(&map).map_err(|error| Failure::reading(path, error))?;
+    file.tensor(name).ok().map(|view| known_kind(path, name, view.dtype())).transpose()
+}
+
 /// Writes tensors to a file. Equal tensors give equal bytes, whatever their order.
 ///
 /// # Errors
@@ -61,13 +71,15 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 
 fn tensor_of(path: &Path, name: &str, view: &TensorView<'_>) -> Result<Tensor> {
     let shape: Vec<i64> = view.shape().iter().map(|&size| size.cast_signed() as i64).collect();
-    let kind = kind_of(view.dtype()).ok_or_else(|| {
-        Failure::new(
-            FailureKind::DamagedFile,
-            format!("{}: tensor '{name}' is of type {:?}, which is not supported", path.display(), view.dtype()),
-        )
-    })?;
+    let kind = known_kind(path, name, view.dtype())?;
     Tensor::f_from_data_size(view.data(), &shape, kind).map_err(failed("read a tensor"))
+}
+
+fn known_kind(path: &Path, name: &str, dtype: Dtype) -> Result<Kind> {
+    kind_of(dtype).ok_or_else(|| {
+        let message = format!("{}: tensor '{name}' is of type {dtype:?}, which is not supported", path.display());
+        Failure::new(FailureKind::DamagedFile, message)
+    })
 }
 
 fn map(path: &Path) -> Result<Mmap> {

@@ -1,6 +1,7 @@
 //! A row of weights for each token: the embedding, and the head.
 
 use crate::Torch;
+use crate::mapped_rows::MappedRows;
 use tch::{Kind, Tensor};
 
 /// Rows `[V, h]`, and rows of tokens that were added later, which can be trained while the others stay.
@@ -8,8 +9,26 @@ use tch::{Kind, Tensor};
 pub(crate) struct TokenTable {
     /// `[V, h]`.
     pub(crate) base: Tensor,
-    /// f32 `[n, h]`, the tokens V, V + 1, ...
-    pub(crate) added: Option<Tensor>,
+    /// The tokens V, V + 1, ...
+    pub(crate) added: Option<Added>,
+}
+
+/// The rows f32 `[n, h]` of added tokens.
+#[derive(Debug)]
+pub(crate) enum Added {
+    /// Free ones.
+    Rows(Tensor),
+    /// What a map makes of other vectors.
+    Mapped(MappedRows),
+}
+
+impl Added {
+    pub(crate) fn rows(&self) -> Torch<Tensor> {
+        match self {
+            Self::Rows(rows) => Ok(rows.shallow_clone()),
+            Self::Mapped(mapped) => mapped.rows(),
+        }
+    }
 }
 
 impl TokenTable {
@@ -22,7 +41,7 @@ impl TokenTable {
         self.base = self.base.f_narrow(0, 0, first)?;
         let mean = self.base.f_to_kind(Kind::Float)?.f_mean_dim(0, true, Kind::Float)?;
         let noise = Tensor::f_randn([count, self.base.size()[1]], (Kind::Float, mean.device()))?;
-        self.added = Some(noise.f_mul_scalar(deviation)?.f_add(&mean)?);
+        self.added = Some(Added::Rows(noise.f_mul_scalar(deviation)?.f_add(&mean)?));
         Ok(())
     }
 
@@ -34,16 +53,16 @@ impl TokenTable {
         let first_added = self.base.size()[0];
         let old = Tensor::f_embedding(&self.base, &ids.f_clamp_max(first_added - 1)?, -1, false, false)?;
         let shifted = ids.f_sub_scalar(first_added)?.f_clamp_min(0)?;
-        let new = Tensor::f_embedding(&added.f_to_kind(old.kind())?, &shifted, -1, false, false)?;
+        let new = Tensor::f_embedding(&added.rows()?.f_to_kind(old.kind())?, &shifted, -1, false, false)?;
         new.f_where_self(&ids.f_ge(first_added)?.f_unsqueeze(-1)?, &old)
     }
 
     /// The product of `[.., h]` with each row: `[.., V + n]`.
     pub(crate) fn scores(&self, hidden: &Tensor) -> Torch<Tensor> {
-        let old = hidden.f_linear(&self.base, None::<&Tensor>)?;
+        let old = hidden.f_linear(&self.base.f_to_kind(hidden.kind())?, None::<&Tensor>)?;
         match &self.added {
             Some(added) => {
-                let new = hidden.f_linear(&added.f_to_kind(hidden.kind())?, None::<&Tensor>)?;
+                let new = hidden.f_linear(&added.rows()?.f_to_kind(hidden.kind())?, None::<&Tensor>)?;
                 Tensor::f_cat(&[old, new], -1)
             }
             None => Ok(old),
@@ -53,7 +72,7 @@ impl TokenTable {
     /// All rows, `[V + n, h]`.
     pub(crate) fn rows(&self) -> Torch<Tensor> {
         match &self.added {
-            Some(added) => Tensor::f_cat(&[self.base.shallow_clone(), added.f_to_kind(self.base.kind())?], 0),
+            Some(added) => Tensor::f_cat(&[self.base.shallow_clone(), added.rows()?.f_to_kind(self.base.kind())?], 0),
             None => Ok(self.base.shallow_clone()),
         }
     }

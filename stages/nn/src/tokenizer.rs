@@ -1,20 +1,24 @@
 //! Tokenizers of a language model's folder.
 
+use crate::sentencepiece;
 use contract::{Failure, FailureKind, Result};
 use std::path::Path;
 use tokenizers::Tokenizer;
 
-/// Reads `tokenizer.json` of a model's folder.
+/// Reads `tokenizer.json` of a model's folder, or `tokenizer.model` where there is no such file.
 ///
 /// # Errors
-/// When it is absent or no tokenizer.
+/// When both are absent, or the file is no tokenizer.
 pub fn read_tokenizer(folder: &Path) -> Result<Tokenizer> {
-    let path = folder.join("tokenizer.json");
-    if !path.is_file() {
-        return Err(Failure::new(FailureKind::DamagedFile, format!("{} does not exist", path.display()))
-            .hint("convert the model's tokenizer to tokenizer.json, as the transformers library does on saving"));
+    let (path, pieces) = (folder.join("tokenizer.json"), folder.join("tokenizer.model"));
+    if path.is_file() {
+        return Tokenizer::from_file(&path).map_err(|error| Failure::reading(&path, error));
     }
-    Tokenizer::from_file(&path).map_err(|error| Failure::reading(&path, error))
+    if pieces.is_file() {
+        return sentencepiece::read(&pieces);
+    }
+    let message = format!("{} has neither tokenizer.json nor tokenizer.model", folder.display());
+    Err(Failure::new(FailureKind::DamagedFile, message).hint("put the model's tokenizer beside its weights"))
 }
 
 /// Writes `tokenizer.json` to a model's folder.

@@ -4,13 +4,17 @@
 //! its code tokens, never its number: in some published data the numbers tell what comes next.
 
 mod history;
+mod predecessor;
 mod text;
 mod token;
 
 pub use frames::TaskKind;
 pub use history::{Phrasing, inference_prompt, negative_prompt, next_item_prompt};
+pub use predecessor::{
+    description_question, next_description_prompt, next_title_prompt, preference_prompt, title_question, titles_prompt,
+};
 pub use text::{query_prompt, text_prompt};
-pub use token::{code_token, code_tokens, item_text, item_texts};
+pub use token::{code_token, code_tokens, item_text, item_texts, parse_code_token};
 
 /// The number that chooses the wording of a group's prompts: pass it to the functions that write prompts.
 ///
@@ -26,7 +30,7 @@ pub fn wording(seed: u64, group: u32) -> u64 {
     bits ^ (bits >> 33)
 }
 
-/// All wordings of all tasks without what they are filled with: the text that a tokenizer for them is trained on.
+/// All wordings of the paper's tasks without what they are filled with: the text that a tokenizer is trained on.
 #[must_use]
 pub fn phrasing_corpus() -> Vec<String> {
     history::corpus().chain(text::corpus()).map(str::to_owned).collect()

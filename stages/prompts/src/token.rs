@@ -13,6 +13,17 @@ pub fn code_token(level: usize, code: u32) -> String {
     format!("<{}_{code}>", letter(level))
 }
 
+/// The level and code of a token, if it is one of a code.
+#[must_use]
+pub fn parse_code_token(token: &str) -> Option<(usize, u32)> {
+    let (letter, code) = token.strip_prefix('<')?.strip_suffix('>')?.split_once('_')?;
+    let level = match letter.as_bytes() {
+        [letter @ b'a'..=b'z'] => usize::from(letter - b'a'),
+        _ => return None,
+    };
+    Some((level, code.parse().ok()?))
+}
+
 /// The tokens of all codes that some item has, by level and then by code.
 #[must_use]
 pub fn code_tokens(codes: &Codes) -> Vec<String> {
@@ -51,5 +62,7 @@ mod tests {
         assert_eq!(item_texts(&codes), ["<a_12><b_3>", "<a_0><b_255>", "<a_12><b_1>"]);
         assert_eq!(code_tokens(&codes), ["<a_0>", "<a_12>", "<b_1>", "<b_3>", "<b_255>"]);
         assert_eq!(code_token(3, 7), "<d_7>");
+        assert_eq!(parse_code_token("<d_7>"), Some((3, 7)));
+        assert!(["<d_x>", "<dd_7>", "<pad>", "d_7", "<A_7>"].iter().all(|token| parse_code_token(token).is_none()));
     }
 }

@@ -1,31 +1,37 @@
 //! Samples from users' sequences: the next item, and items that the user would not want.
 
 use crate::negatives::Negatives;
-use crate::parameters::{Histories, Parameters};
+use crate::parameters::{Directions, Histories, Parameters};
 use crate::report::Reason;
 use crate::{Material, Samples};
 use frames::Prompts;
 use prompts::{TaskKind, negative_prompt, next_item_prompt, wording};
 
-/// Adds the samples of all users; user u is group u.
+/// Adds the samples of all users; user u is group u, and, told backwards, a group of its own behind those.
 pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
     for (user, sequence) in (0_u32..).zip(&material.sequences) {
         let group = samples.next_group();
-        let last = sequence.len().saturating_sub(1);
         if sequence.len() <= parameters.min_history {
             samples.report.leave_out(Reason::ShortHistory);
             continue;
         }
-        let first = match parameters.histories {
-            Histories::Every => parameters.min_history,
-            Histories::Longest => last,
-        };
         let mut negatives = Negatives::of_user(sequence, material.item_texts.len(), seed, user);
         let user = User { group, wording: wording(seed, user), sequence };
-        for label in first..sequence.len() {
-            let asks_negative = parameters.negative_histories == Histories::Every || label == last;
-            let drawn = if asks_negative { negatives.draw(parameters.negatives) } else { Vec::new() };
-            user.add(samples, material, parameters, label, &drawn);
+        user.add_all(samples, material, parameters, |count| negatives.draw(count));
+    }
+    if parameters.directions == Directions::Both {
+        add_backwards(samples, material, parameters, seed);
+    }
+}
+
+/// Adds the next-item samples of each sequence that is told backwards. What a user did not want has no order, so there
+/// are no negatives.
+fn add_backwards(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
+    for (user, sequence) in (0_u32..).zip(&material.sequences) {
+        if sequence.len() > parameters.min_history {
+            let sequence: Vec<u32> = sequence.iter().rev().copied().collect();
+            let user = User { group: samples.next_group(), wording: wording(seed, user), sequence: &sequence };
+            user.add_all(samples, material, parameters, |_| Vec::new());
         }
     }
 }
@@ -54,6 +60,26 @@ struct User<'a> {
 }
 
 impl User<'_> {
+    /// Adds the samples of every history that is asked about, with as many negatives as `draw` is asked for.
+    fn add_all(
+        &self,
+        samples: &mut Samples,
+        material: &Material,
+        parameters: &Parameters,
+        mut draw: impl FnMut(u32) -> Vec<u32>,
+    ) {
+        let last = self.sequence.len() - 1;
+        let first = match parameters.histories {
+            Histories::Every => parameters.min_history,
+            Histories::Longest => last,
+        };
+        for label in first..=last {
+            let asks_negative = parameters.negative_histories == Histories::Every || label == last;
+            let negatives = if asks_negative { draw(parameters.negatives) } else { Vec::new() };
+            self.add(samples, material, parameters, label, &negatives);
+        }
+    }
+
     /// Adds the positive sample whose label is the item at `label`, and the `negatives` behind the same history.
     fn add(
         &self,

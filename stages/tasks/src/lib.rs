@@ -10,19 +10,24 @@
 //!   training part: its text is known before anyone does.
 //! - `query`: which item answers this review? Only reviews of training interactions.
 //!
+//! The tasks of the predecessor, LC-Rec, are there too, off by default: `item-text` (what is this item called?),
+//! `text-history` (titles before an item, items before a title) and `preference` (what does this user like?).
+//!
 //! Prompts of a user share a group and a wording; each text and each query is a group of its own. Where items are held
 //! out for validation, the question about each is written apart.
 
 mod history;
 mod negatives;
 mod parameters;
+mod predecessor;
+mod preferences;
 mod report;
 mod text;
 
-pub use parameters::{Histories, Parameters};
+pub use parameters::{Directions, Histories, Parameters};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind};
+use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind, Users};
 use report::Report;
 
 /// The stage that writes prompts.
@@ -42,6 +47,13 @@ impl Stage for Tasks {
             InputPort::required("interactions", "interactions", "The users' sequences; only training rows are used."),
             InputPort::required("codes", "codes", "The codes of every item."),
             InputPort::optional("items", "items", "Titles and descriptions, for the text task."),
+            InputPort::optional("users", "users", "The users' original identifiers, for the preference task."),
+            InputPort::optional(
+                "preferences",
+                "preferences",
+                "What users prefer, as LC-Rec publishes it: JSON, user_explicit_preference = {user: [text, ...]}.",
+            )
+            .or_path(),
             InputPort::optional("reviews", "reviews", "The users' words about items, for the query task."),
         ]
     }
@@ -68,6 +80,10 @@ impl Stage for Tasks {
             same_items(&interactions, "items", items.id.len())?;
         }
 
+        let users = context.optional_input("users").map(Users::read).transpose()?;
+        let preferences = context.optional_input("preferences").zip(users.as_ref());
+        let preferences = preferences.map(|(file, users)| preferences::read(file, users)).transpose()?;
+
         let material = Material {
             sequences: interactions.sequences(&[Split::Train]),
             validation: interactions.sequences(&[Split::Validation]),
@@ -75,6 +91,7 @@ impl Stage for Tasks {
             item_texts: prompts::item_texts(&codes),
             items,
             reviews,
+            preferences,
         };
         let (prompts, report) = write_prompts(&material, &parameters, context.seed());
         report.lines().into_iter().for_each(|line| context.log(line));
@@ -99,6 +116,8 @@ struct Material {
     item_texts: Vec<String>,
     items: Option<Items>,
     reviews: Option<Reviews>,
+    /// What each user prefers, as texts.
+    preferences: Option<Vec<Vec<String>>>,
 }
 
 fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Prompts, Report) {
@@ -106,6 +125,9 @@ fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Pr
     history::add(&mut samples, material, parameters, seed);
     text::add_texts(&mut samples, material, parameters, seed);
     text::add_queries(&mut samples, material, parameters, seed);
+    predecessor::add_item_texts(&mut samples, material, parameters, seed);
+    predecessor::add_text_histories(&mut samples, material, parameters, seed);
+    predecessor::add_preferences(&mut samples, material, parameters, seed);
     samples.report.groups = samples.groups;
     (Prompts(samples.prompts), samples.report)
 }

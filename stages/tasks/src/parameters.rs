@@ -17,6 +17,14 @@ pub struct Parameters {
     pub text: bool,
     /// Whether to ask for the item behind a review. Without `reviews` there is no such sample.
     pub query: bool,
+    /// Whether to ask for title and description of an item, a task of LC-Rec. Without `items` there is no such sample.
+    pub item_text: bool,
+    /// Whether to join histories and text, a task of LC-Rec: titles before an item, items before a title or description.
+    pub text_history: bool,
+    /// How many samples of `text_history` are drawn at most; 0 for all.
+    pub text_history_samples: usize,
+    /// Whether to ask for what users prefer, a task of LC-Rec. Needs `preferences` and `users`.
+    pub preference: bool,
     /// Negative samples for each positive one: the r of the paper's ratio 1:r.
     #[schemars(range(max = 100))]
     pub negatives: u32,
@@ -28,6 +36,9 @@ pub struct Parameters {
     /// Where a history begins that is longer than the data's `max_history` allows: at the most recent items (`sliding`),
     /// or at every half of `max_history` (`anchored`), so that the histories of a long sequence share their beginnings.
     pub windows: Windows,
+    /// Which way training sequences are read: `forward` in time, or in `both` directions, where each sequence is told
+    /// again from its end to its beginning, so that what was chosen close together is learned in either order.
+    pub directions: Directions,
     /// How many items a history must have to be asked about.
     pub min_history: usize,
     /// How many words of a description are kept. 0 leaves descriptions out.
@@ -44,10 +55,15 @@ impl Default for Parameters {
             next_item: true,
             text: true,
             query: true,
+            item_text: false,
+            text_history: false,
+            text_history_samples: 0,
+            preference: false,
             negatives: 3,
             histories: Histories::Every,
             negative_histories: Histories::Every,
             windows: Windows::Sliding,
+            directions: Directions::Forward,
             min_history: 1,
             description_words: 64,
             query_words: 48,
@@ -73,6 +89,16 @@ pub enum Windows {
     Sliding,
     /// At a multiple of half of that length, the first that makes it short enough.
     Anchored,
+}
+
+/// Which way training sequences are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Directions {
+    /// In the order of time.
+    Forward,
+    /// In the order of time and against it.
+    Both,
 }
 
 impl Windows {

@@ -4,6 +4,9 @@ use prompts::TaskKind;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
+/// The paper's own tasks, which are told of even where they give no sample.
+const PAPERS: [TaskKind; 4] = [TaskKind::NextItem, TaskKind::Negative, TaskKind::Text, TaskKind::Query];
+
 /// How many samples of each kind there are, and what was left out.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -32,6 +35,8 @@ pub(crate) enum Reason {
     HeldOutReview,
     /// A review without words.
     EmptyReview,
+    /// The preference task is on, and no preferences or users are bound.
+    PreferencesNotBound,
 }
 
 impl Default for Report {
@@ -51,8 +56,9 @@ impl Report {
 
     /// The same for people.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let samples: Vec<String> =
-            self.samples.iter().map(|(kind, count)| format!("{count} {}", kind.word())).collect();
+        let is_told = |kind: TaskKind, count: u64| count > 0 || PAPERS.contains(&kind);
+        let told = self.samples.iter().filter(|&(&kind, &count)| is_told(kind, count));
+        let samples: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.word())).collect();
         let left_out = self.left_out.iter().map(|(reason, count)| match reason {
             Reason::ShortHistory => format!("left out: {count} users with too few training items"),
             Reason::ItemsNotBound => "no text samples: no items are bound".to_owned(),
@@ -60,6 +66,7 @@ impl Report {
             Reason::NoTitle => format!("left out: {count} items without a title"),
             Reason::HeldOutReview => format!("left out: {count} reviews of interactions that are held out"),
             Reason::EmptyReview => format!("left out: {count} reviews without words"),
+            Reason::PreferencesNotBound => "no preference samples: preferences and users are not both bound".to_owned(),
         });
         std::iter::once(format!("samples: {}", samples.join(", "))).chain(left_out).collect()
     }

@@ -30,6 +30,7 @@ fn material() -> Material {
         item_texts: prompts::item_texts(&codes),
         items: Some(items),
         reviews: Some(reviews),
+        preferences: Some(vec![vec!["old lutes".to_owned(), String::new()], vec![]]),
     }
 }
 
@@ -48,6 +49,18 @@ fn each_training_item_after_the_first_is_a_label() {
 
     let longest = Parameters { histories: Histories::Longest, ..parameters };
     assert_eq!(samples(&longest, TaskKind::NextItem), found[1..]);
+}
+
+#[test]
+fn a_sequence_is_told_backwards_in_a_group_of_its_own() {
+    let forward = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let both = Parameters { directions: Directions::Both, ..forward.clone() };
+    let backwards = samples(&both, TaskKind::NextItem).split_off(samples(&forward, TaskKind::NextItem).len());
+    let labels: Vec<&str> = backwards.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(labels, ["<a_0><b_0>", "<a_1><b_0>"]);
+    assert!(backwards[1].prompt.ends_with(":<a_0><b_1><a_0><b_0>"), "{}", backwards[1].prompt);
+    assert!(backwards.iter().all(|one| one.group == 2));
+    assert_eq!(samples(&both, TaskKind::Negative), samples(&forward, TaskKind::Negative));
 }
 
 #[test]
@@ -98,6 +111,26 @@ fn texts_and_training_reviews_ask_for_their_item() {
 }
 
 #[test]
+fn the_predecessors_tasks_answer_in_text_and_ask_from_titles() {
+    let off = Parameters::default();
+    let on = Parameters { item_text: true, text_history: true, preference: true, description_words: 3, ..off.clone() };
+    assert!(samples(&off, TaskKind::ItemText).is_empty() && samples(&off, TaskKind::Preference).is_empty());
+    let texts = samples(&on, TaskKind::ItemText);
+    let labels: Vec<&str> = texts.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(labels, ["Lute", "made of wood", "Harp", "Drum", "Bell"]);
+    assert!(texts[0].prompt.contains("<a_0><b_0>"));
+    // The first history is harp before lute; the second, harp and lute before an item without a title, is left out.
+    let histories = samples(&on, TaskKind::TextHistory);
+    assert_eq!(histories.len(), 1);
+    assert!(histories[0].prompt.contains("Harp") && histories[0].label == "<a_0><b_0>", "{histories:?}");
+    let one = Parameters { text_history_samples: 1, ..on.clone() };
+    assert!(samples(&one, TaskKind::TextHistory).len() <= 1);
+    let preferences = samples(&on, TaskKind::Preference);
+    assert_eq!(preferences.len(), 1);
+    assert!(preferences[0].prompt.contains("<a_0><b_0>, <a_0><b_1>") && preferences[0].label == "old lutes");
+}
+
+#[test]
 fn a_task_without_its_text_is_counted_as_none_and_said() {
     let material = Material { items: None, reviews: None, ..material() };
     let (prompts, report) = write_prompts(&material, &Parameters::default(), 7);
@@ -105,7 +138,12 @@ fn a_task_without_its_text_is_counted_as_none_and_said() {
     let said = report.lines().join("\n");
     assert!(said.contains("0 text, 0 query") && said.contains("no items are bound"), "{said}");
     let report = serde_json::to_value(&report).unwrap();
-    assert_eq!(report["samples"], json!({"next-item": 2, "negative": 4, "text": 0, "query": 0}));
+    assert_eq!(
+        report["samples"],
+        json!({
+            "next-item": 2, "negative": 4, "text": 0, "query": 0, "item-text": 0, "text-history": 0, "preference": 0
+        })
+    );
     assert_eq!(report["left_out"], json!({"short-history": 1, "items-not-bound": 1, "reviews-not-bound": 1}));
 }
 

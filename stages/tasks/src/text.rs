@@ -49,6 +49,6 @@ pub(crate) fn add_queries(samples: &mut Samples, material: &Material, parameters
     }
 }
 
-fn first_words(text: &str, count: usize) -> String {
+pub(crate) fn first_words(text: &str, count: usize) -> String {
     text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
 }

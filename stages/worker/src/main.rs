@@ -7,6 +7,8 @@
 //!   for each file the tensor or column that differs most.
 //! - `pipe-worker tokenize` reads new items and the stage that made a codebook from the standard input, as JSON, and
 //!   prints the items' codes.
+//! - `pipe-worker merge` reads the stage that tuned a model, as JSON, and writes the model as one plain folder.
+//! - `pipe-worker peek` reads outputs of a stage, as JSON, and prints a part of what is in them.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
 //!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
@@ -14,9 +16,12 @@
 mod comparison;
 mod difference;
 mod doctor;
+mod lineage;
+mod merging;
 mod new_items;
 mod orphan;
 mod panics;
+mod peek;
 mod processor;
 mod registry;
 
@@ -33,6 +38,8 @@ usage:
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
   pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
   pipe-worker tokenize   give codes to new items: a request on the standard input, the codes as JSON
+  pipe-worker merge      write a tuned model as one plain folder: a request on the standard input
+  pipe-worker peek       print a part of what is in outputs: a request on the standard input, the answer as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -47,9 +54,11 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
-        ["compare"] => finish(compare()),
+        ["compare"] => finish(ask(comparison::answer)),
         ["difference"] => finish(panics::as_failures(|| print(&difference::answer()?))),
-        ["tokenize"] => finish(tokenize()),
+        ["tokenize"] => finish(ask(new_items::answer)),
+        ["merge"] => finish(ask(merging::answer)),
+        ["peek"] => finish(ask(peek::answer)),
         ["stage"] => finish(stage()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
@@ -71,20 +80,11 @@ fn print(answer: &serde_json::Value) -> Result<()> {
     writeln!(stdout(), "{answer}").map_err(|error| Failure::other("print the answer", error))
 }
 
-fn compare() -> Result<()> {
-    let request = request()?;
-    panics::as_failures(|| print(&comparison::answer(&request)?))
-}
-
-fn tokenize() -> Result<()> {
-    let request = request()?;
-    panics::as_failures(|| print(&new_items::answer(&request)?))
-}
-
-fn request() -> Result<String> {
+/// Answers what stands on the standard input.
+fn ask(answer: fn(&str) -> Result<serde_json::Value>) -> Result<()> {
     let mut request = String::new();
     stdin().read_to_string(&mut request).map_err(|error| Failure::other("read the request", error))?;
-    Ok(request)
+    panics::as_failures(|| print(&answer(&request)?))
 }
 
 fn stage() -> Result<()> {

@@ -3,13 +3,12 @@
 //! The runner says where the stage is that made the codebook, with all that is upstream of it; what that means is known
 //! here alone: which input is text, which stage embedded it, and with which language model.
 
-mod lineage;
 mod table;
 
+use crate::lineage::Made;
 use codebook::{Projection, Tokenizer};
 use contract::{Context, Failure, FailureKind, Result, Spec};
 use frames::Codes;
-use lineage::Made;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

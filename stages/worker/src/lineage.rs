@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A stage that ran.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Made {
+pub(crate) struct Made {
     /// Its name in the pipeline.
     name: String,
     /// Its name in the worker.
@@ -32,28 +32,28 @@ struct Input {
 
 impl Made {
     /// Its parameters.
-    pub(super) fn parameters<P: DeserializeOwned>(&self) -> Result<P> {
+    pub(crate) fn parameters<P: DeserializeOwned>(&self) -> Result<P> {
         serde_json::from_value(serde_json::Value::Object(self.parameters.clone())).map_err(|error| {
             Failure::new(
                 FailureKind::Conflict,
                 format!("the parameters of '{}' are not known here: {error}", self.name),
             )
-            .hint("name the stage that makes the codes with --stage")
+            .hint("name another stage with --stage")
         })
     }
 
     /// The folder of an output.
-    pub(super) fn output(&self, port: &str) -> Result<&Path> {
+    pub(crate) fn output(&self, port: &str) -> Result<&Path> {
         self.outputs.get(port).map(PathBuf::as_path).ok_or_else(|| self.lacks("output", port))
     }
 
     /// The path behind an input.
-    pub(super) fn input(&self, port: &str) -> Result<&Path> {
+    pub(crate) fn input(&self, port: &str) -> Result<&Path> {
         self.entered(port).map(|input| input.path.as_path())
     }
 
     /// The stage that made an input, which must be `uses`.
-    pub(super) fn maker_of(&self, port: &str, uses: &str) -> Result<&Self> {
+    pub(crate) fn maker_of(&self, port: &str, uses: &str) -> Result<&Self> {
         self.entered(port)?.made_by.as_ref().filter(|maker| maker.uses == uses).ok_or_else(|| {
             let message = format!("the input '{port}' of '{}' was not made by a stage '{uses}'", self.name);
             Failure::new(FailureKind::Conflict, message).hint("give embeddings: texts cannot be embedded as these were")
@@ -66,6 +66,6 @@ impl Made {
 
     fn lacks(&self, what: &str, port: &str) -> Failure {
         Failure::new(FailureKind::Conflict, format!("'{}' (uses {}) has no {what} '{port}'", self.name, self.uses))
-            .hint("name the stage that makes the codes with --stage")
+            .hint("name another stage with --stage")
     }
 }

@@ -1,0 +1,156 @@
+"""Times fine-tuning beside transformers and peft, on the same model, samples and threads: `python3 benches/train --help`.
+
+What counts is label tokens a second: tokens that carry loss. Both train with adapters and the new tokens' rows.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
+
+from machine import this_machine  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PIPELINE = """
+extends = "{base}"
+name = "train"
+
+[stage.ingest]
+users = {users}
+
+[stage.llm]
+vocabulary = 2048
+hidden = {hidden}
+layers = {layers}
+heads = 8
+kv_heads = 8
+intermediate = {intermediate}
+
+[stage.tasks]
+phrasing = "question"
+windows = "sliding"
+negatives = {negatives}
+negative_histories = "every"
+
+[stage.finetune]
+train = "lora"
+learning_rate = 1e-4
+epochs = 1
+dropout = 0
+lora_dropout = 0
+packing = {packing}
+"""
+
+
+class Ours:
+    """The stage `finetune`, run by pipe."""
+
+    def __init__(self, given: argparse.Namespace, folder: Path, negatives: int) -> None:
+        self.given, self.folder, self.negatives = given, folder, negatives
+        self.store = folder / "store"
+
+    def run(self, packing: bool) -> dict[str, Any]:
+        """Label tokens a second, peak memory, and what was trained on."""
+        file = self._write(packing)
+        self._pipe("run", file, "--until", "finetune")
+        log = self._pipe("logs", "latest", "finetune")
+        speed = re.search(r"([\d.]+) label tokens a second", log)
+        run = json.loads(self._pipe("show", "latest", "--json"))
+        memory = next(stage["provenance"]["peak_memory"] for stage in run["stages"] if stage["stage"] == "finetune")
+        return {"speed": float(speed.group(1)), "memory": memory, **self._report(file)}
+
+    def material(self) -> dict[str, str]:
+        """Where the model, the tokenizer with the codes' tokens, and the samples are."""
+        file = self._write(True)
+        samples = self.folder / "samples.json"
+        samples.write_text(self._pipe("peek", file, "tasks.prompts", "-n", "100000000", "--json"))
+        path = lambda what: self._pipe("cache", "path", file, what).strip()  # noqa: E731
+        return {"model": path("llm.model"), "tokenizer": path("finetune.model"), "samples": str(samples)}
+
+    def _report(self, file: str) -> dict[str, Any]:
+        folder = self._pipe("cache", "path", file, "finetune.curve").strip()
+        return json.loads((Path(folder) / "report.json").read_text())
+
+    def _write(self, packing: bool) -> str:
+        given = self.given
+        file = self.folder / f"train-{packing}.toml"
+        text = PIPELINE.format(
+            base=REPOSITORY / "pipelines/instruments.toml", users=given.users, hidden=given.hidden, layers=given.layers,
+            intermediate=given.hidden * 8 // 3, negatives=self.negatives, packing=str(packing).lower(),
+        )
+        file.write_text(text)
+        return str(file)
+
+    def _pipe(self, command: str, *arguments: str) -> str:
+        store = [] if command in ("logs", "show") else ["--slots", f"threads={self.given.threads}"]
+        words = [str(self.given.program), command, *arguments, "--store", str(self.store), *store]
+        answer = subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder)
+        if answer.returncode:
+            sys.exit(f"train: {' '.join(words)}\n{answer.stderr}")
+        return answer.stdout
+
+
+def main() -> int:
+    given = _parse()
+    machine = this_machine(given.folder)
+    if machine.load > 0.5 and not given.loaded:
+        sys.exit(f"train: the load is {machine.load:.2f}, more than 0.5: wait, or measure anyway by --loaded")
+    print("# Fine-tuning side by side\n")
+    print(f"{machine.cores} cores of {machine.processor}, {given.threads} threads; load before it began: {machine.load:.2f}.")
+    print(f"LLaMA of {given.layers} layers of width {given.hidden}, adapters of rank 8, {given.users} users of Instruments.\n")
+    print("| negatives | | label tokens a second | | peak memory | |\n|---|---|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory(prefix="pipe-train-", dir=given.folder) as name:
+        for negatives in given.negatives:
+            _measure(given, Path(name), negatives)
+    return 0
+
+
+def _measure(given: argparse.Namespace, folder: Path, negatives: int) -> None:
+    ours = Ours(given, folder, negatives)
+    packed = ours.run(packing=True)
+    request = {
+        **ours.material(), "threads": given.threads, "seconds": given.seconds,
+        "samples_a_step": max(1, round(packed["samples"] / packed["steps"])),
+    }
+    peer = Path(__file__).with_name("peer.py")
+    answer = subprocess.run([given.python, peer], input=json.dumps(request), capture_output=True, text=True, check=False)
+    if answer.returncode:
+        sys.exit(f"train: {given.python} {peer}\n{answer.stderr}")
+    theirs = json.loads(answer.stdout.splitlines()[-1])
+    rows = [(theirs["name"], theirs), ("pipe", packed)]
+    if given.plain:
+        rows.append(("pipe, `packing = false`", ours.run(packing=False)))
+    for who, row in rows:
+        speed, memory = row["speed"] / theirs["speed"], row["memory"] / theirs["memory"]
+        size = f"{row['memory'] / 2**20:.0f} MiB"
+        print(f"| {negatives} | {who} | {row['speed']:.0f} | {speed:.2f} | {size} | {memory:.2f} |", flush=True)
+    print(f"| {negatives} | tokens, plain over merged: {packed['plain_over_merged']:.2f} | | | | |", flush=True)
+
+
+def _parse() -> argparse.Namespace:
+    python = os.environ.get("PIPE_REFERENCE_PYTHON", "python3")
+    cores = len(os.sched_getaffinity(0))
+    parser = argparse.ArgumentParser(prog="benches/train", description=__doc__)
+    parser.add_argument("--negatives", type=lambda text: [int(one) for one in text.split(",")], default=[0, 3])
+    parser.add_argument("--users", type=int, default=1000, help="how many users of Instruments; 1000")
+    parser.add_argument("--hidden", type=int, default=256, help="width of the model; 256")
+    parser.add_argument("--layers", type=int, default=6, help="layers of the model; 6")
+    parser.add_argument("--threads", type=int, default=cores, help=f"threads of either; {cores}")
+    parser.add_argument("--seconds", type=int, default=60, help="how long the peer trains; 60")
+    parser.add_argument("--plain", action="store_true", help="also measure pipe without merging what samples share")
+    parser.add_argument("--python", default=python, help=f"a Python with torch, transformers and peft; {python}")
+    parser.add_argument("--program", type=Path, default=REPOSITORY / "target/debug/pipe", help="which pipe; its worker stands beside it")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the store is made")
+    parser.add_argument("--loaded", action="store_true", help="measure even if the machine is busy")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Fine-tunes as people do with transformers and peft: a sample a row, padded, loss on the label. Reads what it is to train
+from the standard input, as JSON; prints label tokens a second and peak memory."""
+
+import json
+import random
+import resource
+import sys
+import time
+
+import peft
+import torch
+import transformers
+
+IGNORED = -100
+
+
+def rows(tokenizer, samples):
+    """The tokens of each sample, and where its label begins."""
+    for sample in samples:
+        question = tokenizer(sample["prompt"]).input_ids
+        answer = tokenizer(sample["label"], add_special_tokens=False).input_ids
+        yield question + answer, len(question)
+
+
+def batch(chosen):
+    width = max(len(tokens) for tokens, _ in chosen)
+    ids = torch.zeros(len(chosen), width, dtype=torch.long)
+    mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
+    for row, (tokens, label) in enumerate(chosen):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+        labels[row, label : len(tokens)] = ids[row, label : len(tokens)]
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def model(path, tokens):
+    base = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="sdpa")
+    base.resize_token_embeddings(tokens, mean_resizing=False)
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    config = peft.LoraConfig(
+        r=8, lora_alpha=32, lora_dropout=0.0, target_modules=targets, modules_to_save=["embed_tokens", "lm_head"],
+        task_type="CAUSAL_LM",
+    )
+    return peft.get_peft_model(base, config).train()
+
+
+def main():
+    asked = json.load(sys.stdin)
+    torch.set_num_threads(asked["threads"])
+    torch.manual_seed(0)
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=f"{asked['tokenizer']}/tokenizer.json")
+    samples = json.load(open(asked["samples"]))[0]["content"]["prompts"]["samples"]
+    encoded = list(rows(tokenizer, samples))
+    random.Random(0).shuffle(encoded)
+    tuned = model(asked["model"], len(tokenizer))
+    optimizer = torch.optim.AdamW([one for one in tuned.parameters() if one.requires_grad], lr=1e-4, weight_decay=0.01)
+    size, counted, seconds, step = asked["samples_a_step"], 0, 0.0, 0
+    while seconds < asked["seconds"]:
+        at = step * size % max(1, len(encoded) - size)
+        chosen = encoded[at : at + size]
+        begin = time.perf_counter()
+        loss = tuned(**batch(chosen)).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        # The first step warms up.
+        if step > 0:
+            seconds += time.perf_counter() - begin
+            counted += sum(len(tokens) - label for tokens, label in chosen)
+        step += 1
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    name = f"transformers {transformers.__version__}, peft {peft.__version__}"
+    print(json.dumps({"name": name, "speed": counted / seconds, "memory": memory, "steps": step}))
+
+
+if __name__ == "__main__":
+    main()

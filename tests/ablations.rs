@@ -1,0 +1,81 @@
+//! Each switch of an ablation changes what it says and nothing else: which stages have to run again.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
+mod space;
+
+use space::{Space, repository};
+use std::fmt::Write as _;
+
+/// The switch, and what it stands for.
+const SWITCHES: &[(&str, &str)] = &[
+    ("codebook.llm_alignment=false", "without alignment with the language model (Table 3, w/o LA)"),
+    ("codebook.projection=\"pca\"", "texts projected by principal components"),
+    ("codebook.levels=1", "one token an item (Table 5)"),
+    ("tasks.negatives=0", "without negative samples (Table 4)"),
+    ("tasks.text=false", "without text to item"),
+    ("tasks.query=false", "without query to item"),
+    ("tasks.next_item=false", "without the next item"),
+    ("tasks.item_text=true", "with LC-Rec's item to text"),
+    ("tasks.text_history=true", "with LC-Rec's histories of text"),
+    ("tasks.directions=\"both\"", "sequences told backwards too"),
+    ("finetune.train=\"lora\"", "adapters instead of all weights"),
+    ("finetune.packing=false", "nothing shared between samples"),
+    ("finetune.end_token=true", "loss on the end token"),
+    ("precache.beam=10", "narrower beams"),
+    ("metrics.cutoffs=[1, 5, 10, 20]", "other cutoffs"),
+];
+
+const SMALLER: [&str; 14] = [
+    "--set",
+    "sample.users=120",
+    "--set",
+    "sample.items=60",
+    "--set",
+    "dccf.epochs=2",
+    "--set",
+    "codebook.epochs=3",
+    "--set",
+    "codebook.codes=8",
+    "--set",
+    "finetune.epochs=1",
+    "--set",
+    "llm.layers=1",
+];
+
+/// A line of the table: what the plan says with the switch.
+fn line(space: &Space, pipeline: &str, switch: &str, meaning: &str) -> String {
+    let plan =
+        space.succeed(&[&["plan", pipeline, "--store", "store", "--json"], &SMALLER[..], &["--set", switch]].concat());
+    let with = |status: &str| {
+        let events = plan.events();
+        let stages = events.iter().filter(|event| event["status"] == status);
+        stages.map(|event| event["stage"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (runs, after) = (with("run"), with("depends"));
+    let own = switch.split('.').next().unwrap();
+    assert_eq!(runs, [own], "{switch} changes one stage, its own");
+    let hits = plan.events().iter().filter(|event| event["status"] == "hit").count();
+    format!("| `{switch}` | {meaning} | {} | {} | {hits} |\n", runs.join(", "), after.join(", "))
+}
+
+#[test]
+fn a_switch_changes_its_own_stage_and_what_follows() {
+    let space = Space::new();
+    let file = repository().join("pipelines/sample.toml");
+    let pipeline = file.to_str().unwrap();
+    space.succeed(&[&["run", pipeline, "--store", "store"], &SMALLER[..]].concat());
+    let mut table = "| switch | what it leaves out or adds | run | after | hits |\n|---|---|---|---|---:|\n".to_owned();
+    for (switch, meaning) in SWITCHES {
+        table.write_str(&line(&space, pipeline, switch, meaning)).unwrap();
+    }
+    let docs = repository().join("docs/ablations.md");
+    let text = std::fs::read_to_string(&docs).unwrap();
+    let (before, rest) = text.split_once("<!-- table -->\n").unwrap();
+    let (found, behind) = rest.split_once("<!-- end -->").unwrap();
+    if std::env::var_os("PIPE_UPDATE").is_some() {
+        std::fs::write(&docs, format!("{before}<!-- table -->\n{table}<!-- end -->{behind}")).unwrap();
+    } else {
+        assert_eq!(found, table, "write it anew: PIPE_UPDATE=1 cargo test --test ablations");
+    }
+}

@@ -1,0 +1,74 @@
+//! `pipe peek`: samples with what carries loss marked, rows, tensors and reports, and whose result it is.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
+mod space;
+
+use serde_json::Value;
+use space::Space;
+
+const PIPELINE: &str = r#"
+name = "look"
+seed = 1
+
+[stage.sample]
+uses = "sample"
+users = 120
+items = 60
+flaws = 0.0
+
+[stage.ingest]
+uses = "ingest"
+inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
+
+[stage.dccf]
+uses = "dccf"
+inputs = { interactions = "ingest.interactions" }
+dim = 8
+epochs = 2
+
+[stage.codebook]
+uses = "codebook"
+inputs = { items = "dccf.items" }
+levels = 3
+codes = 8
+epochs = 3
+llm_alignment = false
+
+[stage.tasks]
+uses = "tasks"
+inputs = { interactions = "ingest.interactions", codes = "codebook.codes", items = "ingest.items" }
+negatives = 1
+"#;
+
+#[test]
+fn results_are_shown_by_what_they_hold() {
+    let space = Space::new();
+    std::fs::create_dir(space.path("pipelines")).unwrap();
+    space.write("pipelines/look.toml", PIPELINE);
+    let early = space.pipe(&["peek", "look", "tasks"]);
+    assert_eq!(early.code, 15, "{}", early.err);
+    assert!(early.err.contains("`pipe run look --until tasks` makes it"), "{}", early.err);
+
+    space.succeed(&["run", "look"]);
+    let shown = space.succeed(&["peek", "look", "tasks.prompts", "-n", "7"]).out;
+    assert!(shown.starts_with("prompts/prompts.parquet: 7 of "), "{shown}");
+    assert_eq!(shown.matches('⟦').count(), 8, "{shown}");
+    assert!(shown.lines().any(|line| line.ends_with(">⟧") && line.contains("⟦<a_")), "{shown}");
+    assert!(["next-item, group", "negative, group", "text, group"].iter().all(|kind| shown.contains(kind)), "{shown}");
+    // Of the pipeline that ran last.
+    assert_eq!(space.succeed(&["peek", "tasks.prompts", "-n", "7"]).out, shown);
+
+    let codebook = space.succeed(&["peek", "look", "codebook", "-n", "2"]).out;
+    assert!(codebook.contains("codes/codes.parquet: 2 of ") && codebook.contains("[8, 8]"), "{codebook}");
+    let as_json = space.succeed(&["peek", "look", "ingest.report", "--json"]).out;
+    let files: Value = serde_json::from_str(&as_json).unwrap();
+    assert!(files[0]["content"]["json"].is_object(), "{as_json}");
+
+    let stale = space.pipe(&["peek", "look", "tasks.prompts", "--set", "tasks.negatives=2"]);
+    assert!(stale.code == 0 && stale.err.contains("it is not up to date"), "{}", stale.err);
+    let none = space.pipe(&["peek", "look"]);
+    assert!(none.code == 2 && none.err.contains("which of its stages?"), "{}", none.err);
+    let unknown = space.pipe(&["peek", "look", "task"]);
+    assert!(unknown.err.contains("did you mean 'tasks'?"), "{}", unknown.err);
+}
