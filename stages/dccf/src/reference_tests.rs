@@ -2,8 +2,6 @@
 //!
 //! `PIPE_TORCH_PYTHON` names a Python that has PyTorch; without it `python3` is tried.
 
-#![expect(clippy::print_stderr, reason = "a test says why it skips")]
-
 use super::*;
 use crate::adam::Adam;
 use crate::parameters::{ContrastMean, Initialisation, Sampling};

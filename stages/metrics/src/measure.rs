@@ -68,7 +68,9 @@ impl FromStr for Measure {
             None if name == "MRR" => Some(Self::ReciprocalRank),
             _ => None,
         };
-        measure.ok_or_else(|| format!("the metric is '{name}', expected HR@k, recall@k, NDCG@k with k of at least 1, or MRR"))
+        measure.ok_or_else(|| {
+            format!("the metric is '{name}', expected HR@k, recall@k, NDCG@k with k of at least 1, or MRR")
+        })
     }
 }
 
