@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 /// The switch, and what it stands for.
 const SWITCHES: &[(&str, &str)] = &[
     ("codebook.llm_alignment=false", "without alignment with the language model (Table 3, w/o LA)"),
+    ("codebook.encoder_decoder=true", "an encoder and decoder around the codes (Table 3, ED)"),
+    ("codebook.collisions=\"resolve\"", "colliding items parted as LC-Rec does"),
     ("codebook.projection=\"pca\"", "texts projected by principal components"),
     ("codebook.levels=1", "one token an item (Table 5)"),
     ("tasks.negatives=0", "without negative samples (Table 4)"),

@@ -1,11 +1,26 @@
-//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007).
+//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007), in rounds of all rows (Lloyd)
+//! and then row by row (Hartigan), which goes on where the rounds are stuck.
 
-use crate::assignment::Nearest;
+use crate::assignment::{Nearest, only_codes, subtract};
+use crate::exchange::exchange;
+use crate::parameters::Parameters;
 use crate::rows::Rows;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 const ROUNDS: usize = 50;
+
+/// For each level the centres of what the levels before it leave of the batch.
+pub(crate) fn initial_codes(batch: &Rows, parameters: &Parameters, rng: &mut ChaCha8Rng) -> Vec<Rows> {
+    let mut residual = batch.clone();
+    let mut of_level = || {
+        let codes = cluster(&residual, parameters.codes, rng);
+        let assigned = Nearest::new(&codes).of(&residual);
+        subtract(&mut residual, &codes, &only_codes(&assigned));
+        codes
+    };
+    (0..parameters.levels).map(|_| of_level()).collect()
+}
 
 /// `codes` centres of the rows. Rows that are all equal give equal centres.
 pub(crate) fn cluster(rows: &Rows, codes: usize, rng: &mut ChaCha8Rng) -> Rows {
@@ -21,7 +36,7 @@ pub(crate) fn cluster(rows: &Rows, codes: usize, rng: &mut ChaCha8Rng) -> Rows {
             break;
         }
     }
-    centres
+    exchange(rows, &centres, &assigned)
 }
 
 /// Puts each code that has no row on the row that is farthest from its own code, one row for each; returns those codes.

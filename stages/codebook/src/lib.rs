@@ -7,8 +7,9 @@
 //! * Eq. 3: `L_i^B = Σ_n |E_i^n − B_(c*)^n|²` (behaviour) and `L_i^L = Σ_n (1 − cos(B_(c*)^n, W E_i^LLM + b))` (LLM);
 //! * Eq. 4: the loss is the mean over items of `L_i^B + alignment_weight × L_i^L`.
 //!
-//! Embeddings are frozen: both terms train the codes, and the second the projection `W, b` too, unless that is a fixed
-//! principal component analysis. A residual is a plain number to later levels. Each level starts from k-means centres
+//! Embeddings are frozen: both terms train the codes. The projection `W, b` is a ridge regression from the items' texts to
+//! their embeddings and stays as it is; the second term trains it too where `projection` says `learned`. A residual is a
+//! plain number to later levels. Each level starts from k-means centres
 //! of a batch. After each epoch a code that no item chose moves to the worst represented residual of its level.
 //!
 //! With one level there is nothing to cascade: the paper then takes "the original item IDs" as tokens (Table 5). Every
@@ -18,31 +19,43 @@
 //! mean the same for every model; distances keep their order, and codes are written in the original scale.
 
 mod adam;
+mod alignment;
 mod assignment;
+mod autoencoder;
+mod collisions;
+mod exchange;
+mod figures;
 mod held_out;
 mod identity;
 mod kmeans;
+mod layers;
+mod neighbourhoods;
 mod new_items;
 mod parameters;
+mod plots;
 mod projection;
+mod quantizer;
 mod rows;
+mod sinkhorn;
 mod tokenize;
 mod train;
 
 pub use new_items::Tokenizer;
-pub use parameters::{Parameters, Projection};
+pub use parameters::{Collisions, LastLevel, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use figures::Figures;
 use frames::{Codes, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
-use new_items::{Quantizer, projected};
+use neighbourhoods::Neighbourhoods;
+use new_items::projected;
 use nn::failed;
 use projection::Linear;
+use quantizer::Quantizer;
 use rows::Rows;
 use serde::Serialize;
 use tch::Tensor;
-use tokenize::{Figures, tokenize};
 use train::{Losses, train};
 
 /// The stage `codebook`.
@@ -54,6 +67,7 @@ struct Report {
     items: usize,
     #[serde(flatten)]
     figures: Figures,
+    neighbourhoods: Neighbourhoods,
     /// By epoch, with embeddings at a mean square of 1.
     losses: Vec<Losses>,
     /// Of items that were held out, what their text tells.
@@ -82,12 +96,12 @@ impl Stage for Codebook {
             OutputPort::new(
                 "codebook",
                 "codebook",
-                "`codebook.safetensors`: level_1 to level_N [codes, d], and projection [h, d] with bias [d] where text was used.",
+                "`codebook.safetensors`: level_1 to level_N [codes, d]; projection [h, d] with bias [d] where text was used; with encoder_decoder encoder_1.weight [in, out], encoder_1.bias [out] and so on, and decoder_1.",
             ),
             OutputPort::new(
                 "report",
                 "report",
-                "`report.json`: collisions, code use, new tokens, residual by level, losses.",
+                "`report.json`: collisions, code use, new tokens, residual by level, surviving neighbourhoods, losses; and pictures of these: `residual.svg`, `code_use.svg`, `neighbourhoods.svg`.",
             ),
         ]
     }
@@ -128,8 +142,16 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
             100.0 * found.chance[0],
         ));
     }
-    let report = Report { items: items.len(), figures, losses, held_out };
-    write_json(context.output("report"), "report.json", &report)
+    let neighbourhoods = Neighbourhoods::of(&codes, &items, context.seed());
+    context.log(format!(
+        "{} nearest pairs share {:.2} first codes on average, as many random ones {:.2}",
+        neighbourhoods.nearest.pairs,
+        neighbourhoods.nearest.mean_shared_levels,
+        neighbourhoods.random.mean_shared_levels,
+    ));
+    let folder = context.output("report");
+    plots::write(folder, &codes, &figures, &neighbourhoods)?;
+    write_json(folder, "report.json", &Report { items: items.len(), figures, neighbourhoods, losses, held_out })
 }
 
 /// What either way of making codes yields.
@@ -152,20 +174,33 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
     let scale = trained.scale();
     let text_scale = trained_text.as_ref().map_or(1.0, Rows::scale);
     let scaled_text = trained_text.as_ref().map(|text| text.times(text_scale.recip()));
-    let outcome = train(&trained.times(scale.recip()), scaled_text.as_ref(), parameters, context)?;
-    let levels: Vec<Rows> = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
-    let projection = outcome.projection.as_ref().map(|map| in_original_scale(map, scale, text_scale)).transpose()?;
-    write_codebook(context, &levels, projection.as_ref())?;
-    let (codes, figures) = tokenize(items, &levels);
+    let items_scaled = trained.times(scale.recip());
+    let (quantizer, projection, curve) = match parameters.encoder_decoder {
+        false => {
+            let outcome = train(&items_scaled, scaled_text.as_ref(), parameters, context)?;
+            let levels = outcome.levels.iter().map(|codes| codes.times(scale)).collect();
+            let projection = outcome.projection.map(|map| in_original_scale(&map, scale, text_scale)).transpose()?;
+            (Quantizer::cascade(levels), projection, outcome.curve)
+        }
+        true => {
+            let outcome = autoencoder::train(&items_scaled, scaled_text.as_ref(), parameters, context)?;
+            let (encoder, decoder) = (outcome.encoder.for_rows_times(scale)?, outcome.decoder.times(scale)?);
+            let projection = outcome.projection.map(|map| in_original_scale(&map, 1.0, text_scale)).transpose()?;
+            (Quantizer::encoded(outcome.levels, encoder, decoder), projection, outcome.curve)
+        }
+    };
+    write_codebook(context, &quantizer, projection.as_ref())?;
+    let mut codes = quantizer.codes(items)?;
     let recovery = match (&projection, &text) {
         (Some(map), Some(text)) if !split.held_out.is_empty() => {
             let held_out = text.select(&split.held_out).tensor()?;
-            let from_text = Quantizer::Cascade(levels).codes_of_text(&projected(&held_out, map)?);
-            Some(Recovery::of(&codes, &from_text, &split))
+            Some(Recovery::of(&codes, &quantizer.codes_of_text(&projected(&held_out, map)?), &split))
         }
         _ => None,
     };
-    Ok((codes, figures, outcome.curve, recovery))
+    quantizer.part(items, &mut codes, parameters.collisions)?;
+    let figures = Figures::of(&codes, items, quantizer.residuals(items, &codes)?);
+    Ok((codes, figures, curve, recovery))
 }
 
 /// A map trained on items and text at a mean square of 1, for both as they are.
@@ -195,11 +230,8 @@ fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result
 }
 
 /// Writes codes and projection, which work on embeddings in their original scales.
-fn write_codebook(context: &Context, levels: &[Rows], projection: Option<&Linear>) -> Result<()> {
-    let mut tensors: Vec<(String, Tensor)> = Vec::new();
-    for (level, codes) in (1..).zip(levels) {
-        tensors.push((format!("level_{level}"), codes.tensor()?));
-    }
+fn write_codebook(context: &Context, quantizer: &Quantizer, projection: Option<&Linear>) -> Result<()> {
+    let mut tensors = quantizer.tensors()?;
     if let Some(map) = projection {
         tensors.push(("projection".to_owned(), map.weight.shallow_clone()));
         tensors.push(("bias".to_owned(), map.bias.shallow_clone()));

@@ -8,10 +8,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Projection {
-    /// A linear map, trained together with the codes.
+    /// The ridge regression from the items' text embeddings to their own embeddings, fixed: the codes are drawn to what a
+    /// text tells of its item.
+    Ridge,
+    /// The same to start from, then trained together with the codes.
     Learned,
     /// The principal components of the text embeddings, fixed.
     Pca,
+}
+
+/// How the last level chooses codes in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LastLevel {
+    /// The nearest, as all other levels.
+    Nearest,
+    /// By optimal transport over the batch (Sinkhorn), so that all codes are used about alike.
+    Sinkhorn,
+}
+
+/// What becomes of items that have all codes in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collisions {
+    /// They keep the nearest codes.
+    Keep,
+    /// As in LC-Rec: up to 20 rounds in which the last code is chosen anew, by optimal transport within each such group.
+    /// Equal embeddings cannot be parted, and the new codes may be far.
+    Resolve,
+    /// All but one take the nearest last code that no item with the same first codes has.
+    Free,
 }
 
 /// Parameters of `codebook`. Levels and codes are the paper's; it gives no settings for the training.
@@ -32,6 +58,18 @@ pub struct Parameters {
     /// Factor of the LLM alignment.
     #[schemars(range(min = 0.0))]
     pub alignment_weight: f64,
+    /// Whether codes stand for what an encoder makes of an embedding, with a decoder that makes it again: an RQ-VAE, the
+    /// paper's "ED". It takes many more epochs. The encoder moves, so the projection is trained then, unless it is `pca`.
+    pub encoder_decoder: bool,
+    /// Sizes of the encoder's hidden layers; the decoder has them in reverse.
+    pub hidden: Vec<usize>,
+    /// Length of what the encoder makes of an embedding, and so of the codes.
+    #[schemars(range(min = 1))]
+    pub code_dim: usize,
+    /// How the last level chooses codes in training.
+    pub last_level: LastLevel,
+    /// What becomes of items that have all codes in common.
+    pub collisions: Collisions,
     /// Passes over all items.
     pub epochs: usize,
     /// Items of a training step.
@@ -55,12 +93,17 @@ impl Default for Parameters {
             levels: 4,
             codes: 256,
             llm_alignment: true,
-            projection: Projection::Learned,
+            projection: Projection::Ridge,
             alignment_weight: 1.0,
+            encoder_decoder: false,
+            hidden: vec![2048, 1024, 512, 256, 128, 64],
+            code_dim: 32,
+            last_level: LastLevel::Nearest,
+            collisions: Collisions::Keep,
             epochs: 50,
             batch: 1024,
             learning_rate: 1e-3,
-            kmeans_batch: 8192,
+            kmeans_batch: 65_536,
             held_out: 0.0,
         }
     }
@@ -83,11 +126,15 @@ impl Parameters {
             let message = format!("held_out is {}, expected 0 to 0.9", self.held_out);
             return conflict(message, "0.05 holds out one item in twenty");
         }
+        if self.encoder_decoder && (self.code_dim == 0 || self.hidden.contains(&0)) {
+            let message = format!("code_dim is {} and hidden is {:?}, expected at least 1", self.code_dim, self.hidden);
+            return conflict(message, "LC-Rec has 32 behind 2048, 1024, 512, 256, 128 and 64");
+        }
         let items = items - (items as f64 * self.held_out) as usize;
         if self.codes > items {
             return conflict(
-                format!("codes is {}, but there are {items} items", self.codes),
-                "take at most one code per item",
+                format!("codes is {}, but the items to train on are {items}", self.codes),
+                "take at most one code per item, or levels = 1 for a token per item",
             );
         }
         if self.codes > self.kmeans_batch {

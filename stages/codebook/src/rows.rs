@@ -97,6 +97,31 @@ impl Rows {
         squares / self.len() as f64
     }
 
+    /// Mean over the rows of their squared distance from the mean row.
+    pub(crate) fn variance(&self) -> f64 {
+        let mut mean = vec![0.0; self.dim];
+        for row in self.values.chunks_exact(self.dim) {
+            mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= self.len() as f64);
+        let rows = self.values.chunks_exact(self.dim);
+        let squares: f64 =
+            rows.flat_map(|row| row.iter().zip(&mean)).map(|(&v, mean)| (f64::from(v) - mean).powi(2)).sum();
+        squares / self.len() as f64
+    }
+
+    /// Rows of length 1; those of length 0 as they are. Their products are cosines.
+    pub(crate) fn unit(&self) -> Self {
+        let mut unit = self.clone();
+        for row in unit.values.chunks_exact_mut(self.dim) {
+            let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+            if length > 0.0 {
+                row.iter_mut().for_each(|value| *value /= length);
+            }
+        }
+        unit
+    }
+
     fn check_finite(&self, path: &Path) -> Result<()> {
         match self.values.iter().position(|value| !value.is_finite()) {
             Some(place) => {

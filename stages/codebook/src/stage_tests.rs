@@ -53,8 +53,15 @@ fn levels_represent_items_ever_better_and_alike_in_every_run() {
     let runs = ["first", "second"].map(|name| {
         let folder = scratch(name);
         let report = run_in(&folder, &items, None, parameters()).unwrap();
-        let files = ["codes/codes.parquet", "codebook/codebook.safetensors", "report/report.json"]
-            .map(|file| fs_err::read(folder.join(file)).unwrap());
+        let files = [
+            "codes/codes.parquet",
+            "codebook/codebook.safetensors",
+            "report/report.json",
+            "report/residual.svg",
+            "report/code_use.svg",
+            "report/neighbourhoods.svg",
+        ]
+        .map(|file| fs_err::read(folder.join(file)).unwrap());
         fs_err::remove_dir_all(folder).unwrap();
         (report, files)
     });
@@ -64,6 +71,9 @@ fn levels_represent_items_ever_better_and_alike_in_every_run() {
     let first = report["mean_squared_embedding"].as_f64().unwrap();
     assert!(left[0] < 0.5 * first && left[1] < 0.7 * left[0] && left[2] < 0.8 * left[1], "{first} {left:?}");
     assert_eq!(report["codes_used"], json!([16, 16, 16]));
+    assert!(report["perplexity"][0].as_f64().unwrap() > 8.0 && report["residual_share"][2].as_f64().unwrap() < 1.0);
+    let near = |which: &str| report["neighbourhoods"][which]["mean_shared_levels"].as_f64().unwrap();
+    assert!(near("nearest") > 2.0 * near("random"), "{}", report["neighbourhoods"]);
     let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
     assert!(loss(19) < loss(0));
 }
@@ -74,7 +84,7 @@ fn alignment_turns_codes_towards_the_text() {
     // Text that tells the same as the items' embeddings, in other units and in more numbers.
     let of_item = |row: &[f32]| (0..9).map(|column| row[column % 4] * (1 + column) as f32).collect::<Vec<_>>();
     let text = Rows { dim: 9, values: items.values.chunks_exact(4).flat_map(of_item).collect() };
-    for projection in ["learned", "pca"] {
+    for projection in ["ridge", "learned", "pca"] {
         let [without, with] = [0.0, 5.0].map(|weight| {
             let folder = scratch(&format!("{projection}-{weight}"));
             let parameters = json!({
@@ -126,13 +136,90 @@ fn contradictions_are_refused_by_name() {
     let failure = run_in(&folder, &items, None, json!({ "codes": 4 })).unwrap_err();
     assert!(failure.kind == FailureKind::Conflict && failure.hint.unwrap().contains("llm_alignment = false"));
     let failure = run_in(&folder, &items, None, json!({ "codes": 11, "llm_alignment": false })).unwrap_err();
-    assert!(failure.kind == FailureKind::Conflict && failure.message.contains("10 items"));
+    assert!(
+        failure.kind == FailureKind::Conflict
+            && failure.message.contains("codes is 11, but the items to train on are 10")
+    );
+    let failure = run_in(&folder, &spread(1, 2), None, json!({ "llm_alignment": false })).unwrap_err();
+    assert!(failure.message.contains("codes is 256, but the items to train on are 1"), "{failure}");
+    let parameters = json!({ "codes": 4, "llm_alignment": false, "encoder_decoder": true, "hidden": [8, 0] });
+    let failure = run_in(&folder, &items, None, parameters).unwrap_err();
+    assert!(failure.kind == FailureKind::Conflict && failure.message.contains("[8, 0]"), "{failure}");
     let failure = run_in(&folder, &items, Some(&spread(9, 2)), json!({ "codes": 4 })).unwrap_err();
     assert!(failure.kind == FailureKind::Conflict && failure.message.contains('9'));
     let mut broken = items;
     broken.values[7] = f32::NAN;
     let failure = run_in(&folder, &broken, None, json!({ "codes": 4, "llm_alignment": false })).unwrap_err();
     assert!(failure.kind == FailureKind::MalformedRow && failure.message.contains("row 3"), "{failure}");
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_autoencoder_is_trained_and_gives_the_same_codes_to_new_items() {
+    let items = spread(240, 6);
+    let text = Rows { dim: 3, values: items.values.chunks_exact(6).flat_map(|row| row[..3].to_vec()).collect() };
+    let parameters = json!({
+        "levels": 3, "codes": 8, "epochs": 60, "batch": 60, "learning_rate": 0.01, "alignment_weight": 0.01,
+        "encoder_decoder": true, "hidden": [24, 12], "code_dim": 4, "last_level": "sinkhorn",
+    });
+    let [first, second] = ["encoded", "encoded-again"].map(|name| {
+        let folder = scratch(name);
+        let report = run_in(&folder, &items, Some(&text), parameters.clone()).unwrap();
+        let book = fs_err::read(folder.join("codebook/codebook.safetensors")).unwrap();
+        let tokenizer = Tokenizer::read(&folder.join("codebook")).unwrap();
+        assert_eq!(tokenizer.dim(), 6);
+        let codes = tokenizer.from_embeddings(&items.tensor().unwrap()).unwrap();
+        assert_eq!(codes, Codes::read(&folder.join("codes")).unwrap());
+        assert_eq!(tokenizer.from_text(&text.tensor().unwrap()).unwrap().items(), 240);
+        fs_err::remove_dir_all(folder).unwrap();
+        (report, book)
+    });
+    assert!(first == second, "equal runs wrote different bytes");
+    let report = first.0;
+    let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
+    assert!(loss(59) < 0.5 * loss(0), "{report}");
+    let left: Vec<f64> = serde_json::from_value(report["residual_share"].clone()).unwrap();
+    assert!(left[2] < 0.8 && left[2] < left[0], "{left:?}");
+}
+
+#[test]
+fn collisions_are_kept_or_resolved() {
+    let items = spread(300, 4);
+    let [kept, resolved, free] = ["keep", "resolve", "free"].map(|collisions| {
+        let folder = scratch(collisions);
+        let parameters =
+            json!({ "levels": 2, "codes": 32, "llm_alignment": false, "epochs": 2, "collisions": collisions });
+        let report = run_in(&folder, &items, None, parameters).unwrap();
+        fs_err::remove_dir_all(folder).unwrap();
+        report
+    });
+    let colliding = |report: &Value| report["colliding_items"].as_u64().unwrap();
+    assert!(colliding(&kept) > 2 * colliding(&resolved), "{kept} {resolved}");
+    assert_eq!(colliding(&free), 0);
+    let left = |report: &Value, level: usize| report["mean_squared_residual"][level].as_f64().unwrap();
+    assert!(left(&kept, 0) == left(&free, 0) && left(&kept, 0) == left(&resolved, 0));
+    assert!(left(&kept, 1) < left(&free, 1) && left(&free, 1) < left(&resolved, 1));
+}
+
+#[test]
+fn codes_that_no_item_chooses_are_revived() {
+    // The first codes are the centres of eight items, which are nearly all equal, so most of them start dead.
+    let mut items = spread(400, 2);
+    items.values[..2 * 380].fill(0.5);
+    let folder = scratch("dead");
+    let parameters = json!({ "levels": 2, "codes": 8, "kmeans_batch": 8, "llm_alignment": false, "epochs": 3 });
+    let report = run_in(&folder, &items, None, parameters).unwrap();
+    assert_eq!(report["codes_used"], json!([8, 8]));
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn one_item_has_one_code() {
+    let folder = scratch("alone");
+    let parameters = json!({ "levels": 2, "codes": 1, "llm_alignment": false, "epochs": 2 });
+    let report = run_in(&folder, &spread(1, 3), None, parameters).unwrap();
+    assert_eq!((&report["codes_used"], &report["collision_rate"]), (&json!([1, 1]), &json!(0.0)));
+    assert_eq!(report["residual_share"], json!([0.0, 0.0]));
     fs_err::remove_dir_all(folder).unwrap();
 }
 
@@ -148,7 +235,7 @@ fn a_published_embedding_gets_nearly_unique_codes() {
     let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
     let folder = scratch("published");
     let report =
-        run_in(&folder, &Rows { dim: 32, values }, None, json!({ "llm_alignment": false, "epochs": 20 })).unwrap();
+        run_in(&folder, &Rows { dim: 32, values }, None, json!({ "llm_alignment": false, "epochs": 2 })).unwrap();
     println!("collisions {}, residuals {}", report["collision_rate"], report["mean_squared_residual"]);
     assert!(report["collision_rate"].as_f64().unwrap() < 0.02);
     fs_err::remove_dir_all(folder).unwrap();

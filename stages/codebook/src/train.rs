@@ -1,11 +1,13 @@
 //! Training of the cascaded codebooks, Eq. 1 to 4.
 
 use crate::adam::Trained;
-use crate::assignment::{Nearest, subtract};
-use crate::kmeans::{cluster, revive};
-use crate::parameters::{Parameters, Projection};
+use crate::alignment::{Map, cosine_distance};
+use crate::assignment::{Nearest, only_codes, subtract};
+use crate::kmeans::{initial_codes, revive};
+use crate::parameters::{LastLevel, Parameters};
 use crate::projection::Linear;
 use crate::rows::Rows;
+use crate::tokenize::codes_in_training;
 use contract::{Context, Failure, FailureKind, Result};
 use nn::failed;
 use rand::seq::SliceRandom;
@@ -23,20 +25,28 @@ pub(crate) struct Losses {
     pub llm: f64,
 }
 
+impl Losses {
+    /// Adds the losses of that share of the items.
+    pub(crate) fn add(&mut self, part: Self, share: f64) {
+        self.behaviour += share * part.behaviour;
+        self.llm += share * part.llm;
+    }
+
+    /// Refuses losses that are no numbers.
+    pub(crate) fn check(self, epoch: usize) -> Result<()> {
+        if (self.behaviour + self.llm).is_finite() {
+            return Ok(());
+        }
+        let message = format!("the loss of epoch {epoch} is not a finite number: {self:?}");
+        Err(Failure::new(FailureKind::Diverged, message).hint("take a lower learning_rate"))
+    }
+}
+
 /// Codebooks under training.
 #[derive(Debug)]
 pub(crate) struct Codebooks {
     levels: Vec<Trained>,
     map: Option<Map>,
-}
-
-/// The map from text embeddings to codes.
-#[derive(Debug)]
-enum Map {
-    /// Weight and bias, trained with the codes.
-    Learned([Trained; 2]),
-    /// Never changed.
-    Fixed(Linear),
 }
 
 /// What training yields, in the scale of the embeddings it was given.
@@ -56,11 +66,7 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.shuffle(&mut rng);
     let first = initial_codes(&items.select(&order[..parameters.kmeans_batch.min(items.len())]), parameters, &mut rng);
-    let map = match (text, parameters.projection) {
-        (None, _) => None,
-        (Some(text), Projection::Learned) => Some(Map::learned(&Linear::random(text.dim, items.dim, &mut rng)?)?),
-        (Some(text), Projection::Pca) => Some(Map::Fixed(Linear::principal_components(text, items.dim, &mut rng)?)),
-    };
+    let map = Map::start(text, items, parameters, &mut rng)?;
     let mut books = Codebooks::new(&first, map)?;
     let text = text.map(Rows::tensor).transpose()?;
 
@@ -71,54 +77,15 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
         let mut mean = Losses::default();
         for batch in order.chunks(parameters.batch) {
             let losses = books.step(items, text.as_ref(), batch, parameters)?;
-            let share = batch.len() as f64 / items.len() as f64;
-            mean.behaviour += share * losses.behaviour;
-            mean.llm += share * losses.llm;
+            mean.add(losses, batch.len() as f64 / items.len() as f64);
         }
-        if !(mean.behaviour + mean.llm).is_finite() {
-            let message = format!("the loss of epoch {epoch} is not a finite number: {mean:?}");
-            return Err(Failure::new(FailureKind::Diverged, message).hint("take a lower learning_rate"));
-        }
+        mean.check(epoch)?;
         books.revive(items)?;
         progress.set(epoch as u64, format!("behaviour loss {:.4}, llm loss {:.4}", mean.behaviour, mean.llm));
         curve.push(mean);
     }
     let levels = books.levels.iter().map(|level| Rows::of(&level.value.detach())).collect::<Result<_>>()?;
     Ok(Outcome { levels, projection: books.map.map(Map::into_linear), curve })
-}
-
-/// For each level the k-means centres of what the levels before it leave of the batch.
-fn initial_codes(batch: &Rows, parameters: &Parameters, rng: &mut ChaCha8Rng) -> Vec<Rows> {
-    let mut residual = batch.clone();
-    (0..parameters.levels)
-        .map(|_| {
-            let codes = cluster(&residual, parameters.codes, rng);
-            let assigned = Nearest::new(&codes).of(&residual);
-            subtract(&mut residual, &codes, &assigned);
-            codes
-        })
-        .collect()
-}
-
-impl Map {
-    fn learned(start: &Linear) -> Result<Self> {
-        let trained = |value: &Tensor| Trained::new(value).map_err(failed("start training"));
-        Ok(Self::Learned([trained(&start.weight)?, trained(&start.bias)?]))
-    }
-
-    fn apply(&self, text: &Tensor) -> std::result::Result<Tensor, TchError> {
-        match self {
-            Self::Learned([weight, bias]) => text.f_matmul(&weight.value)?.f_add(&bias.value),
-            Self::Fixed(map) => map.apply(text),
-        }
-    }
-
-    fn into_linear(self) -> Linear {
-        match self {
-            Self::Learned([weight, bias]) => Linear { weight: weight.value.detach(), bias: bias.value.detach() },
-            Self::Fixed(map) => map,
-        }
-    }
 }
 
 impl Codebooks {
@@ -135,9 +102,8 @@ impl Codebooks {
         batch: &[usize],
         parameters: &Parameters,
     ) -> Result<Losses> {
-        let assigned = self.assign(&items.select(batch))?;
-        let at = Tensor::f_from_slice(&batch.iter().map(|&item| item as i64).collect::<Vec<_>>())
-            .map_err(failed("make a batch"))?;
+        let assigned = self.assign(&items.select(batch), parameters.last_level)?;
+        let at = places(batch)?;
         let descend = || -> std::result::Result<Losses, TchError> {
             let target = match (text, &self.map) {
                 (Some(text), Some(map)) => Some(map.apply(&text.f_index_select(0, &at)?)?),
@@ -155,10 +121,7 @@ impl Codebooks {
             Ok(Losses { behaviour: f64::try_from(behaviour)?, llm: f64::try_from(llm)? })
         };
         let losses = descend().map_err(failed("train the codes"))?;
-        let map = match &mut self.map {
-            Some(Map::Learned(trained)) => trained.as_mut_slice(),
-            _ => &mut [],
-        };
+        let map = self.map.as_mut().map_or(&mut [][..], Map::trained);
         for trained in self.levels.iter_mut().chain(map) {
             trained.step(parameters.learning_rate).map_err(failed("train the codes"))?;
         }
@@ -167,15 +130,14 @@ impl Codebooks {
 
     /// Each level's input `[n, d]` and chosen codes `[n]`. The residual is a plain number to the levels after it, so
     /// each level's distance trains its own codes only.
-    fn assign(&self, items: &Rows) -> Result<Vec<(Tensor, Tensor)>> {
+    fn assign(&self, items: &Rows, last_level: LastLevel) -> Result<Vec<(Tensor, Tensor)>> {
+        let levels = self.levels.iter().map(|level| Rows::of(&level.value.detach())).collect::<Result<Vec<_>>>()?;
+        let chosen = codes_in_training(items, &levels, last_level);
         let mut residual = items.clone();
-        let mut pairs = Vec::with_capacity(self.levels.len());
-        for level in &self.levels {
-            let codes = Rows::of(&level.value.detach())?;
-            let assigned = Nearest::new(&codes).of(&residual);
-            let chosen: Vec<i64> = assigned.iter().map(|one| i64::from(one.0)).collect();
-            pairs.push((residual.tensor()?, Tensor::f_from_slice(&chosen).map_err(failed("choose codes"))?));
-            subtract(&mut residual, &codes, &assigned);
+        let mut pairs = Vec::with_capacity(levels.len());
+        for (level, codes) in levels.iter().zip(&chosen.levels) {
+            pairs.push((residual.tensor()?, indices(codes)?));
+            subtract(&mut residual, level, codes);
         }
         Ok(pairs)
     }
@@ -185,15 +147,14 @@ impl Codebooks {
         let mut residual = items.clone();
         for level in &mut self.levels {
             let mut codes = Rows::of(&level.value.detach())?;
-            let assigned = Nearest::new(&codes).of(&residual);
+            let mut assigned = Nearest::new(&codes).of(&residual);
             let revived = revive(&mut codes, &residual, &assigned);
             if !revived.is_empty() {
-                let at: Vec<i64> = revived.iter().map(|&code| code as i64).collect();
                 let rows = codes.select(&revived).tensor()?;
-                Tensor::f_from_slice(&at).and_then(|at| level.replace(&at, &rows)).map_err(failed("revive codes"))?;
+                level.replace(&places(&revived)?, &rows).map_err(failed("revive codes"))?;
+                assigned = Nearest::new(&codes).of(&residual);
             }
-            let assigned = Nearest::new(&codes).of(&residual);
-            subtract(&mut residual, &codes, &assigned);
+            subtract(&mut residual, &codes, &only_codes(&assigned));
         }
         Ok(())
     }
@@ -204,7 +165,12 @@ fn squared_distance(input: &Tensor, codes: &Tensor) -> std::result::Result<Tenso
     input.f_sub(codes)?.f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Float)?.f_mean(Kind::Float)
 }
 
-/// L^L of a level, Eq. 3: the mean over items of `1 − cos(B, E_LLM)`.
-fn cosine_distance(codes: &Tensor, target: &Tensor) -> std::result::Result<Tensor, TchError> {
-    Tensor::f_cosine_similarity(codes, target, 1, 1e-8)?.f_mean(Kind::Float)?.f_neg()?.f_add_scalar(1.0)
+/// Codes as places in a level.
+pub(crate) fn indices(codes: &[u32]) -> Result<Tensor> {
+    Tensor::f_from_slice(&codes.iter().map(|&code| i64::from(code)).collect::<Vec<_>>()).map_err(failed("choose codes"))
+}
+
+/// Numbers of rows as a tensor.
+pub(crate) fn places(rows: &[usize]) -> Result<Tensor> {
+    Tensor::f_from_slice(&rows.iter().map(|&row| row as i64).collect::<Vec<_>>()).map_err(failed("choose rows"))
 }

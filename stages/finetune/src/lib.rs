@@ -78,7 +78,7 @@ impl Stage for Finetune {
             OutputPort::new(
                 "curve",
                 "report",
-                "report.json: the loss by step and on validation, and what was trained on.",
+                "report.json: the loss by step and on validation, and what was trained on; loss.svg: the picture of it.",
             ),
         ]
     }
@@ -115,6 +115,7 @@ impl Stage for Finetune {
         }
         nn::write_tokenizer(output, &tokenizer)?;
         nn::copy_settings(llm, output)?;
+        curve.chart().write(&context.output("curve").join("loss.svg"))?;
         frames::write_json(context.output("curve"), "report.json", &curve.report(&samples, &check))
     }
 }

@@ -101,7 +101,7 @@ fn of_texts(texts: &[String], tokenizer: &Tokenizer, request: &Request) -> Resul
             FailureKind::Conflict,
             "the codebook's projection is \"pca\": it compresses texts, and does not lead from a text to an item's embedding",
         )
-        .hint("give embeddings, or train the codebook with projection = \"learned\""));
+        .hint("give embeddings, or train the codebook with projection = \"ridge\""));
     }
     if !tokenizer.has_projection() {
         // It says what is missing.
