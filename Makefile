@@ -7,7 +7,7 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,16 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 	done
 
 SKLEARN := target/scikit-learn
+# PyTorch is large: TORCH_PYTHON=FILE takes a Python that has it, and installs nothing.
+TORCH_PYTHON ?= $(CURDIR)/target/pytorch/bin/python
 
-reference: build ## check the metrics against scikit-learn, which is installed into target/
+reference: build ## check the metrics against scikit-learn and dccf against PyTorch, which are installed into target/
 	@test -x $(SKLEARN)/bin/python || python3 -m venv $(SKLEARN)
 	@$(SKLEARN)/bin/python -c 'import sklearn' 2>/dev/null || $(SKLEARN)/bin/pip install --quiet scikit-learn
 	PIPE_REFERENCE_PYTHON=$(CURDIR)/$(SKLEARN)/bin/python $(CARGO) test --workspace --test scikit_learn
+	@test -x $(TORCH_PYTHON) || python3 -m venv target/pytorch
+	@$(TORCH_PYTHON) -c 'import torch' 2>/dev/null || $(TORCH_PYTHON) -m pip install --quiet torch numpy
+	PIPE_TORCH_PYTHON=$(TORCH_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
@@ -61,6 +66,9 @@ bench-train: build ## time fine-tuning beside transformers and peft; TRAIN holds
 
 bench-sweep: build ## time the sweep of Table 4 beside six runs one by one and DVC; SWEEP holds options
 	python3 benches/sweep $(SWEEP)
+
+bench-models: build ## time the training of embeddings and codes beside plain implementations; MODELS holds options
+	python3 benches/models $(MODELS)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template

@@ -45,6 +45,28 @@ impl Graph {
         self.users + self.items
     }
 
+    /// Number of directed edges.
+    pub(crate) fn edges(&self) -> usize {
+        self.neighbours.len()
+    }
+
+    /// A node's part of a value for each directed edge, in the order of its neighbours.
+    pub(crate) fn of_edges<'a>(&self, values: &'a [f32], node: usize) -> &'a [f32] {
+        &values[self.start[node]..self.start[node + 1]]
+    }
+
+    /// A value for each directed edge, in the parts of `rows` nodes each.
+    pub(crate) fn split_edges<'a>(&self, mut values: &'a mut [f32], rows: usize) -> Vec<&'a mut [f32]> {
+        let bounds = (0..self.nodes()).step_by(rows).map(|first| (first, (first + rows).min(self.nodes())));
+        bounds
+            .map(|(first, end)| {
+                let part;
+                (part, values) = std::mem::take(&mut values).split_at_mut(self.start[end] - self.start[first]);
+                part
+            })
+            .collect()
+    }
+
     /// The nodes that `node` is joined to, ascending.
     pub(crate) fn neighbours(&self, node: usize) -> &[u32] {
         &self.neighbours[self.start[node]..self.start[node + 1]]

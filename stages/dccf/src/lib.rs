@@ -33,6 +33,7 @@ mod propagation;
 mod ranking;
 mod sampler;
 mod train;
+mod validation;
 mod vectors;
 mod weights;
 
@@ -42,10 +43,14 @@ use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Sta
 use frames::{Interactions, Split, write_json};
 use graph::Graph;
 use loss::Objective;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use ranking::{Embeddings, rank};
 use sampler::Sampler;
 use serde::Serialize;
-use train::{Epoch, Schedule, train};
+use train::{Epoch, Evaluation, Schedule, Trained, Training};
+use validation::Validation;
+use weights::{Shapes, Weights};
 
 /// The stage `dccf`.
 #[derive(Debug)]
@@ -60,6 +65,18 @@ struct Report {
     items_without_training_users: usize,
     steps: usize,
     epochs: Vec<Epoch>,
+    /// Absent where no item is held out for validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<ValidationReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct ValidationReport {
+    /// The k of `NDCG@k`.
+    k: usize,
+    /// The epoch whose weights were kept.
+    chosen_epoch: usize,
+    evaluations: Vec<Evaluation>,
 }
 
 impl Stage for Dccf {
@@ -87,7 +104,11 @@ impl Stage for Dccf {
                 "rankings",
                 "`rankings.parquet`: the top_k items of each user with a test item.",
             ),
-            OutputPort::new("report", "report", "`report.json`: sizes, and the loss of each epoch."),
+            OutputPort::new(
+                "report",
+                "report",
+                "`report.json`: sizes, the loss of each epoch, and the NDCG of validation items.",
+            ),
         ]
     }
 
@@ -109,7 +130,7 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
     let positives = interactions.sequences(&[Split::Train]);
     let items = interactions.dataset.items;
     let graph = Graph::new(&positives, items);
-    let sampler = Sampler::new(&positives, items);
+    let sampler = Sampler::new(&positives, items, parameters.sampling);
     if sampler.is_empty() {
         return Err(Failure::new(
             FailureKind::NothingUsable,
@@ -117,23 +138,20 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
         )
         .hint("give more interactions, or another holdout"));
     }
-    let objective = Objective {
-        dim: parameters.dim,
-        layers: parameters.layers,
-        embedding_decay: parameters.embedding_decay as f32,
-        intent_decay: parameters.intent_decay as f32,
-        contrast_weight: parameters.contrast_weight as f32,
-        temperature: parameters.temperature,
+    let objective = Objective::of(parameters);
+    let validation = Validation::of(interactions, parameters.top_k);
+    let training = Training {
+        graph: &graph,
+        sampler: &sampler,
+        objective: &objective,
+        validation: validation.as_ref(),
+        schedule: Schedule::of(parameters),
     };
-    let schedule = Schedule {
-        epochs: parameters.epochs,
-        batch: parameters.batch,
-        learning_rate: parameters.learning_rate as f32,
-        intents: parameters.intents,
-        seed: context.seed(),
-    };
-    let (weights, epochs) = train(&graph, &sampler, &objective, &schedule, context)?;
-    let (_, sum) = objective.forward(&graph, &weights)?;
+    let shapes = Shapes { users: graph.users, items, dim: parameters.dim, intents: parameters.intents };
+    let mut rng = ChaCha8Rng::seed_from_u64(context.seed());
+    let weights = Weights::random(shapes, parameters.initialisation, &mut rng);
+    let trained = training.run(weights, &mut rng, context)?;
+    let (_, sum) = objective.forward(&graph, &trained.weights)?;
     if sum.iter().any(|value| !value.is_finite()) {
         return Err(Failure::new(FailureKind::Diverged, "the trained embeddings are not all finite numbers")
             .hint(format!("take a learning_rate below {}", parameters.learning_rate)));
@@ -142,18 +160,50 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
     write_embeddings(context, "users", users, parameters.dim)?;
     write_embeddings(context, "items", embeddings, parameters.dim)?;
     write_rankings(parameters, context, interactions, users, embeddings)?;
-    let report = Report {
+    write_json(context.output("report"), "report.json", &report(&graph, &sampler, trained, parameters.top_k))
+}
+
+fn report(graph: &Graph, sampler: &Sampler, trained: Trained, k: usize) -> Report {
+    let Trained { epochs, steps, evaluations, chosen: chosen_epoch, .. } = trained;
+    Report {
         users: graph.users,
-        items,
+        items: graph.items,
         training_pairs: sampler.pairs(),
         users_without_training_items: (0..graph.users).filter(|&user| graph.neighbours(user).is_empty()).count(),
         items_without_training_users: (graph.users..graph.nodes())
             .filter(|&node| graph.neighbours(node).is_empty())
             .count(),
-        steps: parameters.epochs * sampler.pairs().div_ceil(parameters.batch),
+        steps,
         epochs,
-    };
-    write_json(context.output("report"), "report.json", &report)
+        validation: (!evaluations.is_empty()).then_some(ValidationReport { k, chosen_epoch, evaluations }),
+    }
+}
+
+impl Objective {
+    fn of(parameters: &Parameters) -> Self {
+        Self {
+            dim: parameters.dim,
+            layers: parameters.layers,
+            embedding_decay: parameters.embedding_decay as f32,
+            intent_decay: parameters.intent_decay as f32,
+            weight_decay: parameters.weight_decay as f32,
+            contrast_weight: parameters.contrast_weight as f32,
+            contrast_mean: parameters.contrast_mean,
+            temperature: parameters.temperature,
+        }
+    }
+}
+
+impl Schedule {
+    fn of(parameters: &Parameters) -> Self {
+        Self {
+            epochs: parameters.epochs,
+            batch: parameters.batch,
+            learning_rate: parameters.learning_rate as f32,
+            evaluate_every: parameters.evaluate_every,
+            patience: parameters.patience,
+        }
+    }
 }
 
 fn write_embeddings(context: &Context, port: &str, values: &[f32], dim: usize) -> Result<()> {
@@ -177,3 +227,7 @@ fn write_rankings(
 #[cfg(test)]
 #[path = "stage_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reference_tests.rs"]
+mod reference;

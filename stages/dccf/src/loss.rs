@@ -3,6 +3,7 @@
 use crate::contrast::info_nce;
 use crate::graph::Graph;
 use crate::layer::{Layer, ViewGradients};
+use crate::parameters::ContrastMean;
 use crate::propagation::Units;
 use crate::sampler::Batch;
 use crate::vectors::{add, add_scaled, add_through_unit, dot};
@@ -21,8 +22,12 @@ pub(crate) struct Objective {
     pub embedding_decay: f32,
     /// Factor of the squared norms of the intents.
     pub intent_decay: f32,
+    /// Factor of the squared norms of all that is trained.
+    pub weight_decay: f32,
     /// Factor of the contrastive terms.
     pub contrast_weight: f32,
+    /// By what the contrastive terms are divided.
+    pub contrast_mean: ContrastMean,
     /// Their temperature.
     pub temperature: f64,
 }
@@ -36,6 +41,9 @@ pub(crate) struct Terms {
     pub embedding_decay: f64,
     /// The squared norms of the intents.
     pub intent_decay: f64,
+    /// The squared norms of all that is trained.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub weight_decay: f64,
     /// The contrastive terms.
     pub contrast: f64,
 }
@@ -43,7 +51,7 @@ pub(crate) struct Terms {
 impl Terms {
     /// Their sum.
     pub(crate) fn total(&self) -> f64 {
-        self.bpr + self.embedding_decay + self.intent_decay + self.contrast
+        self.bpr + self.embedding_decay + self.intent_decay + self.weight_decay + self.contrast
     }
 
     /// Adds other terms to these, one by one.
@@ -51,8 +59,14 @@ impl Terms {
         self.bpr += factor * other.bpr;
         self.embedding_decay += factor * other.embedding_decay;
         self.intent_decay += factor * other.intent_decay;
+        self.weight_decay += factor * other.weight_decay;
         self.contrast += factor * other.contrast;
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(term: &f64) -> bool {
+    *term == 0.0
 }
 
 impl Objective {
@@ -88,7 +102,12 @@ impl Objective {
             let mut views = ViewGradients::of_output(&of_x);
             if self.contrast_weight != 0.0 {
                 for nodes in &sides {
-                    terms.contrast += self.contrast(&layer, nodes, &mut views)?;
+                    // Each side is averaged over its own rows; dividing by the users instead weighs the items' side.
+                    let weight = match self.contrast_mean {
+                        ContrastMean::Side => self.contrast_weight,
+                        ContrastMean::Users => self.contrast_weight * nodes.len() as f32 / sides[0].len() as f32,
+                    };
+                    terms.contrast += self.contrast(&layer, nodes, weight, &mut views)?;
                 }
             }
             layer.backward(graph, weights, self.dim, views, &mut of_x, &mut gradient)?;
@@ -97,6 +116,7 @@ impl Objective {
         gradient.nodes = of_x;
         terms.embedding_decay = self.decay_embeddings(graph, weights, batch, &mut gradient);
         terms.intent_decay = self.decay_intents(weights, &mut gradient);
+        terms.weight_decay = self.decay_weights(weights, &mut gradient);
         Ok((terms, gradient))
     }
 
@@ -118,8 +138,8 @@ impl Objective {
         loss * f64::from(mean)
     }
 
-    /// `Σ N(Z, V)` over V in {H, B, T} on the rows `nodes`, added to the gradients of the views.
-    fn contrast(&self, layer: &Layer, nodes: &[usize], views: &mut ViewGradients) -> Result<f64> {
+    /// `weight × Σ N(Z, V)` over V in {H, B, T} on the rows `nodes`, added to the gradients of the views.
+    fn contrast(&self, layer: &Layer, nodes: &[usize], weight: f32, views: &mut ViewGradients) -> Result<f64> {
         let dim = self.dim;
         let gather = |matrix: &[f32]| -> Vec<f32> {
             nodes.iter().flat_map(|&node| &matrix[node * dim..][..dim]).copied().collect()
@@ -133,18 +153,18 @@ impl Objective {
             let nce = info_nce(&anchor.rows, &other.rows, dim, self.temperature)?;
             loss += nce.loss;
             add(&mut of_anchor, &nce.of_p);
-            self.scatter(nodes, &nce.of_q, &other, gradient);
+            self.scatter(nodes, (&nce.of_q, weight), &other, gradient);
         }
-        self.scatter(nodes, &of_anchor, &anchor, &mut views.z);
-        Ok(f64::from(self.contrast_weight) * loss)
+        self.scatter(nodes, (&of_anchor, weight), &anchor, &mut views.z);
+        Ok(f64::from(weight) * loss)
     }
 
-    fn scatter(&self, nodes: &[usize], of_units: &[f32], units: &Units, gradient: &mut [f32]) {
+    fn scatter(&self, nodes: &[usize], (of_units, weight): (&[f32], f32), units: &Units, gradient: &mut [f32]) {
         let rows = of_units.chunks_exact(self.dim).zip(units.rows.chunks_exact(self.dim)).zip(&units.norms);
         let mut weighted = vec![0.0; self.dim];
         for (&node, ((of_unit, unit), &norm)) in nodes.iter().zip(rows) {
             weighted.fill(0.0);
-            add_scaled(&mut weighted, self.contrast_weight, of_unit);
+            add_scaled(&mut weighted, weight, of_unit);
             add_through_unit(&mut gradient[node * self.dim..][..self.dim], &weighted, unit, norm);
         }
     }
@@ -170,6 +190,18 @@ impl Objective {
             add_scaled(gradient, 2.0 * self.intent_decay, intents);
         }
         f64::from(self.intent_decay) * squares
+    }
+
+    fn decay_weights(&self, weights: &Weights, gradient: &mut Weights) -> f64 {
+        if self.weight_decay == 0.0 {
+            return 0.0;
+        }
+        let mut squares = 0.0;
+        for (gradient, matrix) in gradient.zip(weights) {
+            squares += matrix.iter().map(|value| f64::from(value * value)).sum::<f64>();
+            add_scaled(gradient, 2.0 * self.weight_decay, matrix);
+        }
+        f64::from(self.weight_decay) * squares
     }
 }
 

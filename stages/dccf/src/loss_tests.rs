@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::matrix::{tensor, values};
+use crate::parameters::Initialisation;
+use crate::weights::Shapes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tch::{Kind, Tensor};
@@ -13,7 +15,9 @@ const OBJECTIVE: Objective = Objective {
     layers: 2,
     embedding_decay: 0.01,
     intent_decay: 0.02,
+    weight_decay: 0.03,
     contrast_weight: 0.3,
+    contrast_mean: ContrastMean::Users,
     temperature: 0.7,
 };
 
@@ -27,6 +31,11 @@ fn unit(rows: &Tensor) -> Tensor {
     let squares = (rows * rows).sum_dim_intlist([1_i64].as_slice(), true, Kind::Double);
     // Rows of isolated nodes are zero, where a root has no gradient.
     rows / squares.where_self(&squares.gt(0.0), &Tensor::ones_like(&squares)).sqrt()
+}
+
+fn random(users: usize, items: usize, intents: usize, seed: u64) -> Weights {
+    let shapes = Shapes { users, items, dim: DIM, intents };
+    Weights::random(shapes, Initialisation::XavierNormal, &mut ChaCha8Rng::seed_from_u64(seed))
 }
 
 fn info_nce(p: &Tensor, q: &Tensor, temperature: f64) -> Tensor {
@@ -60,8 +69,11 @@ fn plain(objective: &Objective, adjacency: &Tensor, weights: &[Tensor; 3], batch
         };
         let (b, t) = (adaptive(&z), adaptive(&h));
         for side in &sides {
+            // The items' terms are divided by the number of users.
+            let weight = side.size()[0] as f64 / sides[0].size()[0] as f64;
             for view in [&h, &b, &t] {
-                contrast += info_nce(&z.index_select(0, side), &view.index_select(0, side), objective.temperature);
+                let nce = info_nce(&z.index_select(0, side), &view.index_select(0, side), objective.temperature);
+                contrast += nce * weight;
             }
         }
         x = z + h + b + t + x;
@@ -71,17 +83,19 @@ fn plain(objective: &Objective, adjacency: &Tensor, weights: &[Tensor; 3], batch
     let [user, positive, negative] = columns.each_ref().map(|column| sum.index_select(0, column));
     let margin = (user * (negative - positive)).sum_dim_intlist([1_i64].as_slice(), false, Kind::Double);
     let norms: Tensor = columns.iter().map(|column| nodes.index_select(0, column).square().sum(Kind::Double)).sum();
+    let all: Tensor = weights.iter().map(|matrix| matrix.square().sum(Kind::Double)).sum();
     let intents = user_intents.square().sum(Kind::Double) + item_intents.square().sum(Kind::Double);
     margin.softplus().mean(Kind::Double)
         + norms * f64::from(objective.embedding_decay)
         + intents * f64::from(objective.intent_decay)
+        + all * f64::from(objective.weight_decay)
         + contrast * f64::from(objective.contrast_weight)
 }
 
 fn assert_gradient_is_the_automatic_one(positives: &[Vec<u32>], items: usize, batch: &Batch) {
     let users = positives.len();
     let graph = Graph::new(positives, items);
-    let mut weights = Weights::xavier_normal(users, items, DIM, 4, &mut ChaCha8Rng::seed_from_u64(3));
+    let mut weights = random(users, items, 4, 3);
     weights.nodes.iter_mut().for_each(|value| *value *= 2.0);
     let (terms, gradient) = OBJECTIVE.loss_and_gradient(&graph, &weights, batch).unwrap();
 
@@ -126,8 +140,7 @@ fn isolated_nodes_have_finite_gradients_too() {
 
 #[test]
 fn contrast_in_several_blocks_is_the_contrast_in_one() {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let weights = Weights::xavier_normal(600, 600, DIM, 2, &mut rng);
+    let weights = random(600, 600, 2, 5);
     let (p, q) = weights.nodes.split_at(600 * DIM);
     let (p, q) = (Units::of(p, DIM).rows, Units::of(q, DIM).rows);
     let found = crate::contrast::info_nce(&p, &q, DIM, 0.5).unwrap();

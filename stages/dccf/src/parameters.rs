@@ -4,6 +4,39 @@ use contract::{Failure, FailureKind, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How what is trained begins, with the matrix `[a, b]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initialisation {
+    /// Normal with the standard deviation `√(2 / (a + b))`.
+    #[default]
+    XavierNormal,
+    /// Even between `±√(6 / (a + b))`.
+    XavierUniform,
+}
+
+/// What an epoch draws.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// As many times as there are training pairs: a user, each as likely, and an item of theirs.
+    #[default]
+    Users,
+    /// Each training pair once.
+    Pairs,
+}
+
+/// By what the contrastive terms are divided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContrastMean {
+    /// Those of users by the batch's users, those of items by its items.
+    #[default]
+    Side,
+    /// All by the batch's users.
+    Users,
+}
+
 /// Parameters of `dccf`. The defaults are those of the published code.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -16,8 +49,18 @@ pub struct Parameters {
     pub intents: usize,
     /// Number of layers. With 0 it is plain matrix factorisation.
     pub layers: usize,
-    /// How often to train on as many triples as there are training pairs.
+    /// How what is trained begins.
+    pub initialisation: Initialisation,
+    /// How often to train on as many triples as there are training pairs; at most, where there are validation items.
     pub epochs: usize,
+    /// Epochs between two looks at the validation items, of which the best is kept.
+    #[schemars(range(min = 1))]
+    pub evaluate_every: usize,
+    /// How many looks in a row without gain end the training.
+    #[schemars(range(min = 1))]
+    pub patience: usize,
+    /// What an epoch draws.
+    pub sampling: Sampling,
     /// Triples of a training step. The contrastive term compares all pairs of users, and of items, in a batch.
     #[schemars(range(min = 1))]
     pub batch: usize,
@@ -30,13 +73,18 @@ pub struct Parameters {
     /// Factor of the squared norms of the intents.
     #[schemars(range(min = 0.0))]
     pub intent_decay: f64,
+    /// Factor of the squared norms of all that is trained.
+    #[schemars(range(min = 0.0))]
+    pub weight_decay: f64,
     /// Factor of the contrastive terms. With 0 they are not computed.
     #[schemars(range(min = 0.0))]
     pub contrast_weight: f64,
+    /// By what the contrastive terms are divided.
+    pub contrast_mean: ContrastMean,
     /// Temperature of the contrastive terms.
     #[schemars(range(min = 0.0))]
     pub temperature: f64,
-    /// Length of the ranked lists.
+    /// Length of the ranked lists, and k of the NDCG of the validation items.
     #[schemars(range(min = 1))]
     pub top_k: usize,
 }
@@ -47,12 +95,18 @@ impl Default for Parameters {
             dim: 32,
             intents: 128,
             layers: 2,
+            initialisation: Initialisation::XavierNormal,
             epochs: 100,
+            evaluate_every: 3,
+            patience: 5,
+            sampling: Sampling::Users,
             batch: 10_240,
             learning_rate: 1e-3,
             embedding_decay: 2.5e-5,
             intent_decay: 5e-3,
+            weight_decay: 0.0,
             contrast_weight: 0.1,
+            contrast_mean: ContrastMean::Side,
             temperature: 1.0,
             top_k: 20,
         }
@@ -72,11 +126,14 @@ impl Parameters {
         positive("intents", self.intents as f64)?;
         positive("batch", self.batch as f64)?;
         positive("top_k", self.top_k as f64)?;
+        positive("evaluate_every", self.evaluate_every as f64)?;
+        positive("patience", self.patience as f64)?;
         positive("learning_rate", self.learning_rate)?;
         positive("temperature", self.temperature)?;
         let factors = [
             ("embedding_decay", self.embedding_decay),
             ("intent_decay", self.intent_decay),
+            ("weight_decay", self.weight_decay),
             ("contrast_weight", self.contrast_weight),
         ];
         for (name, value) in factors {

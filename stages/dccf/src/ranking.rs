@@ -21,26 +21,35 @@ pub(crate) struct Embeddings<'a> {
 
 /// The best `k` items of each of `ranked`, once with and once without the items of the user's `history`.
 pub(crate) fn rank(embeddings: Embeddings<'_>, ranked: &[u32], history: &[Vec<u32>], k: usize) -> Result<Rankings> {
-    let Embeddings { dim, users, items } = embeddings;
+    let lists = for_each_user(embeddings, ranked, |user, scores| {
+        let mut seen = history[user as usize].clone();
+        seen.sort_unstable();
+        let kept = top_k(scores, k, |_| false);
+        let excluded = top_k(scores, k, |item| seen.binary_search(&item).is_ok());
+        (RankedList { user, items: kept }, RankedList { user, items: excluded })
+    })?;
+    let (kept, excluded) = lists.into_iter().unzip();
+    Ok(Rankings { kept, excluded })
+}
+
+/// What `of` makes of each user's scores of all items, in the order of `users`.
+pub(crate) fn for_each_user<T: Send>(
+    embeddings: Embeddings<'_>,
+    users: &[u32],
+    of: impl Fn(u32, &[f32]) -> T + Sync,
+) -> Result<Vec<T>> {
+    let Embeddings { dim, users: all, items } = embeddings;
     let count = items.len() / dim;
-    let blocks: Vec<Vec<[RankedList; 2]>> = ranked
+    let blocks: Vec<Vec<T>> = users
         .par_chunks(USERS)
         .map(|block| {
-            let rows: Vec<f32> = block.iter().flat_map(|&user| &users[user as usize * dim..][..dim]).copied().collect();
+            let rows: Vec<f32> = block.iter().flat_map(|&user| &all[user as usize * dim..][..dim]).copied().collect();
             let scores = tensor(&rows, dim)?
                 .f_matmul(&tensor(items, dim)?.f_transpose(0, 1).map_err(failed("score the items"))?)
                 .map_err(failed("score the items"))?;
             let scores = values(&scores)?;
-            let lists = block.iter().zip(scores.chunks_exact(count)).map(|(&user, scores)| {
-                let mut seen = history[user as usize].clone();
-                seen.sort_unstable();
-                let kept = top_k(scores, k, |_| false);
-                let excluded = top_k(scores, k, |item| seen.binary_search(&item).is_ok());
-                [RankedList { user, items: kept }, RankedList { user, items: excluded }]
-            });
-            Ok(lists.collect())
+            Ok(block.iter().zip(scores.chunks_exact(count)).map(|(&user, scores)| of(user, scores)).collect())
         })
         .collect::<Result<_>>()?;
-    let (kept, excluded) = blocks.into_iter().flatten().map(|[kept, excluded]| (kept, excluded)).unzip();
-    Ok(Rankings { kept, excluded })
+    Ok(blocks.into_iter().flatten().collect())
 }

@@ -39,10 +39,35 @@ fn clustered() -> Interactions {
     Interactions { dataset, user, item, position, time, split }
 }
 
+/// Interactions with these rows of (user, item, split), each user's in their order.
+fn interactions(users: usize, items: usize, rows: &[(u32, u32, Split)]) -> Interactions {
+    let dataset = Dataset {
+        users,
+        items,
+        interactions: rows.len(),
+        max_history: 20,
+        holdout: "published".to_owned(),
+        split_digest: String::new(),
+    };
+    let place = |row: usize| rows[..row].iter().filter(|other| other.0 == rows[row].0).count() as u32;
+    Interactions {
+        dataset,
+        user: rows.iter().map(|row| row.0).collect(),
+        item: rows.iter().map(|row| row.1).collect(),
+        position: (0..rows.len()).map(place).collect(),
+        time: vec![0; rows.len()],
+        split: rows.iter().map(|row| row.2).collect(),
+    }
+}
+
 fn run_in(folder: &Path, threads: usize, parameters: serde_json::Value) -> Result<()> {
+    run_on(folder, &clustered(), threads, parameters)
+}
+
+fn run_on(folder: &Path, given: &Interactions, threads: usize, parameters: serde_json::Value) -> Result<()> {
     let data = folder.join("interactions");
     fs_err::create_dir_all(&data)?;
-    clustered().write(&data)?;
+    given.write(&data)?;
     let mut outputs = BTreeMap::new();
     for port in ["items", "users", "rankings", "report"] {
         fs_err::create_dir_all(folder.join(port))?;
@@ -137,4 +162,82 @@ fn a_diverging_run_says_so() {
 fn parameters_without_sense_are_refused() {
     let failure = run_in(&scratch("refused"), 1, json!({ "batch": 0 })).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Conflict);
+}
+
+fn report(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs_err::read(folder.join("report/report.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn isolated_users_and_items_have_finite_embeddings_and_are_ranked() {
+    // User 1 and items 3 and 4 are in no training pair; item 3 is what user 1 takes next.
+    let rows = [
+        (0, 0, Split::Train),
+        (0, 1, Split::Train),
+        (0, 2, Split::Test),
+        (1, 3, Split::Test),
+        (2, 1, Split::Train),
+        (2, 2, Split::Train),
+        (2, 0, Split::Test),
+    ];
+    let folder = scratch("isolated");
+    run_on(&folder, &interactions(3, 5, &rows), 1, small()).unwrap();
+    let found = report(&folder);
+    assert_eq!(
+        (&found["users_without_training_items"], &found["items_without_training_users"]),
+        (&json!(1), &json!(2))
+    );
+    let rankings = Rankings::read(&folder.join("rankings")).unwrap();
+    assert!(rankings.kept.iter().all(|list| list.items.len() == 5));
+    assert!(rankings.kept.iter().flat_map(|list| &list.items).all(|(_, score)| score.is_finite()));
+    // What nobody took stands behind what user 0 has taken.
+    let [first, second] = [rankings.kept[0].items[0].0, rankings.kept[0].items[1].0];
+    assert!([first, second].iter().all(|item| [0, 1].contains(item)), "{:?}", rankings.kept[0]);
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn one_user_is_learned() {
+    let rows = [(0, 0, Split::Train), (0, 1, Split::Train), (0, 2, Split::Test)];
+    let folder = scratch("one-user");
+    run_on(&folder, &interactions(1, 4, &rows), 2, small()).unwrap();
+    let rankings = Rankings::read(&folder.join("rankings")).unwrap();
+    let kept: Vec<u32> = rankings.kept[0].items.iter().map(|&(item, _)| item).take(2).collect();
+    assert!(kept.contains(&0) && kept.contains(&1), "{kept:?}");
+    assert_eq!(rankings.excluded[0].items.len(), 2);
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn one_item_leaves_no_negative_and_says_so() {
+    let rows = [(0, 0, Split::Train), (1, 0, Split::Test)];
+    let folder = scratch("one-item");
+    let failure = run_on(&folder, &interactions(2, 1, &rows), 1, small()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::NothingUsable);
+    assert!(failure.message.contains("an item that is not one"), "{}", failure.message);
+    fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn the_best_epoch_on_validation_items_is_kept_and_training_stops_after_it() {
+    let mut given = clustered();
+    for row in 0..given.user.len() {
+        if given.position[row] == 7 {
+            given.split[row] = Split::Validation;
+        }
+    }
+    let folder = scratch("validation");
+    let mut parameters = small();
+    parameters["epochs"] = json!(400);
+    parameters["evaluate_every"] = json!(2);
+    parameters["patience"] = json!(3);
+    run_on(&folder, &given, 1, parameters).unwrap();
+    let found = report(&folder);
+    let evaluations = found["validation"]["evaluations"].as_array().unwrap();
+    let ndcg = |place: usize| evaluations[place]["ndcg"].as_f64().unwrap();
+    let best = (0..evaluations.len()).rev().max_by(|&a, &b| ndcg(a).total_cmp(&ndcg(b))).unwrap();
+    assert_eq!(found["validation"]["chosen_epoch"], evaluations[best]["epoch"]);
+    assert_eq!(evaluations.len(), best + 4, "three looks after the best");
+    assert!(found["epochs"].as_array().unwrap().len() < 400);
+    fs_err::remove_dir_all(folder).unwrap();
 }

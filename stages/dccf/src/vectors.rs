@@ -33,6 +33,7 @@ pub(crate) fn add(into: &mut [f32], values: &[f32]) {
 
 /// Adds to `gradient` what a loss hands to `unit = row / norm` and thereby to the row itself:
 /// `(g − unit (unit · g)) / norm`. A row of norm 0 gets nothing, for it has no direction.
+#[inline]
 pub(crate) fn add_through_unit(gradient: &mut [f32], of_unit: &[f32], unit: &[f32], norm: f32) {
     if norm > 0.0 {
         let along = dot(of_unit, unit);
@@ -43,6 +44,7 @@ pub(crate) fn add_through_unit(gradient: &mut [f32], of_unit: &[f32], unit: &[f3
 }
 
 /// Writes `row / |row|` to `unit` and returns `|row|`; a zero row stays zero.
+#[inline]
 pub(crate) fn normalise(row: &[f32], unit: &mut [f32]) -> f32 {
     let norm = dot(row, row).sqrt();
     let factor = if norm > 0.0 { norm.recip() } else { 0.0 };

@@ -1,5 +1,6 @@
 //! What is trained: the embeddings of the nodes and the intents of users and items.
 
+use crate::parameters::Initialisation;
 use crate::vectors::add;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -15,12 +16,30 @@ pub(crate) struct Weights {
     pub item_intents: Vec<f32>,
 }
 
+/// The sizes of the trained matrices.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shapes {
+    /// Number of users.
+    pub users: usize,
+    /// Number of items.
+    pub items: usize,
+    /// Length of an embedding.
+    pub dim: usize,
+    /// Number of intents of users, and of items.
+    pub intents: usize,
+}
+
 impl Weights {
-    /// Xavier-normal: each matrix `[a, b]` has the standard deviation `√(2 / (a + b))`.
-    pub(crate) fn xavier_normal(users: usize, items: usize, dim: usize, intents: usize, rng: &mut ChaCha8Rng) -> Self {
-        let mut nodes = xavier_normal(users, dim, rng);
-        nodes.extend(xavier_normal(items, dim, rng));
-        Self { nodes, user_intents: xavier_normal(dim, intents, rng), item_intents: xavier_normal(dim, intents, rng) }
+    /// Random matrices of these shapes.
+    pub(crate) fn random(shapes: Shapes, initialisation: Initialisation, rng: &mut ChaCha8Rng) -> Self {
+        let Shapes { users, items, dim, intents } = shapes;
+        let mut matrix = |rows, columns| match initialisation {
+            Initialisation::XavierNormal => xavier_normal(rows, columns, rng),
+            Initialisation::XavierUniform => xavier_uniform(rows, columns, rng),
+        };
+        let mut nodes = matrix(users, dim);
+        nodes.extend(matrix(items, dim));
+        Self { nodes, user_intents: matrix(dim, intents), item_intents: matrix(dim, intents) }
     }
 
     /// Zeros of the same shapes.
@@ -48,6 +67,13 @@ impl Weights {
     }
 }
 
+/// A matrix `[a, b]` of numbers even between `±√(6 / (a + b))`.
+fn xavier_uniform(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let bound = (6.0 / (rows + columns) as f64).sqrt();
+    (0..rows * columns).map(|_| (bound * (2.0 * rng.random::<f64>() - 1.0)) as f32).collect()
+}
+
+/// A matrix `[a, b]` of normal numbers with the standard deviation `√(2 / (a + b))`.
 fn xavier_normal(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let deviation = (2.0 / (rows + columns) as f64).sqrt();
     (0..rows * columns).map(|_| (deviation * normal(rng)) as f32).collect()

@@ -1,4 +1,4 @@
-//! Where each user's test item stands in the lists of each model.
+//! Where each user's test items stand in the lists of each model.
 
 use crate::parquet::{Table, column, write};
 use crate::rankings::Seen;
@@ -34,14 +34,23 @@ impl Hits {
 }
 
 /// One user's result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRank {
     /// The user.
     pub user: u32,
     /// How many training interactions the user has.
     pub history: u32,
-    /// The place from 1 of what was held out; `None` where it is not in the list, or there is no list.
-    pub rank: Option<u32>,
+    /// For each test item of the user, of which there is at least one, its place from 1; `None` where it is not in the
+    /// list, or there is no list.
+    pub ranks: Vec<Option<u32>>,
+}
+
+impl UserRank {
+    /// The result of a user with one test item.
+    #[must_use]
+    pub fn one(user: u32, history: u32, rank: Option<u32>) -> Self {
+        Self { user, history, ranks: vec![rank] }
+    }
 }
 
 /// What a row of the ranks is about: a model, the sort of its lists, and what counts as a hit.
@@ -67,7 +76,8 @@ impl Ranks {
     /// Reads `ranks.parquet` of a folder.
     ///
     /// # Errors
-    /// When the file is missing or damaged, a column is missing or of another type, a rank is 0, or users do not ascend.
+    /// When the file is missing or damaged, a column is missing or of another type, a rank is 0, users do not
+    /// ascend, or the rows of a user differ in the length of the history.
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
         let model = table.text("model")?;
@@ -77,16 +87,24 @@ impl Ranks {
         let mut ranks = Self::default();
         for (row, model) in model.into_iter().enumerate() {
             let measured = Measured { model, seen: seen[row], hits: hits[row] };
-            let found = UserRank { user: user[row], history: history[row], rank: rank[row] };
-            if found.rank == Some(0) {
+            let found = UserRank::one(user[row], history[row], rank[row]);
+            if rank[row] == Some(0) {
                 return Err(table.bad_row(row, "rank is 0, expected 1 or more, or an empty cell"));
             }
             match ranks.of.last_mut() {
                 Some((known, users)) if *known == measured => {
-                    if users.last().is_some_and(|before| before.user >= found.user) {
-                        return Err(table.bad_row(row, "users do not ascend"));
+                    let last = users.last_mut().filter(|before| before.user >= found.user);
+                    match last {
+                        None => users.push(found),
+                        Some(before) if before.user > found.user => {
+                            return Err(table.bad_row(row, "users do not ascend"));
+                        }
+                        Some(before) if before.history != found.history => {
+                            let what = format!("user {} has another history than in the row before", found.user);
+                            return Err(table.bad_row(row, &what));
+                        }
+                        Some(before) => before.ranks.push(rank[row]),
                     }
-                    users.push(found);
                 }
                 _ => ranks.of.push((measured, vec![found])),
             }
@@ -94,19 +112,24 @@ impl Ranks {
         Ok(ranks)
     }
 
-    /// Writes `ranks.parquet` to a folder: the columns `model`, `seen`, `hits`, `user`, `history` and `rank`.
+    /// Writes `ranks.parquet` to a folder: the columns `model`, `seen`, `hits`, `user`, `history` and `rank`, with a row
+    /// for each test item.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let rows = || self.of.iter().flat_map(|(measured, users)| users.iter().map(move |user| (measured, user)));
+        let rows = || {
+            self.of.iter().flat_map(|(measured, users)| {
+                users.iter().flat_map(move |user| user.ranks.iter().map(move |rank| (measured, user, *rank)))
+            })
+        };
         let columns = vec![
-            column("model", rows().map(|(measured, _)| measured.model.as_str()).collect::<Vec<_>>()),
-            column("seen", rows().map(|(measured, _)| measured.seen.word()).collect::<Vec<_>>()),
-            column("hits", rows().map(|(measured, _)| measured.hits.word()).collect::<Vec<_>>()),
-            column("user", rows().map(|(_, found)| found.user).collect::<Vec<_>>()),
-            column("history", rows().map(|(_, found)| found.history).collect::<Vec<_>>()),
-            column("rank", rows().map(|(_, found)| found.rank).collect::<Vec<_>>()),
+            column("model", rows().map(|(measured, ..)| measured.model.as_str()).collect::<Vec<_>>()),
+            column("seen", rows().map(|(measured, ..)| measured.seen.word()).collect::<Vec<_>>()),
+            column("hits", rows().map(|(measured, ..)| measured.hits.word()).collect::<Vec<_>>()),
+            column("user", rows().map(|(_, found, _)| found.user).collect::<Vec<_>>()),
+            column("history", rows().map(|(_, found, _)| found.history).collect::<Vec<_>>()),
+            column("rank", rows().map(|(.., rank)| rank).collect::<Vec<_>>()),
         ];
         write(folder, TABLE, columns)
     }
@@ -126,20 +149,23 @@ mod tests {
     #[test]
     fn ranks_survive_and_a_miss_is_an_empty_cell() {
         let folder = tempfile::tempdir().unwrap();
-        let users = [UserRank { user: 1, history: 4, rank: Some(3) }, UserRank { user: 7, history: 0, rank: None }];
+        let several = UserRank { user: 8, history: 2, ranks: vec![Some(9), None, Some(2)] };
+        let users = [UserRank::one(1, 4, Some(3)), UserRank::one(7, 0, None), several];
         ranks(&users).write(folder.path()).unwrap();
         assert_eq!(Ranks::read(folder.path()).unwrap(), ranks(&users));
     }
 
     #[test]
-    fn a_rank_of_0_and_a_user_twice_are_refused() {
+    fn a_rank_of_0_and_users_in_disorder_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |users: [UserRank; 2]| {
             ranks(&users).write(folder.path()).unwrap();
             Ranks::read(folder.path()).unwrap_err().message
         };
-        let user = |user, rank| UserRank { user, history: 1, rank: Some(rank) };
+        let user = |user, rank| UserRank::one(user, 1, Some(rank));
         assert!(refused([user(0, 1), user(1, 0)]).contains("row 1: rank is 0"));
-        assert!(refused([user(3, 1), user(3, 2)]).ends_with("row 1: users do not ascend"));
+        assert!(refused([user(3, 1), user(2, 2)]).ends_with("row 1: users do not ascend"));
+        let other = UserRank::one(3, 2, Some(1));
+        assert!(refused([user(3, 1), other]).ends_with("row 1: user 3 has another history than in the row before"));
     }
 }

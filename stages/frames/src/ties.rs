@@ -26,7 +26,8 @@ pub fn top_k(scores: &[f32], k: usize, skip: impl Fn(u32) -> bool) -> Vec<(u32, 
     let mut worst_kept: Option<(u32, f32)> = None;
     for (item, &score) in (0..).zip(scores) {
         let candidate = (item, score);
-        let beaten = worst_kept.is_some_and(|worst| better(&candidate, &worst).is_gt());
+        // Nearly all scores are below those kept, which one comparison tells.
+        let beaten = worst_kept.is_some_and(|worst| score < worst.1 || better(&candidate, &worst).is_gt());
         if beaten || score.is_nan() || skip(item) {
             continue;
         }

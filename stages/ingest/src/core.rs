@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn dropping_goes_on_until_all_have_enough() {
-        let row = |(user, item)| Row { user, item, time: 0, review: String::new() };
+        let row = |(user, item)| Row { user, item, time: 0, review: String::new(), split: None };
         // User 2 has one row; without it item 1 has one, and then user 1 has one.
         let pairs = [(0, 0), (0, 2), (1, 1), (1, 0), (2, 1), (3, 0), (3, 2)];
         let mut rows: Vec<Row> = pairs.into_iter().map(row).collect();

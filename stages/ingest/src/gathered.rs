@@ -1,6 +1,7 @@
 //! What both forms of input come to, before users and items get their numbers.
 
 use crate::texts::Text;
+use frames::Split;
 
 /// Interactions in each user's order, with the original identifiers.
 #[derive(Debug, Default)]
@@ -28,4 +29,6 @@ pub(crate) struct Row {
     pub(crate) time: i64,
     /// The review, cleaned; empty when there is none.
     pub(crate) review: String,
+    /// What it is used for, where the published files say so.
+    pub(crate) split: Option<Split>,
 }

@@ -1,11 +1,12 @@
 //! From what is published to the tables that every other stage reads.
 //!
-//! Two forms come in: the raw Amazon 2018 one (`reviews`, `metadata`: gzipped, a JSON object a line) and the processed
-//! one (`sequences`, `item_ids`, `item_text`: `X.inter.json`, `X.item2id`, `X.item.json`). What is done to them:
+//! Three forms come in: the raw Amazon 2018 one (`reviews`, `metadata`: gzipped, a JSON object a line), the processed
+//! one (`sequences`, `item_ids`, `item_text`: `X.inter.json`, `X.item2id`, `X.item.json`), and pairs that somebody has
+//! split already (`train_pairs`, `validation_pairs`, `test_pairs`: `user<TAB>item`). What is done to them:
 //!
 //! * **Order.** A user's rows are ordered by time, then by a hash of the original user and item. Many users have
 //!   several items on one day, and no finer time is published; so the same input gives the same split on every machine.
-//!   Processed sequences keep their own order, and their position is their time.
+//!   Processed sequences keep their own order, and their position is their time; pairs keep that of their files.
 //! * **Filters** (raw only). Rows rated below `min_rating` go; of several reviews of one item by one user the first
 //!   stays; then users and items with too few interactions go, again and again until none is left (a k-core).
 //! * **Sample.** With `users = n` only the n users stay whose original identifier has the smallest hash: the same on every
@@ -13,7 +14,7 @@
 //! * **Numbers.** Users and items are numbered by the sorted hash of their original identifier. Numbers handed out in
 //!   order of first appearance tell which item came next.
 //! * **Split.** The last item of a user tests; with `last-two` the one before it validates. Users with fewer than three
-//!   interactions only train.
+//!   interactions only train. Pairs keep the split that they come with, in which a user may have several test items.
 //! * **Text** is cleaned: lists joined, tags removed, entities decoded, titles that are pieces of a web page dropped.
 //!   Items without metadata stay, with empty text.
 //!
@@ -26,6 +27,7 @@ mod gathered;
 mod lines;
 mod metadata;
 mod numbering;
+mod pairs;
 mod processed;
 mod raw;
 mod report;
@@ -73,7 +75,7 @@ pub struct Parameters {
     /// How many of the latest interactions later stages look at. Written to `dataset.json`; nothing is cut here.
     #[schemars(range(min = 1))]
     pub max_history: usize,
-    /// What is held out of training.
+    /// What is held out of training. Pairs keep their own split.
     pub holdout: Holdout,
     /// How many users to take, chosen by a hash of their identifier before those with too few interactions go; all if
     /// absent, or there are fewer. For runs at a small size.
@@ -104,7 +106,7 @@ impl Default for Parameters {
 impl Stage for Ingest {
     const NAME: &'static str = "ingest";
     const ABOUT: &'static str =
-        "Reads Amazon reviews and metadata, or processed sequences, and numbers, orders and splits them.";
+        "Reads Amazon reviews and metadata, processed sequences, or split pairs, and numbers, orders and splits them.";
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = false;
     const THREADS: Threads = Threads::One;
@@ -122,6 +124,9 @@ impl Stage for Ingest {
                 "Original identifiers of processed items: X.item2id, original<TAB>number.",
             ),
             optional("item_text", "item-text", "Texts of processed items: X.item.json, {\"item\": {\"title\": ...}}."),
+            optional("train_pairs", "pairs", "Pairs to learn from: user<TAB>item."),
+            optional("validation_pairs", "pairs", "Pairs to make choices on: user<TAB>item."),
+            optional("test_pairs", "pairs", "Pairs to be measured on: user<TAB>item."),
         ]
     }
 
@@ -149,9 +154,11 @@ impl Stage for Ingest {
             return Err(Failure::new(FailureKind::Conflict, "users is 0, expected at least 1")
                 .hint("leave it out to take all users"));
         }
-        let (gathered, source) = match context.optional_input("sequences") {
-            Some(_) => processed::gather(&parameters, context)?,
-            None => raw::gather(&parameters, context)?,
+        let bound = |port| context.optional_input(port).is_some();
+        let (gathered, source) = match (bound("sequences"), bound("train_pairs")) {
+            (true, _) => processed::gather(&parameters, context)?,
+            (_, true) => pairs::gather(&parameters, context)?,
+            _ => raw::gather(&parameters, context)?,
         };
         let numbered = numbering::number(gathered);
         let interactions = split::split(&numbered, &parameters);
@@ -167,24 +174,33 @@ impl Stage for Ingest {
     }
 }
 
+/// The forms of input, each with its ports, of which the first must be bound.
+const FORMS: [(&str, &[&str]); 3] = [
+    ("raw", &["reviews", "metadata"]),
+    ("processed", &["sequences", "item_ids", "item_text"]),
+    ("split pairs", &["train_pairs", "validation_pairs", "test_pairs"]),
+];
+
 /// Exactly one form of input must be bound, and only its own companions.
 fn check_inputs(context: &Context) -> Result<()> {
-    let bound = |port: &&str| context.optional_input(port).is_some();
-    let raw: Vec<&str> = ["reviews", "metadata"].into_iter().filter(bound).collect();
-    let processed: Vec<&str> = ["sequences", "item_ids", "item_text"].into_iter().filter(bound).collect();
+    let bound = |ports: &[&'static str]| -> Vec<&str> {
+        ports.iter().copied().filter(|port| context.optional_input(port).is_some()).collect()
+    };
+    let forms: Vec<_> = FORMS.iter().map(|(form, ports)| (form, ports[0], bound(ports))).collect();
+    let used: Vec<_> = forms.iter().filter(|(_, _, bound)| !bound.is_empty()).collect();
     let conflict = |message: String| {
-        let hint = "bind either reviews and metadata (raw) or sequences, item_ids and item_text (processed)";
+        let hint = "bind either reviews and metadata (raw), sequences, item_ids and item_text (processed), or \
+                    train_pairs, validation_pairs and test_pairs (split pairs)";
         Err(Failure::new(FailureKind::Conflict, message).hint(hint))
     };
-    match (raw.first(), processed.first()) {
-        (None, None) => conflict("ingest has no input: neither reviews nor sequences are bound".into()),
-        (Some(_), Some(_)) => conflict(format!(
-            "ingest has inputs of both forms: {} are raw, {} are processed",
-            raw.join(" and "),
-            processed.join(" and ")
-        )),
-        (Some(&"metadata"), None) => conflict("ingest has metadata but no reviews".into()),
-        (None, Some(&first)) if first != "sequences" => conflict(format!("ingest has {first} but no sequences")),
-        _ => Ok(()),
+    match used.as_slice() {
+        [] => conflict("ingest has no input: neither reviews, sequences nor train_pairs are bound".into()),
+        [(_, first, bound)] if bound[0] != *first => conflict(format!("ingest has {} but no {first}", bound[0])),
+        [_] => Ok(()),
+        several => {
+            let each: Vec<String> =
+                several.iter().map(|(form, _, bound)| format!("{} are {form}", bound.join(" and "))).collect();
+            conflict(format!("ingest has inputs of {} forms: {}", each.len(), each.join(", ")))
+        }
     }
 }

@@ -55,6 +55,11 @@ fn order_by_hash(ids: &[String], used: impl Iterator<Item = usize>) -> (Vec<usiz
 }
 
 impl Numbered {
+    /// Whether the published files split the rows.
+    pub(crate) fn has_own_split(&self) -> bool {
+        self.rows().any(|row| row.split.is_some())
+    }
+
     /// All rows, by user and position.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.sequences.iter().flatten()

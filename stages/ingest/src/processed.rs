@@ -72,7 +72,8 @@ pub(crate) fn gather(parameters: &Parameters, context: &Context) -> Result<(Gath
                 numbers.push(number);
                 numbers.len() - 1
             });
-            gathered.rows.push(Row { user: gathered.users.len(), item, time: position, review: String::new() });
+            let (user, review) = (gathered.users.len(), String::new());
+            gathered.rows.push(Row { user, item, time: position, review, split: None });
         }
         gathered.users.push(user.clone());
     }

@@ -127,7 +127,8 @@ fn read_reviews(
             counts.dropped_rated_too_low += 1;
             continue;
         }
-        rows.push(Row { user: users.index(user), item: items.index(item), time, review: join(&summary, &text) });
+        let review = join(&summary, &text);
+        rows.push(Row { user: users.index(user), item: items.index(item), time, review, split: None });
     }
     Ok((users.ids, items.ids, rows))
 }

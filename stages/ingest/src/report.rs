@@ -2,6 +2,7 @@
 
 use crate::metadata::MetadataCounts;
 use crate::numbering::Numbered;
+use crate::pairs::PairCounts;
 use crate::processed::SequenceCounts;
 use crate::raw::ReviewCounts;
 use crate::sample::LeftOut;
@@ -18,6 +19,8 @@ pub(crate) enum Source {
     Raw { reviews: ReviewCounts, metadata: MetadataCounts },
     /// Processed sequences.
     Processed { sequences: SequenceCounts },
+    /// Pairs with their own split.
+    Pairs { pairs: PairCounts },
 }
 
 /// The content of `report.json`.
@@ -25,7 +28,8 @@ pub(crate) enum Source {
 pub(crate) struct Report {
     source: Source,
     result: ResultCounts,
-    leakage: Leakage,
+    /// Absent for pairs with their own split, which have no order.
+    leakage: Option<Leakage>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +43,7 @@ struct ResultCounts {
     train: usize,
     validation: usize,
     test: usize,
-    /// Users with fewer than three interactions: they only train.
+    /// Users with nothing held out: those with fewer than three interactions, unless the split was published.
     users_that_only_train: usize,
     items_without_metadata: usize,
     items_without_title: usize,
@@ -78,13 +82,14 @@ impl Report {
             train: of(Split::Train),
             validation: of(Split::Validation),
             test: of(Split::Test),
-            users_that_only_train: users(&|length| length < SHORTEST_HELD_OUT),
+            users_that_only_train: dataset.users - users_held_out_of(interactions),
             items_without_metadata: numbered.texts.iter().filter(|text| Text::is_empty(text)).count(),
             items_without_title: numbered.texts.iter().filter(|text| text.title.is_empty()).count(),
             reviews: numbered.rows().filter(|row| !row.review.is_empty()).count(),
             split_digest: dataset.split_digest.clone(),
         };
-        Self { source, result, leakage: Leakage::of(numbered) }
+        let leakage = (!numbered.has_own_split()).then(|| Leakage::of(numbered));
+        Self { source, result, leakage }
     }
 
     /// The report in lines for people.
@@ -100,12 +105,21 @@ impl Report {
                 );
                 std::iter::once(read).chain(sample_line(left_out_by_sample)).collect()
             }
+            Source::Pairs { pairs } => {
+                let PairCounts { read, users_read, dropped_repeated, left_out_by_sample } = pairs;
+                let read = format!("read {read} pairs of {users_read} users; dropped {dropped_repeated} repeated");
+                std::iter::once(read).chain(sample_line(left_out_by_sample)).collect()
+            }
         };
-        let (result, leakage) = (&self.result, &self.leakage);
+        let result = &self.result;
         lines.push(format!(
             "kept {} users, {} items, {} interactions, {:.3} a user; {} test items, {} validation items",
             result.users, result.items, result.interactions, result.mean_length, result.test, result.validation
         ));
+        let Some(leakage) = &self.leakage else {
+            lines.push(format!("{} users only train", result.users_that_only_train));
+            return lines;
+        };
         lines.push(format!(
             "{} items without metadata, {} without title; {} users with fewer than {SHORTEST_HELD_OUT} interactions \
              only train",
@@ -118,6 +132,11 @@ impl Report {
         ));
         lines
     }
+}
+
+/// How many users have a row that does not train.
+fn users_held_out_of(interactions: &Interactions) -> usize {
+    interactions.sequences(&[Split::Validation, Split::Test]).iter().filter(|items| !items.is_empty()).count()
 }
 
 fn raw_lines(reviews: &ReviewCounts, metadata: &MetadataCounts) -> Vec<String> {

@@ -16,7 +16,7 @@ pub(crate) fn split(numbered: &Numbered, parameters: &Parameters) -> Interaction
             items: numbered.item_ids.len(),
             interactions: numbered.rows().count(),
             max_history: parameters.max_history,
-            holdout: parameters.holdout.word().to_owned(),
+            holdout: holdout(numbered, parameters).to_owned(),
             split_digest: String::new(),
         },
         user: Vec::new(),
@@ -28,7 +28,7 @@ pub(crate) fn split(numbered: &Numbered, parameters: &Parameters) -> Interaction
     let mut hasher = blake3::Hasher::new();
     for sequence in &numbered.sequences {
         for (position, row) in sequence.iter().enumerate() {
-            let split = split_of(position, sequence.len(), parameters.holdout);
+            let split = row.split.unwrap_or_else(|| split_of(position, sequence.len(), parameters.holdout));
             interactions.user.push(row.user as u32);
             interactions.item.push(row.item as u32);
             interactions.position.push(position as u32);
@@ -41,6 +41,11 @@ pub(crate) fn split(numbered: &Numbered, parameters: &Parameters) -> Interaction
     }
     interactions.dataset.split_digest = hasher.finalize().to_hex().to_string();
     interactions
+}
+
+/// The word for how the rows are split: by the published files, or here.
+fn holdout(numbered: &Numbered, parameters: &Parameters) -> &'static str {
+    if numbered.has_own_split() { "published" } else { parameters.holdout.word() }
 }
 
 fn split_of(position: usize, length: usize, holdout: Holdout) -> Split {

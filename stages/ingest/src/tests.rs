@@ -309,3 +309,53 @@ fn instruments_have_the_size_of_the_paper() {
         report["leakage"]
     );
 }
+
+/// A folder with a file `NAME.tsv` for each, and what the stage makes of them.
+fn split_pairs(files: &[(&str, &str)], parameters: Parameters) -> Result<TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(format!("{name}.tsv"));
+    files.iter().for_each(|(name, text)| fs_err::write(path(name), text).unwrap());
+    let paths: Vec<(&str, PathBuf)> = files.iter().map(|&(name, _)| (name, path(name))).collect();
+    let bound: Vec<(&str, &Path)> = paths.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    run(&bound, parameters)
+}
+
+#[test]
+fn pairs_keep_their_own_split_and_order_and_get_new_numbers() {
+    let train = "0\tx\n1\ty\n0\ty\n0\tx\n";
+    let files = [("train_pairs", train), ("validation_pairs", "1\tx\n"), ("test_pairs", "0\tz\n0\tw\n")];
+    let folder = split_pairs(&files, Parameters::default()).unwrap();
+    let interactions = Interactions::read(&folder.path().join("interactions")).unwrap();
+    let users = Users::read(&folder.path().join("users")).unwrap();
+    let items = Items::read(&folder.path().join("items")).unwrap();
+    let of = |id: &str, split| -> Vec<String> {
+        let user = users.id.iter().position(|other| other == id).unwrap();
+        interactions.sequences(&[split])[user].iter().map(|&item| items.id[item as usize].clone()).collect()
+    };
+    assert_eq!(
+        (of("0", Split::Train), of("0", Split::Test)),
+        (vec!["x".into(), "y".into()], vec!["z".into(), "w".into()])
+    );
+    assert_eq!((of("1", Split::Train), of("1", Split::Validation)), (vec!["y".to_owned()], vec!["x".to_owned()]));
+    assert_eq!(interactions.dataset.holdout, "published");
+    let report = report(&folder);
+    assert_eq!(report["source"]["pairs"]["dropped_repeated"], 1);
+    assert_eq!((&report["result"]["test"], &report["leakage"]), (&json!(2), &Value::Null));
+}
+
+#[test]
+fn pairs_that_make_no_sense_are_refused_with_their_line() {
+    let message = |files: &[(&str, &str)]| split_pairs(files, Parameters::default()).unwrap_err().message;
+    let malformed = message(&[("train_pairs", "0\t1\n0 2\n")]);
+    assert!(malformed.ends_with("train_pairs.tsv, line 2: found '0 2', expected user<TAB>item"), "{malformed}");
+    assert!(message(&[("train_pairs", "0\t1\t5\n")]).contains("line 1: found '0\t1\t5'"));
+    let twice = message(&[("train_pairs", "0\t1\n"), ("test_pairs", "0\t2\n0\t1\n")]);
+    assert!(
+        twice.ends_with("test_pairs.tsv, line 2: found user 0 with item 1, which train_pairs has too, expected each pair in one file"),
+        "{twice}"
+    );
+    assert!(message(&[("train_pairs", "\n")]).ends_with("not one pair"));
+    assert_eq!(message(&[("test_pairs", "0\t1\n")]), "ingest has test_pairs but no train_pairs");
+    let two = message(&[("train_pairs", "0\t1\n"), ("sequences", "{}")]);
+    assert_eq!(two, "ingest has inputs of 2 forms: sequences are processed, train_pairs are split pairs");
+}

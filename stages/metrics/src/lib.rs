@@ -7,6 +7,12 @@
 //! * `MRR = Σ_u 1 / r_u / |U|`, where an item that is not in the list adds nothing
 //! * `coverage@k`: the share of all items that stand among anybody's first k
 //!
+//! Where a user may have several test items, with the ranks `r_u1 .. r_um`, there is `recall@k` as well:
+//!
+//! * `HR@k` counts users with any rank of at most k, and `MRR` takes the best rank
+//! * `recall@k = Σ_u |{j : r_uj <= k}| / m_u / |U|`
+//! * `NDCG@k = Σ_u (Σ_{j : r_uj <= k} 1 / log2(r_uj + 1) / Σ_{r <= min(k, m_u)} 1 / log2(r + 1)) / |U|`
+//!
 //! A user without a list is a miss: it stays in the denominator. The rank is the place in the list: items of equal score
 //! stand in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
 //! are counted on semantic codes as well: the list's distinct codes in order, the rank of the test item's code among
@@ -48,7 +54,7 @@ pub struct Metrics;
 impl Stage for Metrics {
     const NAME: &'static str = "metrics";
     const ABOUT: &'static str =
-        "Measures rankings over all items, with seen items kept and excluded: HR, NDCG, MRR and coverage.";
+        "Measures rankings over all items, with seen items kept and excluded: HR, recall, NDCG, MRR and coverage.";
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::One;
@@ -70,7 +76,7 @@ impl Stage for Metrics {
                 "metrics.json: a row per model, seen and kind of hit; intervals.json: 95 % intervals; by_length.json: \
                  by length of the history.",
             ),
-            OutputPort::new("ranks", "ranks", "ranks.parquet: each user's rank, empty where the item is not found."),
+            OutputPort::new("ranks", "ranks", "ranks.parquet: each test item's rank, empty where it is not found."),
         ]
     }
 
@@ -81,7 +87,7 @@ impl Stage for Metrics {
         let truth = Truth::new(&interactions, codes.as_ref())?;
         let inputs = context.labelled_inputs("rankings");
         warn_of_missing_floors(&inputs, context);
-        let mut tables = Tables::new(&parameters, context.seed());
+        let mut tables = Tables::new(&parameters, truth.several(), context.seed());
         for (label, folder) in inputs {
             let rankings = Rankings::read(&folder)?;
             truth.check(&label, &rankings)?;
@@ -104,8 +110,8 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    fn new(parameters: &'a Parameters, seed: u64) -> Self {
-        let measures = Measure::all(&parameters.cutoffs);
+    fn new(parameters: &'a Parameters, several: bool, seed: u64) -> Self {
+        let measures = Measure::all(&parameters.cutoffs, several);
         let (rows, intervals, by_length, ranks) = Default::default();
         Self { parameters, measures, seed, rows, intervals, by_length, ranks }
     }

@@ -39,7 +39,7 @@ impl<'a> Scores<'a> {
     pub(crate) fn row(&self) -> Row {
         let mut row = self.heading();
         row.insert("users".into(), self.users.len().into());
-        row.extend(self.means(self.users));
+        row.extend(self.means(self.users.iter()));
         row
     }
 
@@ -48,7 +48,7 @@ impl<'a> Scores<'a> {
         if resamples == 0 {
             return Vec::new();
         }
-        let (counts, values) = self.groups(self.users);
+        let (counts, values) = self.groups(self.users.iter());
         let groups = Groups { counts: &counts, values: &values };
         let intervals = groups.intervals(resamples, rng).into_iter();
         let rows = self.measures.iter().zip(groups.means(&counts)).zip(intervals);
@@ -71,13 +71,13 @@ impl<'a> Scores<'a> {
 
     fn of_length(&self, start: u32, end: Option<u32>) -> Row {
         let fits = |user: &&UserRank| user.history >= start && end.is_none_or(|end| user.history < end);
-        let users: Vec<UserRank> = self.users.iter().filter(fits).copied().collect();
+        let users: Vec<&UserRank> = self.users.iter().filter(fits).collect();
         let mut row = self.heading();
         row.insert("at_least".into(), start.into());
         row.insert("below".into(), end.into());
         row.insert("users".into(), users.len().into());
         if !users.is_empty() {
-            row.extend(self.means(&users));
+            row.extend(self.means(users.iter().copied()));
         }
         row
     }
@@ -88,17 +88,21 @@ impl<'a> Scores<'a> {
         words.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect()
     }
 
-    fn means(&self, users: &[UserRank]) -> impl Iterator<Item = (String, Value)> {
+    fn means<'u>(&self, users: impl Iterator<Item = &'u UserRank>) -> impl Iterator<Item = (String, Value)> {
         let (counts, values) = self.groups(users);
         let means = Groups { counts: &counts, values: &values }.means(&counts);
         self.measures.iter().zip(means).map(|(measure, mean)| (measure.to_string(), mean.into()))
     }
 
-    /// Users of equal rank, and what each measure gives for it.
-    fn groups(&self, users: &[UserRank]) -> (Vec<u64>, Vec<Vec<f64>>) {
-        let mut counts: BTreeMap<Option<u32>, u64> = BTreeMap::new();
-        users.iter().for_each(|user| *counts.entry(user.rank).or_default() += 1);
-        let gains = |measure: &Measure| counts.keys().map(|&rank| measure.gain(rank)).collect();
+    /// Users of equal ranks, and what each measure gives for it.
+    fn groups<'u>(&self, users: impl Iterator<Item = &'u UserRank>) -> (Vec<u64>, Vec<Vec<f64>>) {
+        let mut counts: BTreeMap<Vec<Option<u32>>, u64> = BTreeMap::new();
+        for user in users {
+            let mut ranks = user.ranks.clone();
+            ranks.sort_unstable();
+            *counts.entry(ranks).or_default() += 1;
+        }
+        let gains = |measure: &Measure| counts.keys().map(|ranks| measure.gain(ranks)).collect();
         (counts.values().copied().collect(), self.measures.iter().map(gains).collect())
     }
 }

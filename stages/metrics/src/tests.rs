@@ -114,7 +114,7 @@ fn every_users_rank_is_kept() {
     let ranks = Ranks::read(&folder.path().join("ranks")).unwrap();
     let [(measured, users)] = ranks.of.as_slice() else { panic!("{ranks:?}") };
     assert_eq!((measured.model.as_str(), measured.seen.word(), measured.hits.word()), ("pipe", "kept", "item"));
-    let users: Vec<_> = users.iter().map(|found| (found.user, found.history, found.rank)).collect();
+    let users: Vec<_> = users.iter().map(|found| (found.user, found.history, found.ranks[0])).collect();
     assert_eq!(users, [(0, 0, Some(1)), (1, 0, Some(3)), (2, 0, None), (3, 0, None)]);
 }
 

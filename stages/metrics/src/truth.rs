@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 /// What was held out, and which items share their codes.
 pub(crate) struct Truth {
-    /// `[users]` the test item, where there is one.
-    targets: Vec<Option<u32>>,
+    /// `[users]` the test items.
+    targets: Vec<Vec<u32>>,
     /// `[users]` the number of training interactions.
     history: Vec<u32>,
     /// `[items]` a number that items of equal codes share; the item itself where there are no codes.
@@ -16,8 +16,8 @@ pub(crate) struct Truth {
 
 impl Truth {
     pub(crate) fn new(interactions: &Interactions, codes: Option<&Codes>) -> Result<Self> {
-        let targets = interactions.targets();
-        if targets.iter().all(Option::is_none) {
+        let targets = interactions.sequences(&[Split::Test]);
+        if targets.iter().all(Vec::is_empty) {
             let message =
                 format!("none of the {} users has a test item, so there is nothing to measure", targets.len());
             return Err(Failure::new(FailureKind::NothingUsable, message)
@@ -38,12 +38,17 @@ impl Truth {
 
     /// How many users have a test item: the denominator of every measure.
     pub(crate) fn users(&self) -> usize {
-        self.targets.iter().flatten().count()
+        self.targets.iter().filter(|items| !items.is_empty()).count()
+    }
+
+    /// Whether some user has several test items.
+    pub(crate) fn several(&self) -> bool {
+        self.targets.iter().any(|items| items.len() > 1)
     }
 
     /// How many users have a test item but no list.
     pub(crate) fn users_without_list(&self, lists: &[RankedList]) -> usize {
-        self.users() - lists.iter().filter(|list| self.targets[list.user as usize].is_some()).count()
+        self.users() - lists.iter().filter(|list| !self.targets[list.user as usize].is_empty()).count()
     }
 
     /// Refuses lists of users or items that the interactions do not have.
@@ -64,19 +69,14 @@ impl Truth {
         Ok(())
     }
 
-    /// The rank of every user that has a test item, in the order of users.
+    /// The ranks of every user that has a test item, in the order of users.
     pub(crate) fn ranks(&self, lists: &[RankedList], hits: Hits) -> Vec<UserRank> {
-        let mut ranks = vec![None; self.targets.len()];
+        let mut ranks: Vec<Vec<Option<u32>>> = self.targets.iter().map(|items| vec![None; items.len()]).collect();
         for list in lists {
-            ranks[list.user as usize] = self.rank(list, hits);
+            ranks[list.user as usize] = self.ranks_in(list, hits);
         }
-        let tested = (0_u32..).zip(&self.targets).filter(|(_, target)| target.is_some());
-        tested
-            .map(|(user, _)| {
-                let at = user as usize;
-                UserRank { user, history: self.history[at], rank: ranks[at] }
-            })
-            .collect()
+        let users = (0_u32..).zip(ranks).zip(&self.history).filter(|((_, ranks), _)| !ranks.is_empty());
+        users.map(|((user, ranks), &history)| UserRank { user, history, ranks }).collect()
     }
 
     /// For each cutoff the share of all items, or of all codes in use, that stand in anybody's first so many places.
@@ -96,13 +96,16 @@ impl Truth {
         cutoffs.iter().map(share).collect()
     }
 
-    fn rank(&self, list: &RankedList, hits: Hits) -> Option<u32> {
-        let target = self.targets[list.user as usize]?;
-        let wanted = match hits {
-            Hits::Item => target,
-            Hits::Code => self.code[target as usize],
+    /// For each of the user's test items its place in the list.
+    fn ranks_in(&self, list: &RankedList, hits: Hits) -> Vec<Option<u32>> {
+        let rank = |&target: &u32| {
+            let wanted = match hits {
+                Hits::Item => target,
+                Hits::Code => self.code[target as usize],
+            };
+            (1..).zip(self.entries(list, hits)).find(|(_, entry)| *entry == wanted).map(|(place, _)| place)
         };
-        (1..).zip(self.entries(list, hits)).find(|(_, entry)| *entry == wanted).map(|(place, _)| place)
+        self.targets[list.user as usize].iter().map(rank).collect()
     }
 
     /// What stands in a list, best first: its items, or its distinct codes.
@@ -137,12 +140,12 @@ mod tests {
     fn ranks_and_coverage_are_of_items_or_of_distinct_codes() {
         // Items 0 and 1 share their codes, and so do 2 and 3.
         let codes = Codes { levels: vec![vec![5, 5, 6, 6, 6], vec![0, 0, 1, 1, 2]] };
-        let targets = vec![Some(3), Some(4), None, Some(1)];
+        let targets = vec![vec![3], vec![4], vec![], vec![1, 4]];
         let truth = Truth { targets, history: vec![9, 8, 7, 6], code: number_codes(&codes) };
         let lists = [list(0, &[0, 1, 2, 3]), list(1, &[0, 2]), list(2, &[1]), list(3, &[4, 0])];
-        let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.rank).collect::<Vec<_>>();
-        assert_eq!(ranks(Hits::Item), [Some(4), None, None]);
-        assert_eq!(ranks(Hits::Code), [Some(2), None, Some(2)]);
+        let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.ranks).collect::<Vec<_>>();
+        assert_eq!(ranks(Hits::Item), [vec![Some(4)], vec![None], vec![None, Some(1)]]);
+        assert_eq!(ranks(Hits::Code), [vec![Some(2)], vec![None], vec![Some(2), Some(1)]]);
         let users: Vec<_> = truth.ranks(&lists, Hits::Item).iter().map(|found| (found.user, found.history)).collect();
         assert_eq!(users, [(0, 9), (1, 8), (3, 6)]);
         assert_eq!((truth.users(), truth.users_without_list(&lists[..2])), (3, 1));

@@ -30,13 +30,15 @@ struct Case {
 
 impl Case {
     /// `levels` is how many different scores there are: the fewer, the more ties.
-    fn new(seed: u64, levels: u32) -> Self {
+    /// Every third user has up to `tests` test items, the others one.
+    fn new(seed: u64, levels: u32, tests: u32) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let rows: Vec<(u32, u32, Split)> = (0..USERS)
             .flat_map(|user| {
                 // Every seventh user has no test item.
                 let last = if user % 7 == 0 { Split::Train } else { Split::Test };
-                [(user, 0, Split::Train), (user, 1, last)]
+                let more = if user % 3 == 0 { tests } else { 1 };
+                std::iter::once((user, 0, Split::Train)).chain((1..=more).map(move |place| (user, place, last)))
             })
             .collect();
         let dataset = Dataset {
@@ -50,7 +52,7 @@ impl Case {
         let interactions = Interactions {
             dataset,
             user: rows.iter().map(|row| row.0).collect(),
-            item: rows.iter().map(|_| rng.random_range(0..ITEMS)).collect(),
+            item: rows.iter().map(|row| different(&mut rng, row.1)).collect(),
             position: rows.iter().map(|row| row.1).collect(),
             time: vec![0; rows.len()],
             split: rows.iter().map(|row| row.2).collect(),
@@ -97,8 +99,8 @@ impl Case {
     fn told(&self, seen: Seen, on_codes: bool) -> Value {
         let number = |item: u32| if on_codes { self.codes.levels[0][item as usize] } else { item };
         let lists = self.rankings.lists(seen);
-        let tested = (0_u32..).zip(self.interactions.targets()).filter_map(|(user, target)| Some((user, target?)));
-        let users = tested.map(|(user, target)| {
+        let tested = (0_u32..).zip(self.interactions.sequences(&[Split::Test])).filter(|(_, items)| !items.is_empty());
+        let users = tested.map(|(user, targets)| {
             let (mut entries, mut scores) = (Vec::new(), Vec::new());
             for &(item, score) in lists.iter().filter(|list| list.user == user).flat_map(|list| &list.items) {
                 if !entries.contains(&number(item)) {
@@ -106,10 +108,17 @@ impl Case {
                     scores.push(score);
                 }
             }
-            json!({"target": number(target), "list": entries, "scores": scores})
+            let targets: Vec<u32> = targets.into_iter().map(number).collect();
+            json!({"targets": targets, "list": entries, "scores": scores})
         });
         json!({"candidates": ITEMS, "users": users.collect::<Vec<_>>()})
     }
+}
+
+/// A random item of those of a fifth of the items that a place has to itself, so that no user has one twice.
+fn different(rng: &mut ChaCha8Rng, place: u32) -> u32 {
+    const PLACES: u32 = 5;
+    rng.random_range(0..ITEMS / PLACES) * PLACES + place
 }
 
 /// A Python with scikit-learn, or `None` with a printed reason.
@@ -143,18 +152,19 @@ fn ask(python: &str, request: &Value) -> Vec<BTreeMap<String, f64>> {
 fn measures_are_those_of_scikit_learn() {
     let Some(python) = python() else { return };
     let (mut rows, mut told) = (Vec::new(), Vec::new());
-    for (seed, levels) in [(1, 2), (2, 5), (3, 40), (4, 1_000_000)] {
-        let case = Case::new(seed, levels);
+    for (seed, levels, tests) in [(1, 2, 1), (2, 5, 1), (3, 40, 1), (4, 1_000_000, 1), (5, 3, 4), (6, 1_000_000, 4)] {
+        let case = Case::new(seed, levels, tests);
         rows.extend(case.measured());
         for seen in [Seen::Kept, Seen::Excluded] {
             told.extend([false, true].map(|on_codes| case.told(seen, on_codes)));
         }
     }
     let answers = ask(&python, &json!({"cutoffs": CUTOFFS, "cases": told}));
-    assert_eq!((rows.len(), answers.len()), (16, 16));
+    assert_eq!((rows.len(), answers.len()), (24, 24));
     let mut largest = 0.0_f64;
     for (row, answer) in rows.iter().zip(&answers) {
-        assert_eq!(answer.len(), 2 * CUTOFFS.len() + 1);
+        let sorts = if row.get("recall@1").is_some() { 3 } else { 2 };
+        assert_eq!(answer.len(), sorts * CUTOFFS.len() + 1);
         for (metric, expected) in answer {
             let found = row[metric].as_f64().unwrap();
             let difference = (found - expected).abs();

@@ -92,8 +92,7 @@ fn it_compares_the_ranks_of_models() {
     use frames::{Hits, Measured, Ranks, Seen, UserRank};
     let folder = tempfile::tempdir().unwrap();
     let measured = |model: &str| Measured { model: model.into(), seen: Seen::Kept, hits: Hits::Item };
-    let users =
-        |hits: u32| (0..60).map(|user| UserRank { user, history: 3, rank: (user < hits).then_some(2) }).collect();
+    let users = |hits: u32| (0..60).map(|user| UserRank::one(user, 3, (user < hits).then_some(2))).collect();
     let ranks = Ranks { of: vec![(measured("pipe"), users(40)), (measured("popularity"), users(10))] };
     ranks.write(folder.path()).unwrap();
     let side = |model: &str| json!({"ranks": folder.path(), "where": {"model": model, "seen": "kept", "hits": "item"}});

@@ -24,8 +24,8 @@ pub(super) struct Pairing {
 /// One user's ranks on both sides, by list.
 #[derive(Debug)]
 pub(super) struct PairedUser {
-    a: Vec<Option<u32>>,
-    b: Vec<Option<u32>>,
+    a: Vec<UserRank>,
+    b: Vec<UserRank>,
 }
 
 impl Side {
@@ -41,7 +41,7 @@ impl Side {
     }
 
     fn user(&self, user: u32) -> Option<Vec<UserRank>> {
-        self.lists.iter().map(|list| list.get(&user).copied()).collect()
+        self.lists.iter().map(|list| list.get(&user).cloned()).collect()
     }
 
     fn users(&self) -> BTreeSet<u32> {
@@ -61,7 +61,7 @@ fn read(list: &List) -> Result<BTreeMap<u32, UserRank>> {
         let message = format!("{folder} has no ranks of {wanted}; it has {}", known.join(", "));
         return Err(Failure::new(FailureKind::Conflict, message));
     };
-    Ok(users.iter().map(|found| (found.user, *found)).collect())
+    Ok(users.iter().map(|found| (found.user, found.clone())).collect())
 }
 
 impl Pairing {
@@ -72,8 +72,7 @@ impl Pairing {
             let (Some(of_a), Some(of_b)) = (a.user(user), b.user(user)) else { continue };
             let length = of_a[0].history;
             pairing.unlike += usize::from(of_a.iter().chain(&of_b).any(|found| found.history != length));
-            let ranks = |found: Vec<UserRank>| found.into_iter().map(|found| found.rank).collect();
-            pairing.users.push(PairedUser { a: ranks(of_a), b: ranks(of_b) });
+            pairing.users.push(PairedUser { a: of_a, b: of_b });
         }
         pairing.only_a = users_a.len() - pairing.users.len();
         pairing.only_b = users_b.len() - pairing.users.len();
@@ -84,8 +83,9 @@ impl Pairing {
 impl PairedUser {
     /// What the user adds to both sides, each averaged over its lists.
     pub(super) fn values(&self, measure: Measure) -> (f64, f64) {
-        let mean =
-            |ranks: &[Option<u32>]| ranks.iter().fold(0.0, |sum, &rank| sum + measure.gain(rank)) / ranks.len() as f64;
+        let mean = |lists: &[UserRank]| {
+            lists.iter().fold(0.0, |sum, list| sum + measure.gain(&list.ranks)) / lists.len() as f64
+        };
         (mean(&self.a), mean(&self.b))
     }
 }

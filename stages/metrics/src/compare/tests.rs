@@ -12,7 +12,7 @@ fn measured(model: &str) -> Measured {
 /// A folder with the ranks of one model, users from `first` on.
 fn ranks(first: u32, ranks: &[Option<u32>]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let users = (first..).zip(ranks).map(|(user, &rank)| UserRank { user, history: 5, rank }).collect();
+    let users = (first..).zip(ranks).map(|(user, &rank)| UserRank::one(user, 5, rank)).collect();
     Ranks { of: vec![(measured("pipe"), users)] }.write(folder.path()).unwrap();
     folder
 }
@@ -78,7 +78,7 @@ fn users_of_one_side_only_are_counted_and_left_out() {
     assert_eq!((number(&compared, "HR@1", "a"), number(&compared, "HR@1", "b")), (0.5, 0.0));
 
     let longer = tempfile::tempdir().unwrap();
-    let user = UserRank { user: 1, history: 6, rank: None };
+    let user = UserRank::one(1, 6, None);
     Ranks { of: vec![(measured("pipe"), vec![user])] }.write(longer.path()).unwrap();
     assert_eq!(ask(&list(a.path()), &list(longer.path()), &["HR@1"]).unwrap().unlike, 1);
 }
