@@ -31,17 +31,16 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
 	done
 
-SKLEARN := target/scikit-learn
-# PyTorch is large: TORCH_PYTHON=FILE takes a Python that has it, and installs nothing.
-TORCH_PYTHON ?= $(CURDIR)/target/pytorch/bin/python
+# Gigabytes, as PyTorch is; PIPE_REFERENCE_PYTHON=FILE takes a Python that has all of it, and installs nothing.
+PEERS := scikit-learn numpy torch==2.11.0 transformers peft sentencepiece
+PIPE_REFERENCE_PYTHON ?= $(CURDIR)/target/reference/bin/python
 
-reference: build ## check the metrics against scikit-learn and dccf against PyTorch, which are installed into target/
-	@test -x $(SKLEARN)/bin/python || python3 -m venv $(SKLEARN)
-	@$(SKLEARN)/bin/python -c 'import sklearn' 2>/dev/null || $(SKLEARN)/bin/pip install --quiet scikit-learn
-	PIPE_REFERENCE_PYTHON=$(CURDIR)/$(SKLEARN)/bin/python $(CARGO) test --workspace --test scikit_learn
-	@test -x $(TORCH_PYTHON) || python3 -m venv target/pytorch
-	@$(TORCH_PYTHON) -c 'import torch' 2>/dev/null || $(TORCH_PYTHON) -m pip install --quiet torch numpy
-	PIPE_TORCH_PYTHON=$(TORCH_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch
+reference: build ## check metrics, dccf and the language model against scikit-learn, PyTorch, transformers and peft
+	@test -x $(PIPE_REFERENCE_PYTHON) || python3 -m venv target/reference
+	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece' 2>/dev/null \
+		|| $(PIPE_REFERENCE_PYTHON) -m pip install --quiet $(PEERS)
+	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face
+	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check

@@ -22,6 +22,7 @@ const SWITCHES: &[(&str, &str)] = &[
     ("tasks.text_history=true", "with LC-Rec's histories of text"),
     ("tasks.directions=\"both\"", "sequences told backwards too"),
     ("finetune.train=\"lora\"", "adapters instead of all weights"),
+    ("finetune.new_tokens=\"mlp-2\"", "new tokens from the codebook's vectors (Table 7)"),
     ("finetune.packing=false", "nothing shared between samples"),
     ("finetune.end_token=true", "loss on the end token"),
     ("precache.beam=10", "narrower beams"),

@@ -42,7 +42,7 @@ def _parse() -> argparse.Namespace:
     given = parser.parse_args()
     if unknown := set(given.only) - set(there):
         parser.error(f"there is no {', '.join(sorted(unknown))}, expected some of {', '.join(there)}")
-    os.environ.setdefault("PIPE_TORCH_PYTHON", "python3")
+    os.environ.setdefault("PIPE_REFERENCE_PYTHON", "python3")
     return given
 
 

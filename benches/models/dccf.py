@@ -1,6 +1,6 @@
 """An epoch of the stage `dccf` beside the plain PyTorch of stages/dccf/tests/reference.py, on the same pairs and threads.
 
-`PIPE_TORCH_PYTHON` is a Python with PyTorch; without one only ours is measured. The data and the settings are
+`PIPE_REFERENCE_PYTHON` is a Python with PyTorch; without one only ours is measured. The data and the settings are
 those of the pipelines `instruments` and `yelp`; the folder of the data is PIPE_DATA.
 """
 
@@ -90,9 +90,9 @@ def _torch(
     users: int, items: int, pairs: list[list[int]], settings: dict, steps: int, folder: Path, given: argparse.Namespace
 ) -> tuple[Measured | None, dict | None]:
     """A mean step, times the steps of an epoch; and the floor, of what PyTorch reaches on this machine."""
-    python = os.environ.get("PIPE_TORCH_PYTHON", "python3")
+    python = os.environ.get("PIPE_REFERENCE_PYTHON", "python3")
     if subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode:
-        print(f"{python} has no PyTorch, so only pipe was measured; PIPE_TORCH_PYTHON may name one that has.\n")
+        print(f"{python} has no PyTorch, so only pipe was measured; PIPE_REFERENCE_PYTHON may name one that has.\n")
         return None, None
     asked = folder / "asked.json"
     asked.write_text(json.dumps({"users": users, "items": items, "pairs": pairs, "settings": settings}))

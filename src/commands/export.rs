@@ -37,7 +37,7 @@ fn export_merged(arguments: &MergedArguments) -> Result<()> {
         });
     }
     let _share = opened.store.share()?;
-    let request = json!({ "stage": lineage(&opened, stage)?, "output": output });
+    let request = json!({ "stage": lineage(&opened, &arguments.pipeline.pipeline, stage)?, "output": output });
     let answer: Answer = worker::question(&opened.worker, "merge", &request)?;
     let text = if arguments.pipeline.json {
         json!({ "folder": output, "merged": answer.is_adapter, "bytes": answer.bytes }).to_string()

@@ -37,19 +37,18 @@ pub(super) fn the_maker(opened: &Opened, kind: &str, named: Option<&str>) -> Res
     }
 }
 
-/// A stage with what it was given and what it made, and the same of every stage upstream. The store's lock has to be held
-/// for as long as that is needed.
+/// A stage of the pipeline `asked` for, with what it was given and what it made, and the same of every stage upstream. The
+/// store's lock has to be held for as long as that is needed.
 ///
 /// # Errors
 /// When the stage has no result that is up to date.
-pub(super) fn lineage(opened: &Opened, stage: NodeIndex) -> Result<Value> {
+pub(super) fn lineage(opened: &Opened, asked: &str, stage: NodeIndex) -> Result<Value> {
     let name = opened.graph.stages[stage].name.as_str();
     let selection = opened.select(&Wishes { until: Some(name.to_owned()), ..Wishes::default() })?;
     let current = opened.current(&selection)?;
     if !current.contains_key(&stage) {
-        let pipeline = &opened.graph.pipeline;
         return Err(Error::NoResults(format!(
-            "'{name}' has no result that is up to date; run `pipe run {pipeline} --until {name}` first"
+            "'{name}' has no result that is up to date; run `pipe run {asked} --until {name}` first"
         )));
     }
     Ok(made(opened, stage, &current))

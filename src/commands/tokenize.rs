@@ -36,7 +36,7 @@ pub fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
     // Until the answer is there, nothing of what it needs goes.
     let _share = opened.store.share()?;
     let request = json!({
-        "stage": lineage(&opened, stage)?,
+        "stage": lineage(&opened, &arguments.pipeline.pipeline, stage)?,
         "items": arguments.items,
         "output": arguments.output,
         "device": arguments.device,

@@ -1,6 +1,6 @@
 //! Loss, gradients and a step of Adam are those of an independent implementation in PyTorch, `tests/reference.py`.
 //!
-//! `PIPE_TORCH_PYTHON` names a Python that has PyTorch; without it `python3` is tried.
+//! `PIPE_REFERENCE_PYTHON` names a Python that has PyTorch; without it `python3` is tried.
 
 use super::*;
 use crate::adam::Adam;
@@ -42,16 +42,16 @@ fn positives(rng: &mut ChaCha8Rng) -> Vec<Vec<u32>> {
 
 /// A Python with PyTorch, or `None` with a printed reason.
 fn python() -> Option<String> {
-    let named = std::env::var("PIPE_TORCH_PYTHON").ok();
+    let named = std::env::var("PIPE_REFERENCE_PYTHON").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
     match Command::new(&python).args(["-c", "import torch; print(torch.__version__)"]).output() {
         Ok(output) if output.status.success() => {
             eprintln!("PyTorch {}", String::from_utf8_lossy(&output.stdout).trim());
             Some(python)
         }
-        _ if named.is_some() => panic!("PIPE_TORCH_PYTHON is {python}, which has no PyTorch"),
+        _ if named.is_some() => panic!("PIPE_REFERENCE_PYTHON is {python}, which has no PyTorch"),
         _ => {
-            eprintln!("skipped: {python} has no PyTorch; PIPE_TORCH_PYTHON may name a Python that has it");
+            eprintln!("skipped: {python} has no PyTorch; PIPE_REFERENCE_PYTHON may name a Python that has it");
             None
         }
     }
