@@ -8,18 +8,11 @@ use serde_json::Value;
 use space::Space;
 
 const PIPELINE: &str = r#"
+extends = "quick.toml"
 name = "tune"
-seed = 1
 
 [stage.sample]
-uses = "sample"
-users = 120
-items = 60
 flaws = 0.0
-
-[stage.ingest]
-uses = "ingest"
-inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
 
 [stage.cooccurrence]
 uses = "cooccurrence"
@@ -66,7 +59,7 @@ fn tensors(space: &Space, file: &str) -> Vec<(String, Value)> {
 
 #[test]
 fn a_tuned_model_becomes_one_plain_folder() {
-    let space = Space::new();
+    let space = Space::quick();
     space.write("tune.toml", PIPELINE);
     let early = space.pipe(&["export", "merged", "tune.toml", "--output", "plain"]);
     assert!(early.code == 15 && early.err.contains("--until finetune"), "{}", early.err);

@@ -8,18 +8,11 @@ use serde_json::Value;
 use space::Space;
 
 const PIPELINE: &str = r#"
+extends = "../quick.toml"
 name = "look"
-seed = 1
 
 [stage.sample]
-uses = "sample"
-users = 120
-items = 60
 flaws = 0.0
-
-[stage.ingest]
-uses = "ingest"
-inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
 
 [stage.dccf]
 uses = "dccf"
@@ -43,8 +36,7 @@ negatives = 1
 
 #[test]
 fn results_are_shown_by_what_they_hold() {
-    let space = Space::new();
-    std::fs::create_dir(space.path("pipelines")).unwrap();
+    let space = Space::quick();
     space.write("pipelines/look.toml", PIPELINE);
     let early = space.pipe(&["peek", "look", "tasks"]);
     assert_eq!(early.code, 15, "{}", early.err);

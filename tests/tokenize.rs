@@ -8,18 +8,11 @@ use serde_json::Value;
 use space::Space;
 
 const PIPELINE: &str = r#"
+extends = "quick.toml"
 name = "new"
-seed = 1
 
 [stage.sample]
-uses = "sample"
-users = 120
-items = 60
 flaws = 0.0
-
-[stage.ingest]
-uses = "ingest"
-inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
 
 [stage.dccf]
 uses = "dccf"
@@ -62,7 +55,7 @@ fn rows(space: &Space, items: &str, more: &[&str]) -> Vec<Value> {
 
 #[test]
 fn texts_get_codes_by_either_layer_and_a_codebook_that_cannot_says_so() {
-    let space = Space::new();
+    let space = Space::quick();
     space.write("new.toml", PIPELINE);
     space.write("none.parquet", "no table");
     let early = space.pipe(&["tokenize", "new.toml", "--items", "none.parquet"]);
