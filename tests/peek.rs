@@ -6,6 +6,7 @@ mod space;
 
 use serde_json::Value;
 use space::Space;
+use std::collections::BTreeSet;
 
 const PIPELINE: &str = r#"
 extends = "../quick.toml"
@@ -50,6 +51,13 @@ fn results_are_shown_by_what_they_hold() {
     assert!(["next-item, group", "negative, group", "text, group"].iter().all(|kind| shown.contains(kind)), "{shown}");
     // Of the pipeline that ran last.
     assert_eq!(space.succeed(&["peek", "tasks.prompts", "-n", "7"]).out, shown);
+
+    let all = space.succeed(&["peek", "look", "tasks.prompts", "-n", "1000000", "--json"]).out;
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let prompts = &all[0]["content"]["prompts"];
+    let distinct: BTreeSet<String> = prompts["samples"].as_array().unwrap().iter().map(Value::to_string).collect();
+    assert_eq!(prompts["samples"].as_array().unwrap().len() as u64, prompts["of"].as_u64().unwrap());
+    assert!(distinct.len() as f64 > 0.9 * prompts["of"].as_f64().unwrap(), "{} of {}", distinct.len(), prompts["of"]);
 
     let codebook = space.succeed(&["peek", "look", "codebook", "-n", "2"]).out;
     assert!(codebook.contains("codes/codes.parquet: 2 of ") && codebook.contains("[8, 8]"), "{codebook}");

@@ -317,10 +317,10 @@ impl Llama {
         let (heads, kv_heads, width) =
             (self.config.num_attention_heads, self.config.kv_heads(), self.config.head_width());
         let qkv = block.qkv.forward(x, train)?.f_view([batch, tokens, heads + 2 * kv_heads, width])?;
-        let rotated = rotation.apply(&qkv.f_narrow(2, 0, heads + kv_heads)?)?;
-        let queries = rotated.f_narrow(2, 0, heads)?.f_transpose(1, 2)?;
-        let mut keys = rotated.f_narrow(2, heads, kv_heads)?.f_transpose(1, 2)?;
-        let mut values = qkv.f_narrow(2, heads + kv_heads, kv_heads)?.f_transpose(1, 2)?;
+        let (turned, values) = split(&qkv, [heads + kv_heads, kv_heads], 2)?;
+        let (queries, keys) = split(&rotation.apply(&turned)?, [heads, kv_heads], 2)?;
+        let (queries, mut keys, mut values) =
+            (queries.f_transpose(1, 2)?, keys.f_transpose(1, 2)?, values.f_transpose(1, 2)?);
         if let Some((cache, number)) = cache {
             (keys, values) = cache.append(number, keys, values)?;
         }
@@ -332,9 +332,8 @@ impl Llama {
     /// SwiGLU: down(silu(gate(x)) · up(x)).
     fn feed_forward(&self, block: &Block, x: &Tensor, train: bool) -> Torch<Tensor> {
         let width = self.config.intermediate_size;
-        let gate_up = block.gate_up.forward(x, train)?;
-        let inner = gate_up.f_narrow(-1, 0, width)?.f_silu()?.f_mul(&gate_up.f_narrow(-1, width, width)?)?;
-        block.down.forward(&inner, train)
+        let (gate, up) = split(&block.gate_up.forward(x, train)?, [width, width], -1)?;
+        block.down.forward(&gate.f_silu()?.f_mul(&up)?, train)
     }
 
     pub(crate) fn normalise(&self, x: &Tensor, weight: &Tensor) -> Torch<Tensor> {
@@ -344,6 +343,13 @@ impl Llama {
     fn drop(&self, x: Tensor, train: bool) -> Torch<Tensor> {
         if train && self.dropout > 0.0 { x.f_dropout(self.dropout, true) } else { Ok(x) }
     }
+}
+
+/// Both parts of a tensor. As one operation, for the gradients of two narrowings would each be as large as the whole.
+fn split(x: &Tensor, sizes: [i64; 2], dimension: i64) -> Torch<(Tensor, Tensor)> {
+    let mut parts = x.f_split_with_sizes(sizes, dimension)?;
+    let second = parts.remove(1);
+    Ok((parts.remove(0), second))
 }
 
 fn trained(name: &str, tensor: &Tensor, decays: bool) -> Result<Parameter> {

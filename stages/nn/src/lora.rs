@@ -41,12 +41,10 @@ impl Lora {
         Self { a, b, scale: config.alpha / config.r as f64, dropout: config.dropout }
     }
 
-    /// The update of `[.., inputs]`, in the kind of the activations; the adapter itself stays in f32.
-    pub(crate) fn update(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
+    /// (α / r) · A dropout(x) of `[.., inputs]`: `[.., r]` in the kind of the activations; the adapter stays in f32.
+    pub(crate) fn narrow(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
         let x = if train && self.dropout > 0.0 { x.f_dropout(self.dropout, true)? } else { x.shallow_clone() };
-        let kind = x.kind();
-        let inner = x.f_linear(&self.a.f_to_kind(kind)?, None::<&Tensor>)?;
-        inner.f_linear(&self.b.f_to_kind(kind)?, None::<&Tensor>)?.f_mul_scalar(self.scale)
+        x.f_linear(&self.a.f_to_kind(x.kind())?, None::<&Tensor>)?.f_mul_scalar(self.scale)
     }
 }
 

@@ -42,19 +42,20 @@ impl Projection {
         if self.parts.iter().all(|part| part.lora.is_none()) {
             return Ok(plain);
         }
-        let mut updates = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            updates.push(match &part.lora {
-                Some(lora) => lora.update(x, train)?,
-                None => {
-                    let mut size = x.size();
-                    size.pop();
-                    size.push(part.outputs);
-                    Tensor::f_zeros(size, (plain.kind(), plain.device()))?
-                }
-            });
-        }
-        plain.f_add(&Tensor::f_cat(&updates, -1)?)
+        let adapters = self.parts.iter().filter_map(|part| part.lora.as_ref());
+        let narrowed = adapters.map(|lora| lora.narrow(x, train)).collect::<Torch<Vec<_>>>()?;
+        let narrowed = Tensor::f_cat(&narrowed, -1)?.f_flatten(0, -2)?;
+        let widened = plain.f_flatten(0, -2)?.f_addmm(&narrowed, &self.widening(x.kind())?.f_transpose(0, 1)?)?;
+        widened.f_view_as(&plain)
+    }
+
+    /// The matrices B of all adapters along the diagonal, `[sum of outputs, sum of ranks]`: one product widens them all.
+    fn widening(&self, kind: Kind) -> Torch<Tensor> {
+        let b = self.parts.iter().map(|part| match &part.lora {
+            Some(lora) => Ok(lora.b.shallow_clone()),
+            None => Tensor::f_zeros([part.outputs, 0], (Kind::Float, self.weight.device())),
+        });
+        Tensor::f_block_diag(&b.collect::<Torch<Vec<_>>>()?)?.f_to_kind(kind)
     }
 
     /// Adds the adapters to the weight and takes them off.

@@ -44,7 +44,7 @@ impl Rotation {
     /// Rotates heads `[B, T, H, head width]`. As in Hugging Face's layout, feature j is paired with j + width / 2.
     pub(crate) fn apply(&self, heads: &Tensor) -> Torch<Tensor> {
         let half = heads.size().last().copied().unwrap_or_default() / 2;
-        let swapped = Tensor::f_cat(&[heads.f_narrow(-1, half, half)?, heads.f_narrow(-1, 0, half)?], -1)?;
+        let swapped = heads.f_roll(half, -1)?;
         heads.f_mul(&self.cosines)?.f_addcmul(&swapped, &self.sines)
     }
 }

@@ -78,8 +78,8 @@ fn samples(folder: &Path, count: usize) -> Result<Value> {
     let kinds: Vec<Vec<usize>> = TaskKind::ALL.map(of_kind).into_iter().filter(|places| !places.is_empty()).collect();
     let mut places: Vec<usize> = Vec::new();
     for (number, of_kind) in kinds.iter().enumerate() {
-        let share = count / kinds.len() + usize::from(number < count % kinds.len());
-        places.extend((0..share.min(of_kind.len())).map(|step| of_kind[step * of_kind.len() / share]));
+        let share = (count / kinds.len() + usize::from(number < count % kinds.len())).min(of_kind.len());
+        places.extend((0..share).map(|step| of_kind[step * of_kind.len() / share]));
     }
     places.sort_unstable();
     let sample = |place: usize| {
