@@ -116,7 +116,7 @@ def _measure(given: argparse.Namespace, folder: Path, negatives: int) -> None:
     ours = Ours(given, folder, negatives)
     packed = ours.run(packing=True)
     request = {
-        **ours.material(), "threads": given.threads, "seconds": given.seconds,
+        **ours.material(), "threads": given.threads, "seconds": given.seconds, "rows_at_once": given.rows,
         "samples_a_step": max(1, round(packed["samples"] / packed["steps"])),
     }
     peer = Path(__file__).with_name("peer.py")
@@ -144,6 +144,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=6, help="layers of the model; 6")
     parser.add_argument("--threads", type=int, default=cores, help=f"threads of either; {cores}")
     parser.add_argument("--seconds", type=int, default=60, help="how long the peer trains; 60")
+    parser.add_argument("--rows", type=int, default=16, help="samples that the peer computes at once, of similar length; 16, its fastest here")
     parser.add_argument("--plain", action="store_true", help="also measure pipe without merging what samples share")
     parser.add_argument("--python", default=python, help=f"a Python with torch, transformers and peft; {python}")
     parser.add_argument("--program", type=Path, default=REPOSITORY / "target/debug/pipe", help="which pipe; its worker stands beside it")

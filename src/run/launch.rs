@@ -23,13 +23,17 @@ const PASSED_BEGINNINGS: [&str; 6] = ["CUDA_", "NVIDIA_", "NCCL_", "MALLOC_", "R
 /// the next tensor: training spent half of its time on that.
 const KEPT_MEMORY: &str = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184";
 
+/// Has a thread look that often whether there is more to do before it sleeps, a fraction of a millisecond: about as long as
+/// the work between two tensor operations, so that a short one does not wait for threads to wake up.
+const WAITING_ROUNDS: &str = "20000";
+
 /// The worker, told what to make.
 pub(crate) fn worker(order: &Order, outputs: BTreeMap<String, PathBuf>) -> Start {
     let spec = Spec { outputs, ..order.spec.clone() };
     let mut command = Command::new(&order.worker);
     command.arg("stage").env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed(&name.to_string_lossy())));
     set_resources(&mut command, order);
-    command.env("GLIBC_TUNABLES", KEPT_MEMORY);
+    command.env("GLIBC_TUNABLES", KEPT_MEMORY).env("GOMP_SPINCOUNT", WAITING_ROUNDS);
     let first_line = serde_json::to_string(&spec).unwrap_or_default();
     Start { command, first_line: Some(first_line), says_done: true, timeout: order.timeout }
 }
