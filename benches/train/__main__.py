@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ users = {users}
 vocabulary = 2048
 hidden = {hidden}
 layers = {layers}
-heads = 8
-kv_heads = 8
+heads = {heads}
+kv_heads = {heads}
 intermediate = {intermediate}
 
 [stage.tasks]
@@ -49,6 +50,46 @@ packing = {packing}
 """
 
 
+def shape(given: argparse.Namespace) -> dict[str, int]:
+    """The model's shape."""
+    intermediate = given.intermediate or given.hidden * 8 // 3
+    return {"hidden": given.hidden, "layers": given.layers, "heads": given.heads, "intermediate": intermediate}
+
+
+def share_of_peak(given: argparse.Namespace, row: dict[str, Any]) -> str:
+    """Of the operations that the card can make, the share that a step's tokens need: two a weight forwards, and two
+    for the gradients of the activations; adapters and attention are not counted."""
+    if not given.peak_tflops:
+        return ""
+    size = shape(given)
+    weights = size["layers"] * size["hidden"] * (4 * size["hidden"] + 3 * size["intermediate"])
+    return f"{row['speed'] * row['computed'] * 4 * weights / (given.peak_tflops * 1e12):.0%}"
+
+
+class Card:
+    """The most memory in use on the first GPU while something runs, in bytes; 0 where there is none."""
+
+    def __init__(self, device: str) -> None:
+        self.most, self.watches, self.over = 0, device == "cuda", threading.Event()
+
+    def __enter__(self) -> "Card":
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        if self.watches:
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        if self.watches:
+            self.thread.join()
+
+    def _watch(self) -> None:
+        asked = ["nvidia-smi", "--id=0", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+        while not self.over.wait(0.5):
+            answer = subprocess.run(asked, capture_output=True, text=True, check=True)
+            self.most = max(self.most, int(answer.stdout) * 2**20)
+
+
 class Ours:
     """The stage `finetune`, run by pipe."""
 
@@ -58,13 +99,21 @@ class Ours:
 
     def run(self, packing: bool) -> dict[str, Any]:
         """Label tokens a second, peak memory, and what was trained on."""
-        file = self._write(packing)
-        self._pipe("run", file, "--until", "finetune")
+        file, given = self._write(packing), self.given
+        with Card(given.device) as card:
+            self._pipe("run", file, "--until", "finetune", "--device", given.device)
         log = self._pipe("logs", "latest", "finetune")
         speed = re.search(r"([\d.]+) label tokens a second", log)
         run = json.loads(self._pipe("show", "latest", "--json"))
         memory = next(stage["provenance"]["peak_memory"] for stage in run["stages"] if stage["stage"] == "finetune")
-        return {"speed": float(speed.group(1)), "memory": memory, **self._report(file)}
+        report = self._report(file)
+        merged = report["merged_tokens"] if packing else report["plain_tokens"]
+        computed = merged / report["loss_terms"]
+        return {"speed": float(speed.group(1)), "memory": card.most or memory, "computed": computed, **report}
+
+    def reproduces(self) -> str:
+        """What `pipe reproduce` says of two trainings."""
+        return self._pipe("reproduce", self._write(True), "--stage", "finetune", "--device", self.given.device).splitlines()[-1]
 
     def material(self) -> dict[str, str]:
         """Where the model, the tokenizer with the codes' tokens, and the samples are."""
@@ -82,8 +131,8 @@ class Ours:
         given = self.given
         file = self.folder / f"train-{packing}.toml"
         text = PIPELINE.format(
-            base=REPOSITORY / "pipelines/instruments.toml", users=given.users, hidden=given.hidden, layers=given.layers,
-            intermediate=given.hidden * 8 // 3, negatives=self.negatives, packing=str(packing).lower(),
+            base=REPOSITORY / "pipelines/instruments.toml", users=given.users, negatives=self.negatives,
+            packing=str(packing).lower(), **shape(given),
         )
         file.write_text(text)
         return str(file)
@@ -105,7 +154,7 @@ def main() -> int:
     print("# Fine-tuning side by side\n")
     print(f"{machine.cores} cores of {machine.processor}, {given.threads} threads; load before it began: {machine.load:.2f}.")
     print(f"LLaMA of {given.layers} layers of width {given.hidden}, adapters of rank 8, {given.users} users of Instruments.\n")
-    print("| negatives | | label tokens a second | | peak memory | |\n|---|---|---:|---:|---:|---:|")
+    print("| negatives | | label tokens a second | | peak memory | | share of peak |\n|---|---|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory(prefix="pipe-train-", dir=given.folder) as name:
         for negatives in given.negatives:
             _measure(given, Path(name), negatives)
@@ -117,21 +166,28 @@ def _measure(given: argparse.Namespace, folder: Path, negatives: int) -> None:
     packed = ours.run(packing=True)
     request = {
         **ours.material(), "threads": given.threads, "seconds": given.seconds, "rows_at_once": given.rows,
+        "device": given.device,
         "samples_a_step": max(1, round(packed["samples"] / packed["steps"])),
     }
     peer = Path(__file__).with_name("peer.py")
-    answer = subprocess.run([given.python, peer], input=json.dumps(request), capture_output=True, text=True, check=False)
+    with Card(given.device) as card:
+        answer = subprocess.run([given.python, peer], input=json.dumps(request), capture_output=True, text=True, check=False)
     if answer.returncode:
         sys.exit(f"train: {given.python} {peer}\n{answer.stderr}")
     theirs = json.loads(answer.stdout.splitlines()[-1])
+    theirs["memory"] = card.most or theirs["memory"]
+    theirs["computed"] = packed["plain_tokens"] / packed["loss_terms"]
     rows = [(theirs["name"], theirs), ("pipe", packed)]
     if given.plain:
         rows.append(("pipe, `packing = false`", ours.run(packing=False)))
     for who, row in rows:
         speed, memory = row["speed"] / theirs["speed"], row["memory"] / theirs["memory"]
         size = f"{row['memory'] / 2**20:.0f} MiB"
-        print(f"| {negatives} | {who} | {row['speed']:.0f} | {speed:.2f} | {size} | {memory:.2f} |", flush=True)
-    print(f"| {negatives} | tokens, plain over merged: {packed['plain_over_merged']:.2f} | | | | |", flush=True)
+        peak = share_of_peak(given, row)
+        print(f"| {negatives} | {who} | {row['speed']:.0f} | {speed:.2f} | {size} | {memory:.2f} | {peak} |", flush=True)
+    print(f"| {negatives} | tokens, plain over merged: {packed['plain_over_merged']:.2f} | | | | | |", flush=True)
+    if given.reproduce:
+        print(f"\nTwice the same? {ours.reproduces()}\n", flush=True)
 
 
 def _parse() -> argparse.Namespace:
@@ -142,6 +198,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=1000, help="how many users of Instruments; 1000")
     parser.add_argument("--hidden", type=int, default=256, help="width of the model; 256")
     parser.add_argument("--layers", type=int, default=6, help="layers of the model; 6")
+    parser.add_argument("--heads", type=int, default=8, help="attention heads of the model; 8")
+    parser.add_argument("--intermediate", type=int, default=0, help="width inside the feed-forward blocks; 8/3 of the model's")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where either trains; cpu. Peak memory is the device's")
+    parser.add_argument("--peak-tflops", type=float, default=0.0, help="what the card reaches at most in bf16, in TFLOP/s; without it no share is told")
+    parser.add_argument("--reproduce", action="store_true", help="also train twice and compare the bytes")
     parser.add_argument("--threads", type=int, default=cores, help=f"threads of either; {cores}")
     parser.add_argument("--seconds", type=int, default=60, help="how long the peer trains; 60")
     parser.add_argument("--rows", type=int, default=16, help="samples that the peer computes at once, of similar length; 16, its fastest here")

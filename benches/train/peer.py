@@ -34,8 +34,9 @@ def batch(chosen):
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def model(path, tokens):
-    base = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="sdpa")
+def model(path, tokens, device):
+    kind = torch.bfloat16 if device == "cuda" else torch.float32
+    base = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=kind, attn_implementation="sdpa").to(device)
     base.resize_token_embeddings(tokens, mean_resizing=False)
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     config = peft.LoraConfig(
@@ -45,12 +46,12 @@ def model(path, tokens):
     return peft.get_peft_model(base, config).train()
 
 
-def gradients(tuned, chosen, rows_at_once):
+def gradients(tuned, chosen, rows_at_once, device):
     """Adds the gradients of the mean loss over all label tokens, and gives their number."""
     by_length = sorted(chosen, key=lambda sample: len(sample[0]))
     counted = sum(len(tokens) - label for tokens, label in chosen)
     for first in range(0, len(by_length), rows_at_once):
-        part = batch(by_length[first : first + rows_at_once])
+        part = {name: tensor.to(device) for name, tensor in batch(by_length[first : first + rows_at_once]).items()}
         (tuned(**part).loss * (part["labels"] != IGNORED).sum() / counted).backward()
     return counted
 
@@ -63,17 +64,20 @@ def main():
     samples = json.load(open(asked["samples"]))[0]["content"]["prompts"]["samples"]
     encoded = list(rows(tokenizer, samples))
     random.Random(0).shuffle(encoded)
-    tuned = model(asked["model"], len(tokenizer))
+    device = asked["device"]
+    tuned = model(asked["model"], len(tokenizer), device)
     optimizer = torch.optim.AdamW([one for one in tuned.parameters() if one.requires_grad], lr=1e-4, weight_decay=0.01)
     size, counted, seconds, step = asked["samples_a_step"], 0, 0.0, 0
     while seconds < asked["seconds"]:
         at = step * size % max(1, len(encoded) - size)
         chosen = encoded[at : at + size]
         begin = time.perf_counter()
-        labels = gradients(tuned, chosen, asked["rows_at_once"])
+        labels = gradients(tuned, chosen, asked["rows_at_once"], device)
         torch.nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        if device == "cuda":
+            torch.cuda.synchronize()
         # The first step warms up.
         if step > 0:
             seconds += time.perf_counter() - begin
