@@ -40,8 +40,8 @@ pub struct UserRank {
     pub user: u32,
     /// How many training interactions the user has.
     pub history: u32,
-    /// For each test item of the user, of which there is at least one, its place from 1; `None` where it is not in the
-    /// list, or there is no list.
+    /// For each test item of the user, or each distinct code of them, of which there is at least one, its place from 1;
+    /// `None` where it is not in the list, or there is no list.
     pub ranks: Vec<Option<u32>>,
 }
 

@@ -15,8 +15,8 @@
 //!
 //! A user without a list is a miss: it stays in the denominator. The rank is the place in the list: items of equal score
 //! stand in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
-//! are counted on semantic codes as well: the list's distinct codes in order, the rank of the test item's code among
-//! them, and as coverage the share of all codes in use.
+//! are counted on semantic codes as well: the list's distinct codes in order, the ranks of the test items' distinct codes
+//! among them, and as coverage the share of all codes in use.
 //!
 //! 95 % intervals come from a bootstrap over users, for which only ranks matter. Each starts from the stage's seed, so
 //! it does not depend on what else is measured. [`compare`](mod@compare) tells two lists of ranks apart.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What the ranks of one user's test items are worth; a measure of a model is the mean over users.
+/// What the ranks of one user's test items, or of their distinct codes, are worth; a measure of a model is the mean over
+/// users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measure {
     /// `HR@k`: 1 where a rank is at most k.

@@ -2,7 +2,7 @@
 
 use contract::{Failure, FailureKind, Result};
 use frames::{Codes, Hits, Interactions, RankedList, Rankings, Seen, Split, UserRank};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What was held out, and which items share their codes.
 pub(crate) struct Truth {
@@ -71,9 +71,11 @@ impl Truth {
 
     /// The ranks of every user that has a test item, in the order of users.
     pub(crate) fn ranks(&self, lists: &[RankedList], hits: Hits) -> Vec<UserRank> {
-        let mut ranks: Vec<Vec<Option<u32>>> = self.targets.iter().map(|items| vec![None; items.len()]).collect();
+        let wanted: Vec<Vec<u32>> =
+            self.targets.iter().map(|items| self.entries(items.iter().copied(), hits).collect()).collect();
+        let mut ranks: Vec<Vec<Option<u32>>> = wanted.iter().map(|entries| vec![None; entries.len()]).collect();
         for list in lists {
-            ranks[list.user as usize] = self.ranks_in(list, hits);
+            ranks[list.user as usize] = self.ranks_in(list, &wanted[list.user as usize], hits);
         }
         let users = (0_u32..).zip(ranks).zip(&self.history).filter(|((_, ranks), _)| !ranks.is_empty());
         users.map(|((user, ranks), &history)| UserRank { user, history, ranks }).collect()
@@ -83,7 +85,7 @@ impl Truth {
     pub(crate) fn coverage(&self, lists: &[RankedList], hits: Hits, cutoffs: &[u32]) -> Vec<f64> {
         let mut best = vec![u32::MAX; self.code.len()];
         for list in lists {
-            for (place, entry) in (1..).zip(self.entries(list, hits)) {
+            for (place, entry) in (1..).zip(self.entries(listed(list), hits)) {
                 let best = &mut best[entry as usize];
                 *best = place.min(*best);
             }
@@ -96,26 +98,25 @@ impl Truth {
         cutoffs.iter().map(share).collect()
     }
 
-    /// For each of the user's test items its place in the list.
-    fn ranks_in(&self, list: &RankedList, hits: Hits) -> Vec<Option<u32>> {
-        let rank = |&target: &u32| {
-            let wanted = match hits {
-                Hits::Item => target,
-                Hits::Code => self.code[target as usize],
-            };
-            (1..).zip(self.entries(list, hits)).find(|(_, entry)| *entry == wanted).map(|(place, _)| place)
-        };
-        self.targets[list.user as usize].iter().map(rank).collect()
+    /// For each of the `wanted` items or codes its place in the list.
+    fn ranks_in(&self, list: &RankedList, wanted: &[u32], hits: Hits) -> Vec<Option<u32>> {
+        let places: HashMap<u32, u32> = self.entries(listed(list), hits).zip(1..).collect();
+        wanted.iter().map(|entry| places.get(entry).copied()).collect()
     }
 
-    /// What stands in a list, best first: its items, or its distinct codes.
-    fn entries<'a>(&'a self, list: &'a RankedList, hits: Hits) -> impl Iterator<Item = u32> + 'a {
+    /// What counts among these items, in their order, each once: they themselves, or their codes.
+    fn entries(&self, items: impl Iterator<Item = u32>, hits: Hits) -> impl Iterator<Item = u32> {
         let mut known = HashSet::new();
-        list.items.iter().filter_map(move |&(item, _)| match hits {
-            Hits::Item => Some(item),
-            Hits::Code => Some(self.code[item as usize]).filter(|&code| known.insert(code)),
-        })
+        let entry = move |item: u32| match hits {
+            Hits::Item => item,
+            Hits::Code => self.code[item as usize],
+        };
+        items.map(entry).filter(move |&entry| known.insert(entry))
     }
+}
+
+fn listed(list: &RankedList) -> impl Iterator<Item = u32> {
+    list.items.iter().map(|&(item, _)| item)
 }
 
 fn number_codes(codes: &Codes) -> Vec<u32> {
@@ -140,11 +141,11 @@ mod tests {
     fn ranks_and_coverage_are_of_items_or_of_distinct_codes() {
         // Items 0 and 1 share their codes, and so do 2 and 3.
         let codes = Codes { levels: vec![vec![5, 5, 6, 6, 6], vec![0, 0, 1, 1, 2]] };
-        let targets = vec![vec![3], vec![4], vec![], vec![1, 4]];
+        let targets = vec![vec![3], vec![4], vec![], vec![1, 4, 0]];
         let truth = Truth { targets, history: vec![9, 8, 7, 6], code: number_codes(&codes) };
         let lists = [list(0, &[0, 1, 2, 3]), list(1, &[0, 2]), list(2, &[1]), list(3, &[4, 0])];
         let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.ranks).collect::<Vec<_>>();
-        assert_eq!(ranks(Hits::Item), [vec![Some(4)], vec![None], vec![None, Some(1)]]);
+        assert_eq!(ranks(Hits::Item), [vec![Some(4)], vec![None], vec![None, Some(1), Some(2)]]);
         assert_eq!(ranks(Hits::Code), [vec![Some(2)], vec![None], vec![Some(2), Some(1)]]);
         let users: Vec<_> = truth.ranks(&lists, Hits::Item).iter().map(|found| (found.user, found.history)).collect();
         assert_eq!(users, [(0, 9), (1, 8), (3, 6)]);
