@@ -50,7 +50,15 @@ impl Map {
     }
 
     /// What of it is trained.
-    pub(crate) fn trained(&mut self) -> &mut [Trained] {
+    pub(crate) fn trained(&self) -> &[Trained] {
+        match self {
+            Self::Learned(trained) => trained,
+            Self::Fixed(_) => &[],
+        }
+    }
+
+    /// The same, to be moved.
+    pub(crate) fn trained_mut(&mut self) -> &mut [Trained] {
         match self {
             Self::Learned(trained) => trained,
             Self::Fixed(_) => &mut [],

@@ -7,13 +7,14 @@
 //! `mse(decoder(q), x) + mean_n (mse(B^n, sg(E^n)) + β mse(sg(B^n), E^n)) + alignment_weight × L^L`.
 
 use crate::alignment::{Map, cosine_distance};
+use crate::epochs::{Learner, Losses, learn};
 use crate::kmeans::initial_codes;
 use crate::layers::{Layers, trained};
 use crate::parameters::Parameters;
 use crate::projection::Linear;
 use crate::rows::Rows;
 use crate::tokenize::codes_in_training;
-use crate::train::{Losses, indices, places};
+use crate::train::{indices, places};
 use contract::{Context, Result};
 use nn::{AdamW, Parameter, clip_gradients, failed};
 use rand::seq::SliceRandom;
@@ -48,11 +49,16 @@ pub(crate) struct Autoencoder {
 
 /// An autoencoder under training.
 struct Training<'a> {
+    items: &'a Rows,
+    text: Option<Tensor>,
+    parameters: &'a Parameters,
     encoder: Layers,
     decoder: Layers,
     levels: Vec<Tensor>,
     map: Option<Map>,
-    parameters: &'a Parameters,
+    optimizer: AdamW,
+    /// How many steps all epochs have.
+    steps: f64,
 }
 
 /// Trains on the items' embeddings, and on their text embeddings where given; both at a mean square of 1.
@@ -66,25 +72,7 @@ pub(crate) fn train(
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.shuffle(&mut rng);
     let mut training = Training::start(items, text, &order, parameters, &mut rng)?;
-    let mut optimizer = AdamW::new(training.trained(), WEIGHT_DECAY)?;
-    let text = text.map(Rows::tensor).transpose()?;
-
-    let steps = (items.len().div_ceil(parameters.batch) * parameters.epochs) as f64;
-    let progress = context.progress(parameters.epochs as u64);
-    let mut curve = Vec::with_capacity(parameters.epochs);
-    for epoch in 1..=parameters.epochs {
-        order.shuffle(&mut rng);
-        let mut mean = Losses::default();
-        for batch in order.chunks(parameters.batch) {
-            let losses = training.descend(items, text.as_ref(), batch)?;
-            clip_gradients(optimizer.parameters(), CLIP)?;
-            optimizer.step(parameters.learning_rate * rate(f64::from(optimizer.steps()), steps))?;
-            mean.add(losses, batch.len() as f64 / items.len() as f64);
-        }
-        mean.check(epoch)?;
-        progress.set(epoch as u64, format!("loss {:.4}, llm loss {:.4}", mean.behaviour, mean.llm));
-        curve.push(mean);
-    }
+    let curve = learn(&mut training, order, parameters, &mut rng, context)?;
     let Training { encoder, decoder, levels, map, .. } = training;
     let levels = levels.iter().map(|level| Rows::of(&level.detach())).collect::<Result<_>>()?;
     Ok(Autoencoder { encoder, decoder, levels, projection: map.map(Map::into_linear), curve })
@@ -96,10 +84,19 @@ fn rate(step: f64, steps: f64) -> f64 {
     if step < warmup { (step + 1.0) / warmup } else { (steps - step) / (steps - warmup) }
 }
 
+impl Learner for Training<'_> {
+    fn step(&mut self, batch: &[usize]) -> Result<Losses> {
+        let losses = self.descend(batch)?;
+        clip_gradients(self.optimizer.parameters(), CLIP)?;
+        self.optimizer.step(self.parameters.learning_rate * rate(f64::from(self.optimizer.steps()), self.steps))?;
+        Ok(losses)
+    }
+}
+
 impl<'a> Training<'a> {
     /// Random layers, and codes that are the k-means centres of what the encoder makes of the first items of `order`.
     fn start(
-        items: &Rows,
+        items: &'a Rows,
         text: Option<&Rows>,
         order: &[usize],
         parameters: &'a Parameters,
@@ -113,30 +110,23 @@ impl<'a> Training<'a> {
         let decoder = Layers::random(&sizes, rng)?;
         let encoded = encoder.map(items)?;
         let first = initial_codes(&encoded.select(&order[..parameters.kmeans_batch.min(order.len())]), parameters, rng);
-        let levels = first.iter().map(|codes| trained(&codes.tensor()?)).collect::<Result<_>>()?;
+        let levels = first.iter().map(|codes| trained(&codes.tensor()?)).collect::<Result<Vec<_>>>()?;
         let map = Map::start(text, &encoded, parameters, rng)?;
-        Ok(Self { encoder, decoder, levels, map, parameters })
-    }
-
-    /// All that is trained. The tensors are shared, so what moves there moves here.
-    fn trained(&mut self) -> Vec<Parameter> {
-        let mut named = self.encoder.tensors("encoder");
-        named.extend(self.decoder.tensors("decoder"));
-        named.extend((1..).zip(&self.levels).map(|(level, codes)| (format!("level_{level}"), codes.shallow_clone())));
-        let map = self.map.as_mut().map_or(&mut [][..], Map::trained);
-        named.extend(map.iter().map(|part| ("projection".to_owned(), part.value.shallow_clone())));
-        named.into_iter().map(|(name, tensor)| Parameter { name, tensor, decays: true }).collect()
+        let text = text.map(Rows::tensor).transpose()?;
+        let optimizer = AdamW::new(named(&encoder, &decoder, &levels, map.as_ref()), WEIGHT_DECAY)?;
+        let steps = (items.len().div_ceil(parameters.batch) * parameters.epochs) as f64;
+        Ok(Self { items, text, parameters, encoder, decoder, levels, map, optimizer, steps })
     }
 
     /// Leaves the gradients of a batch's loss.
-    fn descend(&self, items: &Rows, text: Option<&Tensor>, batch: &[usize]) -> Result<Losses> {
-        let (at, rows) = (places(batch)?, items.select(batch).tensor()?);
+    fn descend(&self, batch: &[usize]) -> Result<Losses> {
+        let (at, rows) = (places(batch)?, self.items.select(batch).tensor()?);
         let encoded = self.encoder.apply(&rows).map_err(failed("encode items"))?;
         let levels = self.levels.iter().map(|level| Rows::of(&level.detach())).collect::<Result<Vec<_>>>()?;
         let codes = codes_in_training(&Rows::of(&encoded.detach())?, &levels, self.parameters.last_level);
         let codes = codes.levels.iter().map(|codes| indices(codes)).collect::<Result<Vec<_>>>()?;
         let descend = || -> std::result::Result<Losses, TchError> {
-            let target = match (text, &self.map) {
+            let target = match (&self.text, &self.map) {
                 (Some(text), Some(map)) => Some(map.apply(&text.f_index_select(0, &at)?)?),
                 _ => None,
             };
@@ -162,6 +152,16 @@ impl<'a> Training<'a> {
         };
         descend().map_err(failed("train the autoencoder"))
     }
+}
+
+/// All that is trained. The tensors are shared, so what the optimizer moves moves in the layers.
+fn named(encoder: &Layers, decoder: &Layers, levels: &[Tensor], map: Option<&Map>) -> Vec<Parameter> {
+    let mut named = encoder.tensors("encoder");
+    named.extend(decoder.tensors("decoder"));
+    named.extend((1..).zip(levels).map(|(level, codes)| (format!("level_{level}"), codes.shallow_clone())));
+    let map = map.map_or(&[][..], Map::trained);
+    named.extend(map.iter().map(|part| ("projection".to_owned(), part.value.shallow_clone())));
+    named.into_iter().map(|(name, tensor)| Parameter { name, tensor, decays: true }).collect()
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod alignment;
 mod assignment;
 mod autoencoder;
 mod collisions;
+mod epochs;
 mod exchange;
 mod figures;
 mod held_out;
@@ -44,6 +45,7 @@ pub use new_items::Tokenizer;
 pub use parameters::{Collisions, LastLevel, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use epochs::Losses;
 use figures::Figures;
 use frames::{Codes, write_json};
 use held_out::{Recovery, Split};
@@ -56,7 +58,7 @@ use quantizer::Quantizer;
 use rows::Rows;
 use serde::Serialize;
 use tch::Tensor;
-use train::{Losses, train};
+use train::train;
 
 /// The stage `codebook`.
 #[derive(Debug)]

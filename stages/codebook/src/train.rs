@@ -3,48 +3,24 @@
 use crate::adam::Trained;
 use crate::alignment::{Map, cosine_distance};
 use crate::assignment::{Nearest, only_codes, subtract};
+use crate::epochs::{Learner, Losses, learn};
 use crate::kmeans::{initial_codes, revive};
 use crate::parameters::{LastLevel, Parameters};
 use crate::projection::Linear;
 use crate::rows::Rows;
 use crate::tokenize::codes_in_training;
-use contract::{Context, Failure, FailureKind, Result};
+use contract::{Context, Result};
 use nn::failed;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
-/// The mean losses of an epoch, per item and summed over levels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub(crate) struct Losses {
-    /// L^B, in units of the embeddings' mean square.
-    pub behaviour: f64,
-    /// L^L, without its weight.
-    pub llm: f64,
-}
-
-impl Losses {
-    /// Adds the losses of that share of the items.
-    pub(crate) fn add(&mut self, part: Self, share: f64) {
-        self.behaviour += share * part.behaviour;
-        self.llm += share * part.llm;
-    }
-
-    /// Refuses losses that are no numbers.
-    pub(crate) fn check(self, epoch: usize) -> Result<()> {
-        if (self.behaviour + self.llm).is_finite() {
-            return Ok(());
-        }
-        let message = format!("the loss of epoch {epoch} is not a finite number: {self:?}");
-        Err(Failure::new(FailureKind::Diverged, message).hint("take a lower learning_rate"))
-    }
-}
-
 /// Codebooks under training.
-#[derive(Debug)]
-pub(crate) struct Codebooks {
+struct Codebooks<'a> {
+    items: &'a Rows,
+    text: Option<Tensor>,
+    parameters: &'a Parameters,
     levels: Vec<Trained>,
     map: Option<Map>,
 }
@@ -67,45 +43,21 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
     order.shuffle(&mut rng);
     let first = initial_codes(&items.select(&order[..parameters.kmeans_batch.min(items.len())]), parameters, &mut rng);
     let map = Map::start(text, items, parameters, &mut rng)?;
-    let mut books = Codebooks::new(&first, map)?;
-    let text = text.map(Rows::tensor).transpose()?;
-
-    let progress = context.progress(parameters.epochs as u64);
-    let mut curve = Vec::with_capacity(parameters.epochs);
-    for epoch in 1..=parameters.epochs {
-        order.shuffle(&mut rng);
-        let mut mean = Losses::default();
-        for batch in order.chunks(parameters.batch) {
-            let losses = books.step(items, text.as_ref(), batch, parameters)?;
-            mean.add(losses, batch.len() as f64 / items.len() as f64);
-        }
-        mean.check(epoch)?;
-        books.revive(items)?;
-        progress.set(epoch as u64, format!("behaviour loss {:.4}, llm loss {:.4}", mean.behaviour, mean.llm));
-        curve.push(mean);
-    }
+    let trained = |codes: &Rows| Trained::new(&codes.tensor()?).map_err(failed("start training"));
+    let levels = first.iter().map(trained).collect::<Result<_>>()?;
+    let mut books = Codebooks { items, text: text.map(Rows::tensor).transpose()?, parameters, levels, map };
+    let curve = learn(&mut books, order, parameters, &mut rng, context)?;
     let levels = books.levels.iter().map(|level| Rows::of(&level.value.detach())).collect::<Result<_>>()?;
     Ok(Outcome { levels, projection: books.map.map(Map::into_linear), curve })
 }
 
-impl Codebooks {
-    fn new(levels: &[Rows], map: Option<Map>) -> Result<Self> {
-        let trained = |codes: &Rows| Trained::new(&codes.tensor()?).map_err(failed("start training"));
-        Ok(Self { levels: levels.iter().map(trained).collect::<Result<_>>()?, map })
-    }
-
-    /// One step on a batch: assigns codes level by level, then descends on `L^B + alignment_weight × L^L`.
-    fn step(
-        &mut self,
-        items: &Rows,
-        text: Option<&Tensor>,
-        batch: &[usize],
-        parameters: &Parameters,
-    ) -> Result<Losses> {
-        let assigned = self.assign(&items.select(batch), parameters.last_level)?;
+impl Learner for Codebooks<'_> {
+    /// Assigns codes level by level, then descends on `L^B + alignment_weight × L^L`.
+    fn step(&mut self, batch: &[usize]) -> Result<Losses> {
+        let assigned = self.assign(&self.items.select(batch), self.parameters.last_level)?;
         let at = places(batch)?;
         let descend = || -> std::result::Result<Losses, TchError> {
-            let target = match (text, &self.map) {
+            let target = match (&self.text, &self.map) {
                 (Some(text), Some(map)) => Some(map.apply(&text.f_index_select(0, &at)?)?),
                 _ => None,
             };
@@ -117,34 +69,20 @@ impl Codebooks {
                     llm = llm.f_add(&cosine_distance(&chosen, target)?)?;
                 }
             }
-            behaviour.f_add(&llm.f_mul_scalar(parameters.alignment_weight)?)?.f_backward()?;
+            behaviour.f_add(&llm.f_mul_scalar(self.parameters.alignment_weight)?)?.f_backward()?;
             Ok(Losses { behaviour: f64::try_from(behaviour)?, llm: f64::try_from(llm)? })
         };
         let losses = descend().map_err(failed("train the codes"))?;
-        let map = self.map.as_mut().map_or(&mut [][..], Map::trained);
+        let map = self.map.as_mut().map_or(&mut [][..], Map::trained_mut);
         for trained in self.levels.iter_mut().chain(map) {
-            trained.step(parameters.learning_rate).map_err(failed("train the codes"))?;
+            trained.step(self.parameters.learning_rate).map_err(failed("train the codes"))?;
         }
         Ok(losses)
     }
 
-    /// Each level's input `[n, d]` and chosen codes `[n]`. The residual is a plain number to the levels after it, so
-    /// each level's distance trains its own codes only.
-    fn assign(&self, items: &Rows, last_level: LastLevel) -> Result<Vec<(Tensor, Tensor)>> {
-        let levels = self.levels.iter().map(|level| Rows::of(&level.value.detach())).collect::<Result<Vec<_>>>()?;
-        let chosen = codes_in_training(items, &levels, last_level);
-        let mut residual = items.clone();
-        let mut pairs = Vec::with_capacity(levels.len());
-        for (level, codes) in levels.iter().zip(&chosen.levels) {
-            pairs.push((residual.tensor()?, indices(codes)?));
-            subtract(&mut residual, level, codes);
-        }
-        Ok(pairs)
-    }
-
     /// Moves codes that no item chooses to the worst represented residuals of their level.
-    fn revive(&mut self, items: &Rows) -> Result<()> {
-        let mut residual = items.clone();
+    fn end_epoch(&mut self) -> Result<()> {
+        let mut residual = self.items.clone();
         for level in &mut self.levels {
             let mut codes = Rows::of(&level.value.detach())?;
             let mut assigned = Nearest::new(&codes).of(&residual);
@@ -157,6 +95,22 @@ impl Codebooks {
             subtract(&mut residual, &codes, &only_codes(&assigned));
         }
         Ok(())
+    }
+}
+
+impl Codebooks<'_> {
+    /// Each level's input `[n, d]` and chosen codes `[n]`. The residual is a plain number to the levels after it, so
+    /// each level's distance trains its own codes only.
+    fn assign(&self, items: &Rows, last_level: LastLevel) -> Result<Vec<(Tensor, Tensor)>> {
+        let levels = self.levels.iter().map(|level| Rows::of(&level.value.detach())).collect::<Result<Vec<_>>>()?;
+        let chosen = codes_in_training(items, &levels, last_level);
+        let mut residual = items.clone();
+        let mut pairs = Vec::with_capacity(levels.len());
+        for (level, codes) in levels.iter().zip(&chosen.levels) {
+            pairs.push((residual.tensor()?, indices(codes)?));
+            subtract(&mut residual, level, codes);
+        }
+        Ok(pairs)
     }
 }
 
