@@ -16,13 +16,13 @@ use crate::run::hold::Hold;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;
 use crate::run::machine::Machine;
+use crate::run::queue::{Queue, Running, Wanted};
 use crate::run::slots::{Claim, Grant, Slots};
 use crate::show::{Ending, Observer};
 use crate::store::{Action, FileLock, Lookup, Needs, Scratch, StageRecord, StageStatus, Store, Witness};
 use contract::{Event, Spec};
-use petgraph::Direction;
 use petgraph::graph::NodeIndex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -97,80 +97,6 @@ pub fn run(
         stopping: false,
     };
     dispatcher.go(interrupt)
-}
-
-/// A stage that runs.
-struct Running {
-    grant: Grant,
-    hold: Hold,
-    since: Instant,
-    job: Box<Job>,
-}
-
-/// Where each stage is on its way. Stages are in the graph's order.
-struct Queue {
-    place: BTreeMap<NodeIndex, usize>,
-    /// How many stages that it uses are not known yet.
-    waiting: BTreeMap<NodeIndex, usize>,
-    /// Everything that it uses is known; what becomes of it is not decided.
-    ready: BTreeSet<(usize, NodeIndex)>,
-    /// It is to run, when it fits.
-    wanted: BTreeMap<(usize, NodeIndex), Wanted>,
-    running: BTreeMap<NodeIndex, Running>,
-}
-
-/// A stage that is to run.
-struct Wanted {
-    job: Box<Job>,
-    /// Whether the user was told that another process runs it.
-    said_busy: bool,
-}
-
-impl Queue {
-    fn new(graph: &Graph, selection: &Selection) -> Self {
-        let place: BTreeMap<NodeIndex, usize> =
-            graph.order.iter().enumerate().map(|(place, stage)| (*stage, place)).collect();
-        let mut queue = Self {
-            place,
-            waiting: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            wanted: BTreeMap::new(),
-            running: BTreeMap::new(),
-        };
-        for stage in &selection.scope {
-            match graph.stages.neighbors_directed(*stage, Direction::Incoming).count() {
-                0 => drop(queue.ready.insert(queue.rank(*stage))),
-                uses => drop(queue.waiting.insert(*stage, uses)),
-            }
-        }
-        queue
-    }
-
-    /// A stage with its place in the order, which sorts by it.
-    fn rank(&self, stage: NodeIndex) -> (usize, NodeIndex) {
-        (self.place[&stage], stage)
-    }
-
-    /// Notes that what `stage` makes is known.
-    fn is_known(&mut self, graph: &Graph, stage: NodeIndex) {
-        for user in graph.stages.neighbors(stage) {
-            if let Some(uses) = self.waiting.get_mut(&user) {
-                *uses -= 1;
-                if *uses == 0 {
-                    self.waiting.remove(&user);
-                    self.ready.insert(self.rank(user));
-                }
-            }
-        }
-    }
-
-    /// The stages that have not begun, in order.
-    fn left(&self) -> Vec<NodeIndex> {
-        let mut left: BTreeSet<(usize, NodeIndex)> = self.ready.clone();
-        left.extend(self.wanted.keys());
-        left.extend(self.waiting.keys().map(|stage| self.rank(*stage)));
-        left.into_iter().map(|(_, stage)| stage).collect()
-    }
 }
 
 struct Dispatcher<'a, 'p> {

@@ -10,6 +10,7 @@ mod leash;
 mod machine;
 mod memory;
 mod process;
+mod queue;
 mod slots;
 
 pub use dispatcher::{Settings, Summary, run};
