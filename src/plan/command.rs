@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::names::{Entrance, Label, PortName, closest, is_plain};
 use crate::pipeline::{COMMAND, CommandEntry, Place, Placed, StageEntry, resolve};
-use crate::plan::graph::Origin;
+use crate::plan::node::Origin;
 use crate::plan::template::{FILES, Placeholder, Template};
 use contract::{Description, InputPort, Kind, OutputPort};
 use serde_json::{Map, Value};

@@ -4,6 +4,7 @@ mod command;
 pub(crate) mod exact;
 mod graph;
 mod key;
+mod node;
 mod parameter;
 mod planner;
 mod points;
@@ -11,8 +12,9 @@ mod selection;
 mod template;
 
 pub use command::CommandLine;
-pub use graph::{Graph, Node, Origin, Program};
+pub use graph::Graph;
 pub use key::{Difference, Key, Manifest};
+pub use node::{Node, Origin, Program};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
 pub use points::Point;

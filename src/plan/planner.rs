@@ -3,8 +3,9 @@
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::names::{PortName, StageName};
-use crate::plan::graph::{Graph, Node, Origin, Program};
+use crate::plan::graph::Graph;
 use crate::plan::key::{Difference, Key, Manifest};
+use crate::plan::node::{Node, Origin, Program};
 use crate::plan::selection::Selection;
 use crate::store::{Action, Lookup, OutsideFiles, Store, Witness};
 use petgraph::graph::NodeIndex;

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::names::{PointName, StageName, closest};
 use crate::pipeline::{Assignment, Pipeline, Place, PointEntry, Setting, StageEntry, set, unsigned};
-use crate::plan::graph::{Known, Node, Origin, base, node};
+use crate::plan::graph::base;
+use crate::plan::node::{Known, Node, Origin, node};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,0 +1,180 @@
+//! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
+
+use crate::error::{Error, Result};
+use crate::names::{Entrance, Label, PortName, StageName, closest};
+use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
+use crate::plan::command::{self, CommandLine};
+use crate::plan::parameter::parameters;
+use contract::Description;
+use petgraph::graph::NodeIndex;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where what enters a stage comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An output of another stage.
+    Output {
+        /// The stage.
+        stage: NodeIndex,
+        /// The output.
+        port: PortName,
+    },
+    /// A file or folder outside the store.
+    Outside(PathBuf),
+}
+
+/// A stage of the graph, ready to be planned.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name, which no other node of the graph has.
+    pub name: StageName,
+    /// Its name in the file, which it shares with the same stage at other points of a sweep.
+    pub stage: StageName,
+    /// What the stage says of itself.
+    pub description: Arc<Description>,
+    /// Its parameters, defaults filled in, in canonical form.
+    pub parameters: Map<String, Value>,
+    /// Its seed, if anything in it is random.
+    pub seed: Option<u64>,
+    /// What enters, by entrance.
+    pub inputs: BTreeMap<Entrance, Origin>,
+    /// What it needs of the machine.
+    pub resources: Resources,
+    /// What does the work.
+    pub program: Program,
+    /// How often it is tried again after a failure that may pass.
+    pub retries: usize,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+/// What does a stage's work.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The worker.
+    Worker,
+    /// A program of the user's.
+    Command(Arc<CommandLine>),
+}
+
+/// What the worker's stages say of themselves, by name.
+pub(super) type Known = BTreeMap<String, Arc<Description>>;
+
+/// A stage by itself, without what enters from other stages.
+pub(super) fn node(entry: &StageEntry, seed: u64, known: &Known, folder: &Path) -> Result<Node> {
+    match &entry.command {
+        Some(command) => of_command(entry, command, seed, folder),
+        None => Builder { entry, folder, description: describe(entry, known)? }.node(seed),
+    }
+}
+
+fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, folder: &Path) -> Result<Node> {
+    let parts = command::parts(entry, command, folder)?;
+    Ok(Node {
+        name: entry.name.clone(),
+        stage: entry.name.clone(),
+        seed: parts.description.seeded.then(|| entry.seed.unwrap_or(pipeline_seed)),
+        description: Arc::new(parts.description),
+        parameters: parts.parameters,
+        inputs: parts.inputs,
+        resources: entry.resources.clone(),
+        program: Program::Command(Arc::new(parts.line)),
+        retries: entry.retries,
+        timeout: entry.timeout,
+    })
+}
+
+fn describe(entry: &StageEntry, known: &Known) -> Result<Arc<Description>> {
+    known.get(&entry.uses.value).cloned().ok_or_else(|| Error::Graph {
+        message: format!("there is no stage '{}'", entry.uses.value),
+        place: entry.uses.place.clone(),
+        hint: Some(suggestion(&entry.uses.value, "the stages are", known.keys().map(String::as_str))),
+    })
+}
+
+/// Either the name that was meant, or all of them.
+pub(super) fn suggestion<'a>(given: &str, intro: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    closest(given, names.clone()).map_or_else(
+        || format!("{intro} {}", names.collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean '{name}'?"),
+    )
+}
+
+/// Turns one entry of the file into a node, except for what enters from other stages.
+struct Builder<'a> {
+    entry: &'a StageEntry,
+    folder: &'a Path,
+    description: Arc<Description>,
+}
+
+impl Builder<'_> {
+    fn node(self, pipeline_seed: u64) -> Result<Node> {
+        let expected = parameters(&self.description.parameters).map_err(|message| Error::Worker {
+            message: format!("stage '{}' describes itself wrongly: {message}", self.description.name),
+            hint: "build pipe and pipe-worker from the same sources".to_owned(),
+        })?;
+        let mut values: Map<String, Value> =
+            expected.iter().map(|parameter| (parameter.name.clone(), parameter.default.clone())).collect();
+        let mut inputs = BTreeMap::new();
+        for setting in &self.entry.settings {
+            let key = setting.key.value.as_str();
+            if let Some(parameter) = expected.iter().find(|parameter| parameter.name == key) {
+                let value =
+                    parameter.expected.check(&setting.value.value).map_err(|(message, hint)| Error::Parameter {
+                        message: format!("{}.{key}: {message}", self.entry.name),
+                        place: setting.value.place.clone(),
+                        hint,
+                    })?;
+                values.insert(key.to_owned(), value);
+            } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
+                inputs.insert(entrance(&port.name), Origin::Outside(self.path(setting)?));
+            } else {
+                let names = expected.iter().map(|parameter| parameter.name.as_str());
+                let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
+                return Err(self.unknown(setting, names.chain(ports)));
+            }
+        }
+        let seed = self.description.seeded.then(|| self.entry.seed.unwrap_or(pipeline_seed));
+        Ok(Node {
+            name: self.entry.name.clone(),
+            stage: self.entry.name.clone(),
+            description: self.description,
+            parameters: values,
+            seed,
+            inputs,
+            resources: self.entry.resources.clone(),
+            program: Program::Worker,
+            retries: self.entry.retries,
+            timeout: self.entry.timeout,
+        })
+    }
+
+    fn path(&self, setting: &Setting) -> Result<PathBuf> {
+        let fault = |message: String, hint| Error::Parameter { message, place: setting.value.place.clone(), hint };
+        let key = &setting.key.value;
+        let Some(text) = setting.value.value.as_str() else {
+            return Err(fault(format!("{}.{key}: expected a path in quotes", self.entry.name), None));
+        };
+        let folder = setting.value.place.source.folder();
+        resolve(text, folder.as_deref().unwrap_or(self.folder)).map_err(|message| {
+            fault(format!("{}.{key}: {message}", self.entry.name), Some("${NAME:-default} gives a default".to_owned()))
+        })
+    }
+
+    fn unknown<'a>(&self, setting: &Setting, names: impl Iterator<Item = &'a str> + Clone) -> Error {
+        let key = &setting.key.value;
+        Error::Parameter {
+            message: format!("stage '{}' has no parameter '{key}'", self.description.name),
+            place: setting.key.place.clone(),
+            hint: Some(suggestion(key, "its parameters are", names)),
+        }
+    }
+}
+
+fn entrance(port: &str) -> Entrance {
+    Entrance { port: PortName::new(port), label: Label::new("") }
+}
