@@ -39,11 +39,13 @@ phrasing = "question"
 windows = "sliding"
 negatives = {negatives}
 negative_histories = "every"
+directions = "forward"
 
 [stage.finetune]
 train = "lora"
 learning_rate = 1e-4
 epochs = 1
+batch_tokens = 8192
 dropout = 0
 lora_dropout = 0
 packing = {packing}
