@@ -1,8 +1,8 @@
 //! Classes of hardware: only within one may results be expected to be the same to the last bit.
 
+use crate::gpus;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::Path;
 use std::sync::LazyLock;
 
 /// Four words: architecture, maker of the processor, widest instructions for vectors, and device, such as
@@ -65,16 +65,9 @@ fn instructions() -> &'static str {
     UNKNOWN
 }
 
-/// The model of the first NVIDIA GPU, as the driver names it.
+/// The model of the first GPU, as one word.
 fn gpu() -> String {
-    let mut folders: Vec<_> =
-        std::fs::read_dir(Path::new("/proc/driver/nvidia/gpus")).into_iter().flatten().flatten().collect();
-    folders.sort_by_key(std::fs::DirEntry::path);
-    let model = folders.iter().find_map(|folder| {
-        let text = std::fs::read_to_string(folder.path().join("information")).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("Model:").map(one_word))
-    });
-    model.unwrap_or_else(|| "cuda".to_owned())
+    gpus::models().first().map_or_else(|| "cuda".to_owned(), |model| one_word(model))
 }
 
 fn one_word(text: &str) -> String {

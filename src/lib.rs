@@ -11,6 +11,7 @@ pub mod digest;
 pub mod doctor;
 pub mod drawing;
 pub mod error;
+mod gpus;
 pub mod hardware;
 pub mod lock;
 pub mod metrics;

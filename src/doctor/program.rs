@@ -2,6 +2,7 @@
 
 use crate::doctor::{Examined, Finding};
 use crate::error::Error;
+use crate::gpus;
 use crate::store::{Disk, file_digest};
 use crate::worker::{PROTOCOL, describe};
 use serde::Deserialize;
@@ -52,7 +53,7 @@ struct Cuda {
 /// libtorch and CUDA as the worker finds them.
 pub(super) fn libraries(worker: &Path) -> Vec<Finding> {
     match ask(worker) {
-        Ok(answer) => vec![libtorch(&answer.libtorch), cuda(&answer.cuda, &gpus(), driver().as_deref())],
+        Ok(answer) => vec![libtorch(&answer.libtorch), cuda(&answer.cuda, &gpus::models(), driver().as_deref())],
         Err(why) => {
             let found = format!("the worker does not say what it finds: {why}");
             vec![Finding::warning("libtorch", found, "build pipe and pipe-worker from the same sources")]
@@ -108,18 +109,6 @@ fn way_out(reason: &str, driver: Option<&str>) -> String {
         }
         _ => "see whether `nvidia-smi` lists the GPU, and whether CUDA_VISIBLE_DEVICES hides it".to_owned(),
     }
-}
-
-/// The models of the machine's NVIDIA GPUs, as the driver lists them.
-fn gpus() -> Vec<String> {
-    let entries = std::fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
-    entries
-        .map(|entry| {
-            let text = std::fs::read_to_string(entry.path().join("information")).unwrap_or_default();
-            let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
-            model.map_or_else(|| "a GPU".to_owned(), |model| model.trim().to_owned())
-        })
-        .collect()
 }
 
 fn driver() -> Option<String> {

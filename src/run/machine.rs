@@ -1,8 +1,8 @@
 //! What this machine has to share out among stages.
 
 use crate::error::{Error, Result};
+use crate::gpus;
 use crate::pipeline::bytes;
-use std::path::Path;
 
 /// Threads, memory and GPUs of the machine.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Machine {
     pub fn look() -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { host, threads, memory: memory(), gpus: gpus() }
+        Self { host, threads, memory: memory(), gpus: visible_gpus() }
     }
 
     /// The machine with other amounts, such as `gpus=2,threads=4,memory=8G`, for who shares it with others.
@@ -61,13 +61,12 @@ fn memory() -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// The driver lists its GPUs as folders.
-fn gpus() -> Vec<String> {
+/// The names that `CUDA_VISIBLE_DEVICES` has, or numbers.
+fn visible_gpus() -> Vec<String> {
     if let Ok(visible) = std::env::var("CUDA_VISIBLE_DEVICES") {
         return visible.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     }
-    let count = std::fs::read_dir(Path::new("/proc/driver/nvidia/gpus")).map_or(0, Iterator::count);
-    (0..count).map(|number| number.to_string()).collect()
+    (0..gpus::models().len()).map(|number| number.to_string()).collect()
 }
 
 #[cfg(test)]
