@@ -46,6 +46,7 @@ train = "lora"
 learning_rate = 1e-4
 epochs = 1
 batch_tokens = 8192
+memory_tokens = 2048
 dropout = 0
 lora_dropout = 0
 packing = {packing}
