@@ -5,8 +5,8 @@ use crate::samples::{Sample, Samples};
 use crate::training::{Training, gradients};
 use crate::tree::TokenTree;
 use crate::validation::Validation;
-use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train};
-use contract::{Context, FailureKind, Result, Spec, Stage};
+use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train, with_way_out};
+use contract::{Context, Failure, FailureKind, Result, Spec, Stage};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
 use serde_json::json;
@@ -394,4 +394,15 @@ fn new_tokens_are_learned_from_the_codebook_and_in_less_memory() {
     let unbound = Parameters { new_tokens: NewTokens::Mlp2, ..quick };
     fs_err::remove_file(folder.path().join("codebook/codebook.safetensors")).unwrap();
     assert_eq!(tune(folder.path(), "none", unbound).unwrap_err().kind, FailureKind::DamagedFile);
+}
+
+#[test]
+fn who_ran_out_of_memory_is_told_which_parameters_need_less() {
+    let hint = |kind, parameters| with_way_out(Failure::new(kind, "train: no room"), &parameters).hint;
+    let plain = Parameters { memory_tokens: 4096, ..Parameters::default() };
+    let all = hint(FailureKind::Device, plain.clone()).unwrap();
+    assert!(all.contains("memory_tokens, which is 4096") && all.contains("gradient_checkpointing = true"), "{all}");
+    let already = hint(FailureKind::Device, Parameters { gradient_checkpointing: true, ..plain.clone() }).unwrap();
+    assert!(!already.contains("gradient_checkpointing"), "{already}");
+    assert_eq!(hint(FailureKind::Diverged, plain), None);
 }

@@ -41,7 +41,8 @@ pub fn load_tuned(base: &Path, tuned: &Path, device: Device) -> Result<(Llama, T
         return Err(Failure::new(
             FailureKind::Conflict,
             format!("{}: the tokenizer has {known} tokens, the model {}", tuned.display(), model.tokens()),
-        ));
+        )
+        .hint("the tokenizer belongs to another model"));
     }
     Ok((model, tokenizer))
 }

@@ -261,4 +261,13 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::Conflict);
         assert!(failure.message.contains("embed_tokens") && failure.message.contains("99"), "{failure}");
     }
+    #[test]
+    fn a_tokenizer_of_another_model_is_refused() {
+        let mut model = Llama::random(tiny(&json!({})), 0.3, Device::Cpu, Kind::Float).unwrap();
+        let beyond = model.tokens() + 1;
+        let failure = model.add_tokens(beyond, 4, 0.02).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Conflict);
+        assert!(failure.message.contains(&format!("the tokenizer has {beyond} tokens")), "{failure}");
+        assert_eq!(failure.hint.as_deref(), Some("the tokenizer belongs to another model"));
+    }
 }

@@ -62,3 +62,24 @@ pub fn failed(doing: &str) -> impl Fn(TchError) -> Failure + '_ {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn memory_that_ran_out_is_told_from_other_failures() {
+        let larger_than_any = Tensor::f_zeros([1_i64 << 50], (Kind::Float, Device::Cpu)).unwrap_err();
+        let on_a_gpu = TchError::Torch("CUDA out of memory. Tried to allocate 2.00 GiB.\nframe #0".to_owned());
+        for error in [larger_than_any, on_a_gpu] {
+            let failure = failed("make room")(error);
+            assert_eq!(failure.kind, FailureKind::Device, "{failure}");
+            assert!(failure.message.starts_with("make room: ") && !failure.message.contains('\n'), "{failure}");
+            assert!(failure.hint.is_some_and(|hint| hint.contains("smaller batches")));
+        }
+        let other = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu))
+            .f_matmul(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)));
+        assert_ne!(failed("multiply")(other.unwrap_err()).kind, FailureKind::Device);
+    }
+}
