@@ -3,7 +3,7 @@
 //! An error says what was found, where, and what was expected; its hint says what to do. `docs/exit-codes.md` lists the
 //! classes for users.
 
-use crate::pipeline::Place;
+use crate::source::Place;
 use contract::Failure;
 use std::io;
 use std::path::{Path, PathBuf};

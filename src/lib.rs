@@ -2,42 +2,34 @@
 //!
 //! Data flows one way: a file ([`pipeline`]) becomes a plan ([`plan`]), which is run ([`run`]) into the store ([`store`]).
 
-pub mod arguments;
-mod candidates;
-pub mod commands;
-pub mod compare;
-pub mod diff;
-pub mod digest;
+pub mod cli;
 pub mod doctor;
-pub mod drawing;
 pub mod error;
-mod gpus;
-pub mod hardware;
-pub mod lock;
-pub mod metrics;
-pub mod names;
+pub mod fs;
+pub mod inputs;
+pub mod key;
+pub mod machine;
 pub mod pipeline;
 pub mod plan;
-pub mod reference;
-pub mod reproduce;
+pub mod report;
 pub mod run;
-pub mod show;
+pub mod source;
 pub mod store;
-pub mod why;
+pub mod terminal;
 pub mod worker;
 
-use arguments::{Arguments, Command};
 use clap::Parser as _;
+use cli::arguments::{Arguments, Command};
 use std::io::Write as _;
 use std::process::ExitCode;
 
 /// The whole program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
-    if std::env::var_os(candidates::VARIABLE).is_some() && candidates::answer() {
+    if std::env::var_os(cli::candidates::VARIABLE).is_some() && cli::candidates::answer() {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();
-    let coloured = show::coloured(&std::io::stderr());
+    let coloured = terminal::coloured(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PIPE_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)
@@ -46,32 +38,32 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let outcome = match &arguments.command {
-        Command::Run(run) => commands::run(run),
-        Command::Plan(plan) => commands::plan(plan),
-        Command::Lock(lock) => commands::lock(lock),
-        Command::Reproduce(reproduce) => commands::reproduce(reproduce),
-        Command::Metrics(metrics) => commands::metrics(metrics),
-        Command::Compare(compare) => commands::compare(compare),
-        Command::Diff(diff) => commands::diff(diff),
-        Command::Tokenize(tokenize) => commands::tokenize(tokenize),
-        Command::Peek(peek) => commands::peek(peek),
-        Command::Export(export) => commands::export(export),
-        Command::Graph(graph) => commands::graph(graph),
-        Command::Why(why) => commands::why(why),
-        Command::Runs(runs) => commands::runs(runs),
-        Command::Show(show) => commands::show(show),
-        Command::Logs(logs) => commands::logs(logs),
-        Command::Doctor(doctor) => commands::doctor(doctor),
-        Command::Completions(completions) => commands::completions(completions),
-        Command::Man(man) => commands::man(man),
-        Command::Cache(cache) => commands::cache(cache),
-        Command::Pin(pin) => commands::pin(pin),
+        Command::Run(run) => cli::run(run),
+        Command::Plan(plan) => cli::plan(plan),
+        Command::Lock(lock) => cli::lock(lock),
+        Command::Reproduce(reproduce) => cli::reproduce(reproduce),
+        Command::Metrics(metrics) => cli::metrics(metrics),
+        Command::Compare(compare) => cli::compare(compare),
+        Command::Diff(diff) => cli::diff(diff),
+        Command::Tokenize(tokenize) => cli::tokenize(tokenize),
+        Command::Peek(peek) => cli::peek(peek),
+        Command::Export(export) => cli::export(export),
+        Command::Graph(graph) => cli::graph(graph),
+        Command::Why(why) => cli::why(why),
+        Command::Runs(runs) => cli::runs(runs),
+        Command::Show(show) => cli::show(show),
+        Command::Logs(logs) => cli::logs(logs),
+        Command::Doctor(doctor) => cli::doctor(doctor),
+        Command::Completions(completions) => cli::completions(completions),
+        Command::Man(man) => cli::man(man),
+        Command::Cache(cache) => cli::cache(cache),
+        Command::Pin(pin) => cli::pin(pin),
         Command::Leash { words } => return run::leash(words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            drop(writeln!(std::io::stderr(), "{}", show::diagnostic(&error, coloured)));
+            drop(writeln!(std::io::stderr(), "{}", terminal::diagnostic(&error, coloured)));
             ExitCode::from(error.exit_code())
         }
     }

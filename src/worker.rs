@@ -1,7 +1,8 @@
 //! The worker: the program that holds the stages. It is asked to describe them once, and started once for each run of one.
 
 use crate::error::{Error, Result};
-use crate::store::{OutsideFiles, Store};
+use crate::inputs::OutsideFiles;
+use crate::store::Store;
 use contract::{Description, Event};
 use fs_err as fs;
 use serde::de::DeserializeOwned;

@@ -5,7 +5,8 @@
 mod engine;
 
 use engine::{Engine, audit, copy, damage, folder, names, soak};
-use pipe::store::{Disk, Lookup, Store};
+use pipe::fs::Disk;
+use pipe::store::{Lookup, Store};
 use std::path::{Path, PathBuf};
 
 /// How a file is damaged.

@@ -106,8 +106,8 @@ fn left_overs_and_a_damaged_index_are_counted_and_left_where_they_are() {
 fn an_index_that_another_process_holds_is_a_warning() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
-    let lock = pipe::store::FileLock::try_take(&pipe::store::Disk::default(), &space.path("artifacts/index/sled.lock"))
-        .unwrap();
+    let lock =
+        pipe::fs::FileLock::try_take(&pipe::fs::Disk::default(), &space.path("artifacts/index/sled.lock")).unwrap();
     assert!(lock.is_some());
     let out = space.succeed(&["doctor", "--json"]).out;
     assert_eq!(findings(&out, "index")[0]["level"], "warning");

@@ -6,8 +6,9 @@ mod engine;
 
 use engine::{Engine, audit, copy, folder, names, soak, watched};
 use pipe::error::Error;
-use pipe::names::RunId;
-use pipe::store::{Lookup, Operation, Store, Watch};
+use pipe::fs::{Operation, Watch};
+use pipe::key::RunId;
+use pipe::store::{Lookup, Store};
 use rustix::io::Errno;
 use std::io::Write as _;
 use std::path::Path;
@@ -228,7 +229,7 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
         if let Lookup::Hit(hit) = store.lookup(action.key)? {
             assert_eq!(hit.outputs, action.outputs);
             needs.add_result(&hit)?;
-            store.link("chain", &pipe::names::StageName::new(stage.as_str()), &hit)?;
+            store.link("chain", &pipe::key::StageName::new(stage.as_str()), &hit)?;
             found += 1;
         }
         if let Some(lease) = store.lease(action.key)? {

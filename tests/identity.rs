@@ -244,7 +244,7 @@ fn a_seed_that_a_command_does_not_use_is_not_in_its_key() {
 
 #[test]
 fn the_version_of_code_is_in_a_key() {
-    let manifest = |version: &str| pipe::plan::Manifest {
+    let manifest = |version: &str| pipe::key::Manifest {
         stage: "command".to_owned(),
         version: version.to_owned(),
         parameters: BTreeMap::new(),

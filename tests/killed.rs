@@ -8,8 +8,9 @@ mod live;
 mod space;
 
 use live::{Ended, Live, process_in, wait_until_gone};
-use pipe::plan::Key;
-use pipe::store::{Disk, Lookup, Store};
+use pipe::fs::Disk;
+use pipe::key::Key;
+use pipe::store::{Lookup, Store};
 use rustix::process::Signal;
 use space::Space;
 use std::collections::BTreeSet;

@@ -6,8 +6,9 @@ mod engine;
 mod power;
 
 use engine::{Engine, audit, folder, soak, watched};
-use pipe::names::RunId;
-use pipe::store::{Disk, Operation, Store, Watch};
+use pipe::fs::{Disk, Operation, Watch};
+use pipe::key::RunId;
+use pipe::store::Store;
 use power::{Loss, Point, Recorder};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -17,7 +17,7 @@ struct Answer {
 fn the_reference_is_not_stale() {
     let output = Command::new(worker()).arg("describe").output().unwrap();
     let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
-    for (name, text) in pipe::reference::files(&answer.stages).unwrap() {
+    for (name, text) in pipe::cli::reference::files(&answer.stages).unwrap() {
         let path = repository().join("docs").join(name);
         if std::env::var_os("PIPE_UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();

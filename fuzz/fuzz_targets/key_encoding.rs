@@ -4,8 +4,8 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use pipe::digest::Digest;
-use pipe::plan::Manifest;
+use pipe::key::Digest;
+use pipe::key::Manifest;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 

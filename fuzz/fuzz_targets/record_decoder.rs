@@ -5,20 +5,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pipe::plan::Key;
+use pipe::key::Key;
 use pipe::store::Action;
 
 fuzz_target!(|bytes: &[u8]| {
     check(bytes);
     if let Ok(content) = std::str::from_utf8(bytes) {
-        let seal = pipe::digest::Digest::of(content.as_bytes());
+        let seal = pipe::key::Digest::of(content.as_bytes());
         check(format!("{{\"seal\":\"{seal}\",\"action\":{content}}}\n").as_bytes());
     }
 });
 
 fn check(bytes: &[u8]) {
     let Some(key) = named_key(bytes) else {
-        assert!(Action::decode(bytes, Key(pipe::digest::Digest::of(b""))).is_err());
+        assert!(Action::decode(bytes, Key(pipe::key::Digest::of(b""))).is_err());
         return;
     };
     if let Ok(action) = Action::decode(bytes, key) {

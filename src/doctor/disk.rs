@@ -2,7 +2,7 @@
 
 use crate::doctor::{Examined, Finding};
 use crate::error::Error;
-use crate::show::size;
+use crate::terminal::size;
 use std::io::Write as _;
 use std::path::Path;
 

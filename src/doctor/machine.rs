@@ -1,8 +1,8 @@
 //! The machine: what stages can share, and how many files a process may have open.
 
 use crate::doctor::Finding;
-use crate::run::Machine;
-use crate::show::size;
+use crate::machine::Machine;
+use crate::terminal::size;
 use rustix::process::{Resource, getrlimit};
 
 /// The findings of this machine.

@@ -2,8 +2,8 @@
 
 use crate::doctor::{Examined, Finding};
 use crate::error::Error;
-use crate::gpus;
-use crate::store::{Disk, file_digest};
+use crate::fs::{Disk, file_digest};
+use crate::machine::gpus;
 use crate::worker::{PROTOCOL, describe};
 use serde::Deserialize;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! The store: its folder, the disk beneath it, its index, and what was left over.
 
 use crate::doctor::{Examined, Finding, disk};
-use crate::store::{IndexState, Store};
+use crate::inputs::IndexState;
+use crate::store::Store;
 use std::path::PathBuf;
 
 /// The findings of a store in that folder, which need not exist.

@@ -1,7 +1,7 @@
 //! Reads `[compare]`: how the results of a pipeline are compared.
 
 use crate::error::Result;
-use crate::names::{PortName, StageName};
+use crate::key::{PortName, StageName};
 use crate::pipeline::model::{Compare, Figure};
 use crate::pipeline::values::Reader;
 use toml::Spanned;

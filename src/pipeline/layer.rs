@@ -1,11 +1,11 @@
 //! What one file, or one profile in it, says of a pipeline. Layers lie upon each other: the last word counts.
 
 use crate::error::{Error, Result};
-use crate::names::{StageName, closest};
+use crate::key::{StageName, closest};
 use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
-use crate::pipeline::place::{Place, Placed};
 use crate::pipeline::sweep::Sweep;
+use crate::source::{Place, Placed};
 use std::time::Duration;
 
 /// A part of a pipeline, as written.

@@ -1,13 +1,13 @@
 //! From the name that a user gives to a pipeline: its file, the files that it extends, profiles and `--set`.
 
 use crate::error::{Error, Result};
-use crate::names::closest;
+use crate::key::closest;
 use crate::pipeline::layer::{Layer, assemble};
 use crate::pipeline::locate::{Located, locate};
 use crate::pipeline::model::Pipeline;
 use crate::pipeline::overrides::apply;
 use crate::pipeline::parse::layer;
-use crate::pipeline::place::{Place, Placed, Source};
+use crate::source::{Place, Placed, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The form of a pipeline: its name, its seed, and its stages with their settings and bindings.
 
-use crate::names::{Entrance, PortName, StageName};
-use crate::pipeline::place::{Place, Placed};
+use crate::key::{Entrance, PortName, StageName};
 use crate::pipeline::sweep::Sweep;
+use crate::source::{Place, Placed};
 use std::time::Duration;
 
 /// A pipeline file, read.

@@ -1,10 +1,10 @@
 //! `--set stage.parameter=value`: the same setting as in the file, from the command line.
 
 use crate::error::{Error, Result};
-use crate::names::closest;
+use crate::key::closest;
 use crate::pipeline::model::{Pipeline, Setting, StageEntry};
-use crate::pipeline::place::{Place, Placed, Source};
 use crate::pipeline::values::parse_value;
+use crate::source::{Place, Placed, Source};
 use std::sync::Arc;
 
 /// Applies one `--set` argument: `seed=7` or `stage.parameter=value`. A value that is not TOML is taken as text.

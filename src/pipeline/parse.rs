@@ -1,12 +1,12 @@
 //! From the text of a pipeline file to its form. Every error points at the place and says what was expected.
 
 use crate::error::Result;
-use crate::names::{Entrance, Label, PortName, StageName, is_plain};
+use crate::key::RESERVED;
+use crate::key::{Entrance, Label, PortName, StageName, is_plain};
 use crate::pipeline::layer::{Layer, StageLayer, assemble};
 use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
-use crate::pipeline::place::{Place, Placed, Source};
 use crate::pipeline::values::Reader;
-use crate::store::RESERVED;
+use crate::source::{Place, Placed, Source};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -335,7 +335,7 @@ mod tests {
                 let span = error.place().unwrap().span.clone();
                 prop_assert!(text.get(span.clone()).is_some(), "{:?}: {}", span, error);
                 prop_assert_eq!(error.exit_code(), 11);
-                prop_assert!(crate::show::diagnostic(&error, false).contains("test.toml"));
+                prop_assert!(crate::terminal::diagnostic(&error, false).contains("test.toml"));
             }
         }
     }

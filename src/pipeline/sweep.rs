@@ -1,8 +1,8 @@
 //! A sweep: the axes along which a pipeline varies, and the points that they make.
 
 use crate::error::{Error, Result};
-use crate::names::PointName;
-use crate::pipeline::place::{Place, Placed};
+use crate::key::PointName;
+use crate::source::{Place, Placed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -182,7 +182,8 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::pipeline::{Pipeline, Source, parse};
+    use crate::pipeline::{Pipeline, parse};
+    use crate::source::Source;
     use proptest::prelude::*;
     use std::sync::Arc;
 

@@ -1,10 +1,10 @@
 //! Reading `[sweep]`.
 
 use crate::error::Result;
-use crate::names::is_plain;
-use crate::pipeline::place::Placed;
+use crate::key::is_plain;
 use crate::pipeline::sweep::{Assignment, Axis, Choice, Sweep};
 use crate::pipeline::values::Reader;
+use crate::source::Placed;
 use std::borrow::Cow;
 use std::ops::Range;
 use toml::Spanned;

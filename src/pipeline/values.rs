@@ -1,8 +1,8 @@
 //! The values of a pipeline file: each read as what it has to be, or an error that points at it.
 
 use crate::error::{Error, Result};
-use crate::names::closest;
-use crate::pipeline::place::{Place, Placed, Source};
+use crate::key::closest;
+use crate::source::{Place, Placed, Source};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;

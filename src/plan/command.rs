@@ -1,10 +1,11 @@
 //! A stage that is any program: what its entry in the file means for the graph.
 
 use crate::error::{Error, Result};
-use crate::names::{Entrance, Label, PortName, closest, is_plain};
-use crate::pipeline::{COMMAND, CommandEntry, Place, Placed, StageEntry, resolve};
+use crate::key::{Entrance, Label, PortName, closest, is_plain};
+use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
 use crate::plan::node::Origin;
 use crate::plan::template::{FILES, Placeholder, Template};
+use crate::source::{Place, Placed};
 use contract::{Description, InputPort, Kind, OutputPort};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

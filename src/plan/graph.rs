@@ -1,11 +1,12 @@
 //! The graph of a pipeline: its stages joined by what enters them, checked against what the stages say of themselves.
 
 use crate::error::{Error, Result};
-use crate::names::{Entrance, StageName};
-use crate::pipeline::{Pipeline, Place, StageEntry};
+use crate::key::{Entrance, StageName};
+use crate::pipeline::{Pipeline, StageEntry};
 use crate::plan::command::ANY_KIND;
 use crate::plan::node::{Known, Node, Origin, node, suggestion};
 use crate::plan::points::{Point, pick, weave};
+use crate::source::Place;
 use contract::{Description, InputPort};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -226,7 +227,8 @@ fn order(pipeline: &Pipeline, stages: &DiGraph<Node, ()>) -> Result<Vec<NodeInde
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::{Source, parse};
+    use crate::pipeline::parse;
+    use crate::source::Source;
     use contract::OutputPort;
     use std::sync::Arc;
 

@@ -1,9 +1,7 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
 mod command;
-pub(crate) mod exact;
 mod graph;
-mod key;
 mod node;
 mod parameter;
 mod planner;
@@ -13,7 +11,6 @@ mod template;
 
 pub use command::CommandLine;
 pub use graph::Graph;
-pub use key::{Difference, Key, Manifest};
 pub use node::{Node, Origin, Program};
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};

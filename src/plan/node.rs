@@ -1,7 +1,7 @@
 //! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
 
 use crate::error::{Error, Result};
-use crate::names::{Entrance, Label, PortName, StageName, closest};
+use crate::key::{Entrance, Label, PortName, StageName, closest};
 use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::parameter::parameters;

@@ -2,7 +2,7 @@
 //!
 //! The schemas are those that the stages' own types give, so only the few forms that such types have are understood.
 
-use crate::names::closest;
+use crate::key::closest;
 use serde_json::{Map, Value};
 
 /// A parameter of a stage.

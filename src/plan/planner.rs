@@ -1,13 +1,14 @@
 //! Deciding for each stage whether the store has its result, and if not, why not.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::names::{PortName, StageName};
+use crate::inputs::{OutsideFiles, Witness};
+use crate::key::Digest;
+use crate::key::{Difference, Key, Manifest};
+use crate::key::{PortName, StageName};
 use crate::plan::graph::Graph;
-use crate::plan::key::{Difference, Key, Manifest};
 use crate::plan::node::{Node, Origin, Program};
 use crate::plan::selection::Selection;
-use crate::store::{Action, Lookup, OutsideFiles, Store, Witness};
+use crate::store::{Action, Lookup, Store};
 use petgraph::graph::NodeIndex;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::BTreeMap;

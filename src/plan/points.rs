@@ -1,10 +1,11 @@
 //! The points of a sweep in one graph: what has the same content at several points is one node.
 
 use crate::error::{Error, Result};
-use crate::names::{PointName, StageName, closest};
-use crate::pipeline::{Assignment, Pipeline, Place, PointEntry, Setting, StageEntry, set, unsigned};
+use crate::key::{PointName, StageName, closest};
+use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, unsigned};
 use crate::plan::graph::base;
 use crate::plan::node::{Known, Node, Origin, node};
+use crate::source::Place;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -239,8 +240,9 @@ fn identity(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::pipeline::{Source, parse};
+    use crate::pipeline::parse;
     use crate::plan::Graph;
+    use crate::source::Source;
     use contract::{Description, InputPort, OutputPort};
     use std::collections::BTreeMap;
     use std::path::Path;

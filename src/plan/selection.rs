@@ -1,7 +1,7 @@
 //! Which stages a command is about: `--from`, `--until`, `--only` and `--force`.
 
 use crate::error::{Error, Result};
-use crate::names::closest;
+use crate::key::closest;
 use crate::plan::graph::Graph;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;

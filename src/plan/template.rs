@@ -3,7 +3,7 @@
 //! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
 //! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
 
-use crate::names::{Entrance, Label, PortName};
+use crate::key::{Entrance, Label, PortName};
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]

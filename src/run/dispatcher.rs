@@ -9,17 +9,20 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::hardware::Hardware;
-use crate::plan::{Decision, Graph, Job, Key, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
+use crate::fs::FileLock;
+use crate::inputs::Witness;
+use crate::key::Key;
+use crate::machine::Hardware;
+use crate::machine::Machine;
+use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
 use crate::run::executor::{Finished, Inputs, Order, Word, add_input, execute};
 use crate::run::hold::Hold;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;
-use crate::run::machine::Machine;
 use crate::run::queue::{Queue, Running, Wanted};
 use crate::run::slots::{Claim, Grant, Slots};
-use crate::show::{Ending, Observer};
-use crate::store::{Action, FileLock, Lookup, Needs, Scratch, StageRecord, StageStatus, Store, Witness};
+use crate::run::{Ending, Observer};
+use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageStatus, Store};
 use contract::{Event, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
@@ -286,7 +289,7 @@ impl Dispatcher<'_, '_> {
             pipeline: graph.pipeline.clone(),
             hardware: Hardware::here(&spec.device, !self.machine.gpus.is_empty()),
             spec,
-            ports: node.description.outputs.iter().map(|port| crate::names::PortName::new(&port.name)).collect(),
+            ports: node.description.outputs.iter().map(|port| crate::key::PortName::new(&port.name)).collect(),
             program: node.program.clone(),
             scratch,
             log: self.store.run_folder(self.journal.run()).join(format!("{}.log", node.name)),

@@ -1,13 +1,15 @@
 //! Running one stage: its attempts, and the keeping of what it made.
 
 use crate::error::{Error, Result};
-use crate::hardware::Hardware;
-use crate::names::{Label, PortName, StageName};
+use crate::fs::FileLock;
+use crate::inputs::Witness;
+use crate::key::{Label, PortName, StageName};
+use crate::machine::Hardware;
 use crate::plan::{Job, Program};
 use crate::run::hold::Hold;
 use crate::run::launch;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, FileLock, Lookup, NeedsList, Provenance, Store, Witness, now};
+use crate::store::{Action, Artifact, FORMAT, Lookup, NeedsList, Provenance, Store, now};
 use contract::{Event, FailureKind, Spec};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;

@@ -3,9 +3,11 @@
 //! A run that starts nothing leaves no trace but the time on its pipeline's folder.
 
 use crate::error::Result;
-use crate::names::{RunId, StageName};
-use crate::show::{Ending, Json, Observer};
-use crate::store::{Index as _, RunRecord, StageRecord, StageStatus, Store, new_run_id, now};
+use crate::inputs::Index as _;
+use crate::key::{RunId, StageName};
+use crate::run::{Ending, Observer};
+use crate::store::{RunRecord, StageRecord, StageStatus, Store, new_run_id, now};
+use crate::terminal::Json;
 use contract::Event;
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! From a stage's order to the process that does its work: the worker with a spec, or a program of the user's.
 
 use crate::error::{Error, Result};
-use crate::names::{Entrance, PortName};
+use crate::key::{Entrance, PortName};
 use crate::plan::{CommandLine, FILES, Placeholder, Template};
 use crate::run::executor::Order;
 use crate::run::process::Start;
@@ -85,7 +85,7 @@ fn link_inputs(order: &Order, folder: &Path) -> Result<BTreeMap<Entrance, PathBu
     let mut links = BTreeMap::new();
     for (port, labelled) in &order.spec.inputs {
         for (label, target) in labelled {
-            let entrance = Entrance { port: PortName::new(port), label: crate::names::Label::new(label) };
+            let entrance = Entrance { port: PortName::new(port), label: crate::key::Label::new(label) };
             let link = if port == FILES {
                 // Programs go by the endings of names.
                 Path::new(FILES).join(label).join(target.file_name().unwrap_or_default())

@@ -1,7 +1,7 @@
 //! One attempt at a stage as a process: how it is started, heard and waited for.
 
 use crate::error::{Error, Result};
-use crate::names::StageName;
+use crate::key::StageName;
 use crate::run::hold::{Ended, Hold};
 use crate::run::leash::NOT_STARTED;
 use crate::run::memory::{self, OutOfMemoryKills};

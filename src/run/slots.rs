@@ -1,7 +1,7 @@
 //! Sharing the machine out: a stage starts when its threads, memory and GPUs are free.
 
+use crate::machine::Machine;
 use crate::plan::Node;
-use crate::run::machine::Machine;
 
 /// What one stage takes while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

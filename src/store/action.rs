@@ -1,8 +1,8 @@
 //! The record of a stage's result: a key, what it means, and the artifacts that it led to. The truth of the store.
 
-use crate::hardware::Hardware;
-use crate::names::{PortName, StageName};
-use crate::plan::{Key, Manifest};
+use crate::key::{Key, Manifest};
+use crate::key::{PortName, StageName};
+use crate::machine::Hardware;
 use crate::store::artifact::Artifact;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

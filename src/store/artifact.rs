@@ -1,25 +1,14 @@
 //! An artifact: a folder, named by the digest of its sorted list of files with their sizes and contents.
 
-use crate::digest::{Digest, FieldHasher};
 use crate::error::{Error, Result};
-use crate::store::disk::Disk;
-pub(crate) use crate::store::hash::hash_file;
-pub(crate) use crate::store::walk::{Links, files_beneath};
+use crate::fs::disk::Disk;
+use crate::fs::hash::hash_file;
+use crate::fs::walk::{Links, files_beneath};
+use crate::key::Digest;
+use crate::key::{ArtifactHasher, FileEntry, listed};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// One file of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Its path in the artifact, with `/` between folders.
-    pub path: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// The digest of its content.
-    pub digest: Digest,
-}
 
 /// An artifact's name and what it consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,29 +75,4 @@ impl Artifact {
             }
         }
     }
-}
-
-/// The digest of an artifact from its files, one after another in the order of their paths.
-pub(crate) struct ArtifactHasher(FieldHasher);
-
-impl ArtifactHasher {
-    pub(crate) fn new() -> Self {
-        Self(FieldHasher::new("pipe-artifact-1"))
-    }
-
-    /// Adds the next file.
-    pub(crate) fn add(&mut self, path: &str, size: u64, digest: &Digest) {
-        self.0.field(path.as_bytes());
-        self.0.field(&size.to_le_bytes());
-        self.0.field(digest.as_bytes());
-    }
-
-    pub(crate) fn finish(&self) -> Digest {
-        self.0.finish()
-    }
-}
-
-/// A path relative to an artifact as its list of files writes it.
-pub(crate) fn listed(path: &Path) -> String {
-    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

@@ -1,9 +1,13 @@
 //! Keeping a result: outputs are flushed and renamed into place whole, and only then does the record appear.
 
 use crate::error::{Error, Result};
+use crate::fs::durable;
+use crate::fs::hash::hash_file;
+use crate::fs::walk::{Links, files_beneath};
+use crate::key::{FileEntry, listed};
 use crate::store::action::Action;
-use crate::store::artifact::{Artifact, FileEntry, Links, files_beneath, hash_file, listed};
-use crate::store::{Lookup, Store, durable};
+use crate::store::artifact::Artifact;
+use crate::store::{Lookup, Store};
 use std::path::Path;
 
 impl Store {
@@ -98,7 +102,7 @@ fn folders_of(files: &[std::path::PathBuf]) -> Vec<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Disk;
+    use crate::fs::Disk;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,12 @@
 //! Plain copies of results for use without the store.
 
 use crate::error::{Error, Result};
-use crate::names::{PortName, StageName};
+use crate::fs::durable;
+use crate::fs::hash::hash_file;
+use crate::key::{PortName, StageName};
+use crate::store::Store;
 use crate::store::action::Action;
-use crate::store::artifact::{Artifact, hash_file};
-use crate::store::{Store, durable};
+use crate::store::artifact::Artifact;
 use fs_err as fs;
 use serde_json::json;
 use std::collections::BTreeSet;

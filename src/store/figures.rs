@@ -1,8 +1,8 @@
 //! How much of what is in the store.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::plan::Key;
+use crate::key::Digest;
+use crate::key::Key;
 use crate::store::Store;
 use crate::store::survey::{Records, bytes_of, name_of};
 use serde::Serialize;

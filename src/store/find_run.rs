@@ -1,7 +1,7 @@
 //! Finding the run that a user means, and saying how it ended.
 
 use crate::error::{Error, Result};
-use crate::names::RunId;
+use crate::key::RunId;
 use crate::store::{RunRecord, Store};
 use std::fmt;
 

@@ -2,14 +2,14 @@
 //!
 //! Never chosen are results that are pinned or that live runs have written down, and checkpoints that somebody works in.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::names::RunId;
-use crate::plan::Key;
-use crate::store::lock::FileLock;
+use crate::fs::lock::FileLock;
+use crate::fs::status::Status;
+use crate::key::Digest;
+use crate::key::Key;
+use crate::key::RunId;
 use crate::store::needs::Needed;
 use crate::store::retention::{Candidate, Rule, retire};
-use crate::store::status::Status;
 use crate::store::survey::{Entry, Records, Uses, bytes_of, is_half_written, list, name_of};
 use crate::store::{Store, now};
 use serde::Serialize;

@@ -1,11 +1,12 @@
 //! `<pipeline>/<stage>/`: links to the newest result of each stage, for people and for explanations.
 
 use crate::error::{Error, Result};
-use crate::names::{PortName, StageName};
-use crate::plan::Key;
+use crate::fs::disk::Disk;
+use crate::fs::durable;
+use crate::key::Key;
+use crate::key::{PortName, StageName};
+use crate::store::Store;
 use crate::store::action::Action;
-use crate::store::disk::Disk;
-use crate::store::{Store, durable};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,7 @@ impl Store {
     pub fn newest(&self, pipeline: &str, stage: &StageName) -> Option<Action> {
         let link = self.root.join(pipeline).join(stage.as_str()).join(RECORD);
         let target = std::fs::read_link(&link).ok()?;
-        let key = Key(crate::digest::Digest::parse(target.file_stem()?.to_str()?)?);
+        let key = Key(crate::key::Digest::parse(target.file_stem()?.to_str()?)?);
         Action::decode(&std::fs::read(&link).ok()?, key).ok()
     }
 

@@ -7,13 +7,13 @@
 //! A key is written down with the artifacts that it led to: another run may make its record anew with others, and then
 //! no record names those that this run goes on with.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::plan::Key;
+use crate::fs::disk::Disk;
+use crate::fs::lock::FileLock;
+use crate::key::Digest;
+use crate::key::Key;
 use crate::store::Store;
 use crate::store::action::Action;
-use crate::store::disk::Disk;
-use crate::store::lock::FileLock;
 use crate::store::scratch::Scratch;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -180,8 +180,8 @@ fn lines(action: &Action) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
-    use crate::names::RunId;
+    use crate::key::Digest;
+    use crate::key::RunId;
 
     #[test]
     fn a_key_that_was_half_written_does_not_hide_the_next() {

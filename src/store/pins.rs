@@ -1,10 +1,11 @@
 //! Pins: results that are never removed, by a name that a person gave them.
 
 use crate::error::{Error, Result};
-use crate::names::{RunId, StageName};
-use crate::plan::Key;
+use crate::fs::durable;
+use crate::key::Key;
+use crate::key::{RunId, StageName};
+use crate::store::Store;
 use crate::store::survey::is_half_written;
-use crate::store::{Store, durable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

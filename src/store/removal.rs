@@ -5,11 +5,12 @@
 //! held alone, after everything that decides was read again, and deleted when the lock is free again.
 
 use crate::error::{Error, Result};
-use crate::names::RunId;
+use crate::fs::durable;
+use crate::fs::lock::FileLock;
+use crate::key::RunId;
 use crate::store::gc::{Chooser, Removal, RemovalKind, Scene, What, Wish};
-use crate::store::lock::FileLock;
 use crate::store::survey::status;
-use crate::store::{Scratch, Store, durable, new_run_id};
+use crate::store::{Scratch, Store, new_run_id};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -165,9 +166,10 @@ impl Collected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::PortName;
-    use crate::plan::Manifest;
-    use crate::store::{Action, Disk, FORMAT, Operation, Provenance, Watch};
+    use crate::fs::{Disk, Operation, Watch};
+    use crate::key::Manifest;
+    use crate::key::PortName;
+    use crate::store::{Action, FORMAT, Provenance};
     use std::collections::BTreeMap;
     use std::sync::Arc;
 

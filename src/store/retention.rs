@@ -1,7 +1,7 @@
 //! The rule by which results go: a pure function from what is known of them to those that go.
 
-use crate::digest::Digest;
-use crate::plan::Key;
+use crate::key::Digest;
+use crate::key::Key;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A result, as the rule sees it.

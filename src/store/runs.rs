@@ -1,10 +1,11 @@
 //! The records of runs: what was asked for and what became of each stage.
 
 use crate::error::{Error, Result};
-use crate::names::{RunId, StageName};
-use crate::plan::{Key, Manifest};
-use crate::store::lock::FileLock;
-use crate::store::{Store, durable};
+use crate::fs::durable;
+use crate::fs::lock::FileLock;
+use crate::key::{Key, Manifest};
+use crate::key::{RunId, StageName};
+use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

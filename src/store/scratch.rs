@@ -1,10 +1,10 @@
 //! Where stages write before anything is kept: a folder of the run's own, which dies with it.
 
 use crate::error::{Error, Result};
-use crate::names::RunId;
-use crate::store::disk::Disk;
-use crate::store::durable;
-use crate::store::lock::FileLock;
+use crate::fs::disk::Disk;
+use crate::fs::durable;
+use crate::fs::lock::FileLock;
+use crate::key::RunId;
 use std::path::{Path, PathBuf};
 
 /// A run's folder in `tmp`. Its lock says that the run is alive; when it is dropped, both go.

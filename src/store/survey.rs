@@ -2,15 +2,17 @@
 //!
 //! A survey may be refreshed: what did not change since is not read again, so that it is cheap under the store's lock.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::names::{PortName, RunId, StageName};
-use crate::plan::Key;
+use crate::fs::Disk;
+use crate::fs::status::Status;
+use crate::key::Digest;
+use crate::key::Key;
+use crate::key::RESERVED;
+use crate::key::{PortName, RunId, StageName};
+use crate::store::Store;
 use crate::store::action::Action;
 use crate::store::needs::is_absence;
 use crate::store::runs::RunRecord;
-use crate::store::status::Status;
-use crate::store::{Disk, Store};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -73,10 +75,6 @@ struct Links {
     keys: BTreeSet<Key>,
     status: Status,
 }
-
-/// What the store has in its folder, so that no pipeline may have its name.
-pub const RESERVED: [&str; 9] =
-    ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
 
 impl Records {
     /// Reads the records of a store.

@@ -1,12 +1,12 @@
 //! Looking whether the store is what it says: every record its name's, every artifact whole.
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::plan::Key;
+use crate::fs::lock::FileLock;
+use crate::key::Digest;
+use crate::key::Key;
 use crate::store::Store;
 use crate::store::action::Action;
 use crate::store::artifact::Artifact;
-use crate::store::lock::FileLock;
 use crate::store::needs::is_absence;
 use crate::store::survey::{is_half_written, key_of, name_of};
 use rayon::prelude::*;

@@ -4,12 +4,17 @@
 
 use contract::Event;
 use pipe::error::Error;
-use pipe::names::StageName;
-use pipe::pipeline::{Source, parse};
-use pipe::plan::{Graph, Key, Outputs, Planner, Selection, Wishes, outputs_of};
-use pipe::run::{Interrupt, Machine, Settings, run};
-use pipe::show::{Ending, Observer};
-use pipe::store::{Action, Disk, Lookup, OutsideFiles, Store, Watch};
+use pipe::fs::{Disk, Watch};
+use pipe::inputs::OutsideFiles;
+use pipe::key::Key;
+use pipe::key::StageName;
+use pipe::machine::Machine;
+use pipe::pipeline::parse;
+use pipe::plan::{Graph, Outputs, Planner, Selection, Wishes, outputs_of};
+use pipe::run::{Ending, Observer};
+use pipe::run::{Interrupt, Settings, run};
+use pipe::source::Source;
+use pipe::store::{Action, Lookup, Store};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

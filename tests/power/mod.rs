@@ -4,7 +4,7 @@
 //! was. Both belong to the file or folder itself, not to its path, so that renamed and replaced ones are right. What
 //! stages write is not seen when it is written, only when the store flushes it.
 
-use pipe::store::{Operation, Watch};
+use pipe::fs::{Operation, Watch};
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

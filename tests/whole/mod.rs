@@ -1,8 +1,10 @@
 //! Whether a store is whole: every record can be read, and every artifact holds the bytes that it is named by.
 
-use pipe::digest::Digest;
-use pipe::plan::Key;
-use pipe::store::{Artifact, Disk, FileEntry, Lookup, Store};
+use pipe::fs::Disk;
+use pipe::key::Digest;
+use pipe::key::FileEntry;
+use pipe::key::Key;
+use pipe::store::{Artifact, Lookup, Store};
 use std::path::Path;
 
 /// Fails when anything in the store is there only in part. Gives how many records it has.

@@ -1,0 +1,80 @@
+//! What a user means by `STAGE` or `STAGE.OUTPUT`: the current result of a stage, or one output of it.
+
+use crate::cli::opened::Opened;
+use crate::error::{Error, Result};
+use crate::key::{PortName, closest};
+use crate::plan::Wishes;
+use crate::store::Action;
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A stage and the outputs that are meant.
+#[derive(Debug)]
+pub(in crate::cli) struct Target {
+    pub(in crate::cli) stage: NodeIndex,
+    pub(in crate::cli) ports: BTreeSet<PortName>,
+}
+
+impl Target {
+    /// Finds the stage and output.
+    pub(in crate::cli) fn parse(opened: &Opened, text: &str) -> Result<Self> {
+        let graph = &opened.graph;
+        // The name of a stage at a point has dots of its own.
+        let whole = (text, None);
+        let (name, port) = if graph.find(text).is_empty() {
+            text.rsplit_once('.').map_or(whole, |(name, port)| (name, Some(port)))
+        } else {
+            whole
+        };
+        let stage = opened.one(name)?;
+        let ports = || graph.stages[stage].description.outputs.iter().map(|output| output.name.as_str());
+        match port {
+            None => Ok(Self { stage, ports: ports().map(PortName::new).collect() }),
+            Some(port) if ports().any(|known| known == port) => {
+                Ok(Self { stage, ports: BTreeSet::from([PortName::new(port)]) })
+            }
+            Some(port) => Err(unknown(format!("stage '{name}' has no output '{port}'"), port, ports())),
+        }
+    }
+
+    /// The same, for a stage that may be several at the points of a sweep.
+    pub(in crate::cli) fn each(opened: &Opened, text: &str) -> Result<Vec<Self>> {
+        let graph = &opened.graph;
+        match graph.find(text).as_slice() {
+            [] | [_] => Ok(vec![Self::parse(opened, text)?]),
+            several => several.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect(),
+        }
+    }
+
+    /// Every stage with all of its outputs.
+    pub(in crate::cli) fn all(opened: &Opened) -> Result<Vec<Self>> {
+        let graph = &opened.graph;
+        graph.order.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect()
+    }
+}
+
+/// The current results of stages, in their order. The store's lock has to be held for as long as they are needed.
+///
+/// # Errors
+/// When one has none.
+pub(in crate::cli) fn current(opened: &Opened, targets: &[Target]) -> Result<Vec<Action>> {
+    let found: BTreeMap<NodeIndex, Box<Action>> = opened.current(&opened.select(&Wishes::default())?)?;
+    let result = |target: &Target| {
+        found.get(&target.stage).map(|action| Action::clone(action)).ok_or_else(|| {
+            let (pipeline, stage) = (&opened.graph.pipeline, &opened.graph.stages[target.stage].name);
+            Error::NoResults(format!(
+                "stage '{stage}' of pipeline '{pipeline}' has no result for what the pipeline says now; \
+                 `pipe run {pipeline} --until {stage}` makes it"
+            ))
+        })
+    };
+    targets.iter().map(result).collect()
+}
+
+fn unknown<'a>(message: String, given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
+    let hint = closest(given, known.clone()).map_or_else(
+        || format!("there is {}", known.collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean '{near}'?"),
+    );
+    Error::Usage { message, hint: Some(hint) }
+}

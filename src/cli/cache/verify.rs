@@ -1,0 +1,59 @@
+//! `pipe cache verify`: whether the store is what it says.
+
+use crate::cli::arguments::VerifyArguments;
+use crate::cli::opened::open_store;
+use crate::error::{Error, Result};
+use crate::store::{Damage, Verification};
+use crate::terminal::size;
+use serde_json::json;
+use std::io::Write as _;
+
+/// Looks at all records and artifacts, and sets aside what is damaged if that was asked for.
+///
+/// # Errors
+/// When something is damaged and was not set aside, after all of it has been printed.
+pub(super) fn verify(arguments: &VerifyArguments) -> Result<()> {
+    let store = open_store(&arguments.store)?;
+    let mut found = store.verify(arguments.deep)?;
+    let repaired = if arguments.repair { store.repair(&mut found) } else { Ok(()) };
+    let text = if arguments.store.json { format!("{}\n", json!(found)) } else { text(&found, arguments.deep) };
+    // Nobody may be reading any more.
+    drop(std::io::stdout().write_all(text.as_bytes()));
+    repaired?;
+    let count = found.damage.len();
+    if count == 0 || arguments.repair {
+        return Ok(());
+    }
+    Err(Error::Damaged {
+        message: format!(
+            "{count} {} in the store {} damaged",
+            if count == 1 { "thing" } else { "things" },
+            if count == 1 { "is" } else { "are" }
+        ),
+        hint: Some("set it aside with `pipe cache verify --repair`; the next run makes it again".to_owned()),
+    })
+}
+
+fn text(found: &Verification, deep: bool) -> String {
+    let looked = if deep { "every byte of" } else { "the sizes of" };
+    let mut text = format!(
+        "{} records, {looked} {} artifacts ({}): {} damaged\n",
+        found.records,
+        found.artifacts,
+        size(found.bytes),
+        found.damage.len()
+    );
+    for damage in &found.damage {
+        text += &lines_of(damage);
+    }
+    if !found.unnamed.is_empty() {
+        text += &format!("{} artifacts that no record names; `pipe cache gc` removes them\n", found.unnamed.len());
+    }
+    text
+}
+
+fn lines_of(Damage { path, why, keys, set_aside, .. }: &Damage) -> String {
+    let mut text = format!("damaged: {why}\n  at {}\n", path.display());
+    text += &keys.iter().map(|key| format!("  result {}\n", key.0.short())).collect::<String>();
+    text + &set_aside.iter().map(|path| format!("  set aside as {}\n", path.display())).collect::<String>()
+}

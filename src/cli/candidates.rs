@@ -1,0 +1,127 @@
+//! What a shell may complete on our command line: the names of pipelines and of their stages.
+//!
+//! The script of `pipe completions` calls this program with `COMPLETE` set to the shell and the words of the line after
+//! `--`. Nothing here starts the worker, opens the store or prints an error: where nothing is found, nothing is offered.
+
+use crate::cli::arguments::Arguments;
+use crate::pipeline;
+use crate::store::Store;
+use clap::CommandFactory as _;
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// The variable that asks for candidates.
+pub(crate) const VARIABLE: &str = "COMPLETE";
+
+/// Answers a shell that asks for candidates. False when it was none of the shells that we know.
+pub(crate) fn answer() -> bool {
+    let here = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE);
+    asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false)
+}
+
+/// The pipelines that a word may become: by name, or by path once it has a slash.
+pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {
+    let text = word.to_string_lossy();
+    if text.contains('/') {
+        return PathCompleter::any().filter(|path| path.is_dir() || is_toml(path)).complete(word);
+    }
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in files_in(Path::new(".")).into_iter().filter(|path| is_pipeline(path)) {
+        found.entry(name_of(&path)).or_insert(path);
+    }
+    let above = std::env::current_dir().unwrap_or_default();
+    for path in above.ancestors().flat_map(|folder| files_in(&folder.join("pipelines"))) {
+        found.entry(name_of(&path)).or_insert(path);
+    }
+    let fitting = found.into_iter().filter(|(name, _)| name.starts_with(text.as_ref()));
+    fitting.map(|(name, path)| CompletionCandidate::new(name).help(description(&path).map(Into::into))).collect()
+}
+
+/// The stages of the pipeline that the line names.
+pub(crate) fn stages() -> Vec<CompletionCandidate> {
+    let Some(pipeline) = loaded() else { return Vec::new() };
+    let candidate = |stage: &pipeline::StageEntry| {
+        CompletionCandidate::new(stage.name.as_str()).help(Some(format!("uses {}", stage.uses.value).into()))
+    };
+    pipeline.stages.iter().map(candidate).collect()
+}
+
+/// The profiles of the pipeline that the line names.
+pub(crate) fn profiles() -> Vec<CompletionCandidate> {
+    let found = words().iter().find_map(|word| pipeline::profiles(word).ok());
+    found.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The points of the sweep of the pipeline that the line names.
+pub(crate) fn points() -> Vec<CompletionCandidate> {
+    let points = loaded().and_then(|pipeline| pipeline.sweep?.points().ok());
+    points.unwrap_or_default().iter().map(|point| CompletionCandidate::new(point.name.as_str())).collect()
+}
+
+/// The pipeline that the line names.
+fn loaded() -> Option<pipeline::Pipeline> {
+    words().iter().find_map(|word| pipeline::load(word, &[], &[]).ok()).map(|(_, pipeline)| pipeline)
+}
+
+/// What the line has after `pipe` and the command, but for options.
+fn words() -> Vec<String> {
+    let line = std::env::args().skip_while(|word| word != "--").skip(1);
+    line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
+}
+
+/// The runs of the store here, the newest first.
+pub(crate) fn runs() -> Vec<CompletionCandidate> {
+    let names = store().map(|store| store.runs()).unwrap_or_default().into_iter().rev();
+    let runs = names.map(|record| CompletionCandidate::new(record.run.as_str()).help(Some(record.pipeline.into())));
+    runs.chain([CompletionCandidate::new("latest")]).collect()
+}
+
+/// The stages that have a log in the run that the line names, or in the latest.
+pub(crate) fn logged() -> Vec<CompletionCandidate> {
+    let Some(store) = store() else { return Vec::new() };
+    let words: Vec<String> = std::env::args().skip_while(|word| word != "--").skip(3).collect();
+    let named = words.iter().filter(|word| !word.is_empty()).find_map(|word| store.find_run(word).ok());
+    let Some(run) = named.or_else(|| store.find_run("latest").ok()) else { return Vec::new() };
+    run.stages.iter().map(|stage| CompletionCandidate::new(stage.stage.as_str())).collect()
+}
+
+/// The store here: what `PIPE_STORE` names, or the project's.
+fn store() -> Option<Store> {
+    let named = std::env::var_os("PIPE_STORE").map(PathBuf::from);
+    let folder = named.or_else(|| Some(pipeline::project().ok()?.join("artifacts")))?;
+    Some(Store::new(folder))
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).filter(|path| is_toml(path)).collect()
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}
+
+/// Other TOML files may stand beside a pipeline; a pipeline has stages, even while it is being written.
+fn is_pipeline(path: &Path) -> bool {
+    std::fs::read_to_string(path)
+        .is_ok_and(|text| text.lines().any(|line| line.starts_with("[stage.") || line.starts_with("extends")))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The first sentence of the comment that a pipeline file begins with; `#:schema` is for editors.
+fn description(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let lines = text.lines().skip_while(|line| line.starts_with("#:") || line.trim().is_empty());
+    let comment: Vec<&str> = lines.map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+    let comment = comment.join(" ");
+    let sentence = comment.split_once(". ").map_or(comment.as_str(), |(first, _)| first);
+    let sentence = sentence.trim().trim_end_matches('.');
+    (!sentence.is_empty()).then(|| sentence.to_owned())
+}

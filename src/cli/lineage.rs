@@ -1,0 +1,83 @@
+//! A current result with everything upstream of it, as the worker is told of it.
+
+use crate::cli::opened::Opened;
+use crate::error::{Error, Result};
+use crate::plan::{Origin, Wishes};
+use crate::store::Action;
+use petgraph::graph::NodeIndex;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The stage that is named, or the only one of the pipeline, that makes an artifact of that kind.
+pub(super) fn the_maker(opened: &Opened, kind: &str, named: Option<&str>) -> Result<NodeIndex> {
+    let makes =
+        |stage: &NodeIndex| opened.graph.stages[*stage].description.outputs.iter().any(|output| output.kind.0 == kind);
+    let what = kind.replace('-', " ");
+    if let Some(name) = named {
+        let one = opened.one(name)?;
+        return makes(&one).then_some(one).ok_or_else(|| Error::Usage {
+            message: format!("stage '{name}' makes no {what}"),
+            hint: Some("leave --stage out to have it found".to_owned()),
+        });
+    }
+    let found: Vec<NodeIndex> = opened.graph.order.iter().copied().filter(makes).collect();
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::Usage {
+            message: format!("pipeline '{}' has no stage that makes a {what}", opened.graph.pipeline),
+            hint: Some("name a pipeline that has one".to_owned()),
+        }),
+        several => {
+            let names: Vec<&str> = several.iter().map(|stage| opened.graph.stages[*stage].name.as_str()).collect();
+            Err(Error::Usage {
+                message: format!("{} stages make a {what}", several.len()),
+                hint: Some(format!("pick one with --stage or --point: {}", names.join(", "))),
+            })
+        }
+    }
+}
+
+/// A stage of the pipeline `asked` for, with what it was given and what it made, and the same of every stage upstream. The
+/// store's lock has to be held for as long as that is needed.
+///
+/// # Errors
+/// When the stage has no result that is up to date.
+pub(super) fn lineage(opened: &Opened, asked: &str, stage: NodeIndex) -> Result<Value> {
+    let name = opened.graph.stages[stage].name.as_str();
+    let selection = opened.select(&Wishes { until: Some(name.to_owned()), ..Wishes::default() })?;
+    let current = opened.current(&selection)?;
+    if !current.contains_key(&stage) {
+        return Err(Error::NoResults(format!(
+            "'{name}' has no result that is up to date; run `pipe run {asked} --until {name}` first"
+        )));
+    }
+    Ok(made(opened, stage, &current))
+}
+
+/// Those of `current` are whole: a stage is in it only with all that it uses.
+fn made(opened: &Opened, stage: NodeIndex, current: &BTreeMap<NodeIndex, Box<Action>>) -> Value {
+    let node = &opened.graph.stages[stage];
+    let folder = |stage: &NodeIndex, port| {
+        let artifact = current.get(stage).and_then(|action| action.outputs.get(port));
+        artifact.map(|artifact| opened.store.artifact(&artifact.digest))
+    };
+    let mut inputs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for (entrance, origin) in &node.inputs {
+        let input = match origin {
+            Origin::Outside(path) => json!({ "path": path, "made_by": null }),
+            Origin::Output { stage, port } => {
+                json!({ "path": folder(stage, port), "made_by": made(opened, *stage, current) })
+            }
+        };
+        inputs.entry(entrance.port.as_str()).or_default().push(input);
+    }
+    let ports = current.get(&stage).into_iter().flat_map(|action| action.outputs.keys());
+    let outputs: BTreeMap<&str, _> = ports.map(|port| (port.as_str(), folder(&stage, port))).collect();
+    json!({
+        "name": node.name.as_str(),
+        "uses": node.description.name,
+        "parameters": node.parameters,
+        "inputs": inputs,
+        "outputs": outputs,
+    })
+}

@@ -1,0 +1,85 @@
+//! `pipe lock`: writes the lock of a pipeline, and `--locked`: compares with it before anything runs.
+
+use crate::cli::arguments::LockArguments;
+use crate::cli::opened::Opened;
+use crate::error::{Error, Result};
+use crate::plan::{Planner, Wishes};
+use crate::report::lock::{Deviation, Lock, deviations, path_of, text};
+use serde_json::json;
+use std::io::Write as _;
+use std::path::Path;
+
+/// Writes the lock of the results that are up to date, or says whether it is there.
+pub fn lock(arguments: &LockArguments) -> Result<()> {
+    let opened = Opened::open(&arguments.pipeline)?;
+    let selection = opened.select(&Wishes::default())?;
+    let share = opened.store.share()?;
+    let lock = Lock::of(&opened.graph, &selection.scope, &opened.current(&selection)?, &opened.store)?;
+    drop(share);
+    let path = path_of(&opened.file);
+    if arguments.check {
+        check(&lock, &path)?;
+    } else {
+        replace(&path, &text(&lock))?;
+    }
+    let (stages, outputs) = (lock.stages.len(), lock.stages.values().map(|locked| locked.outputs.len()).sum::<usize>());
+    let line = if arguments.pipeline.json {
+        json!({ "event": "lock", "file": path, "stages": stages, "outputs": outputs, "written": !arguments.check })
+            .to_string()
+    } else {
+        format!("{}: {stages} stages, {outputs} outputs", path.display())
+    };
+    // Nobody may be reading any more.
+    drop(writeln!(std::io::stdout(), "{line}"));
+    Ok(())
+}
+
+/// Compares what the planner would run with the lock.
+///
+/// # Errors
+/// [`Error::Locked`] when a stage's key would not be the lock's, naming what differs.
+pub(super) fn locked(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) -> Result<Lock> {
+    let path = path_of(&opened.file);
+    let lock = Lock::read(&path)?;
+    let missing = planner.missing_files();
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    let found = deviations(planner, &lock)?;
+    if found.is_empty() {
+        return Ok(lock);
+    }
+    if as_json {
+        for mut line in found.iter().flat_map(Deviation::json) {
+            line["event"] = "deviation".into();
+            // Nobody may be reading any more.
+            drop(writeln!(std::io::stdout(), "{line}"));
+        }
+    }
+    Err(Error::Locked { lock: path, deviations: found.iter().map(ToString::to_string).collect() })
+}
+
+/// Compares a lock with the file.
+fn check(lock: &Lock, path: &Path) -> Result<()> {
+    let there = Lock::read(path)?;
+    let (there, now) = (text(&there), text(lock));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let (there, now) = (lines(&there), lines(&now));
+    let gone = there.difference(&now).map(|line| format!("- {line}"));
+    let come = now.difference(&there).map(|line| format!("+ {line}"));
+    let deviations: Vec<String> = gone.chain(come).collect();
+    if deviations.is_empty() { Ok(()) } else { Err(Error::Locked { lock: path.to_owned(), deviations }) }
+}
+
+/// Replaces a file in one step.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut beside| {
+        use std::os::unix::fs::PermissionsExt as _;
+        beside.write_all(text.as_bytes())?;
+        // Others read it, as every file that goes into git.
+        beside.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        beside.persist(path).map_err(|error| error.error).map(drop)
+    });
+    written.map_err(|error| Error::io("writing", path, error))
+}

@@ -1,0 +1,138 @@
+//! What every command needs: the pipeline read and joined, the store, the worker's descriptions.
+
+use crate::cli::arguments::{PipelineArguments, StoreArguments};
+use crate::error::{Error, Result};
+use crate::inputs::{OutsideFiles, SledIndex};
+use crate::key::closest;
+use crate::machine::Machine;
+use crate::pipeline::{self, Compare};
+use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
+use crate::run::Claim;
+use crate::store::{Action, Store};
+use crate::worker;
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A pipeline opened over its store.
+pub(crate) struct Opened {
+    /// The pipeline's file.
+    pub(crate) file: PathBuf,
+    /// The pipeline's graph.
+    pub(crate) graph: Graph,
+    /// The store.
+    pub(crate) store: Store,
+    /// The worker.
+    pub(crate) worker: PathBuf,
+    /// The machine.
+    pub(crate) machine: Machine,
+    /// What the pipeline says of comparisons.
+    pub(crate) compare: Option<Compare>,
+    index: SledIndex,
+    sheet: PathBuf,
+}
+
+impl Opened {
+    /// Reads the pipeline and checks it against what the worker's stages say of themselves.
+    pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
+        let machine = Machine::look().with_slots(arguments.slots.as_deref().unwrap_or_default())?;
+        let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.profiles, &arguments.settings)?;
+        let store = Store::new(arguments.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
+        let index = store.index();
+        let sheet = store.note(&format!("{}.files.json", pipeline.name));
+        // A pipeline of commands needs no worker.
+        let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
+            (PathBuf::new(), BTreeMap::new())
+        } else {
+            let worker = worker::find(arguments.worker.clone())?;
+            let mut outside = OutsideFiles::open(sheet.clone(), &index);
+            let known = worker::descriptions(&worker, &store, &mut outside)?;
+            outside.save();
+            (worker, known)
+        };
+        let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
+        let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
+        Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare, index, sheet })
+    }
+
+    /// The stages that are meant.
+    pub(crate) fn select(&self, wishes: &Wishes) -> Result<Selection> {
+        Selection::of(&self.graph, wishes)
+    }
+
+    /// The one node that a name means.
+    ///
+    /// # Errors
+    /// When there is none, or the stage is several at the points of a sweep.
+    pub(crate) fn one(&self, name: &str) -> Result<NodeIndex> {
+        match self.graph.find(name).as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let names = self.graph.stage_names();
+                let hint = closest(name, names.iter().copied())
+                    .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+                let message = format!("pipeline '{}' has no stage '{name}'", self.graph.pipeline);
+                Err(Error::Usage { message, hint: Some(hint) })
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|stage| self.graph.stages[*stage].name.as_str()).collect();
+                let message = format!("'{name}' is {} stages in this sweep", several.len());
+                let hint = format!("pick one with --point, or name it: {}", names.join(", "));
+                Err(Error::Usage { message, hint: Some(hint) })
+            }
+        }
+    }
+
+    /// The results that are what the pipeline says now. The store's lock has to be held for as long as they are needed.
+    pub(crate) fn current(&self, selection: &Selection) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+        self.current_in(selection, &self.store)
+    }
+
+    /// The same in another store.
+    pub(crate) fn current_in(&self, selection: &Selection, store: &Store) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+        let mut planner = self.planner_in(selection, store);
+        let (mut current, mut known) = (BTreeMap::new(), BTreeMap::new());
+        if !planner.missing()?.is_empty() {
+            return Ok(current);
+        }
+        for stage in self.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage)) {
+            let mut upstream = self.graph.stages.neighbors_directed(stage, petgraph::Direction::Incoming);
+            if !upstream.all(|upstream| known.contains_key(&upstream)) {
+                continue;
+            }
+            if let Decision::Hit(action) = planner.decide(stage, &known)? {
+                known.insert(stage, outputs_of(&action));
+                current.insert(stage, action);
+            }
+        }
+        planner.save();
+        Ok(current)
+    }
+
+    /// A planner for them.
+    pub(crate) fn planner<'a>(&'a self, selection: &'a Selection) -> Planner<'a> {
+        self.planner_in(selection, &self.store)
+    }
+
+    /// The same over another store.
+    pub(crate) fn planner_in<'a>(&'a self, selection: &'a Selection, store: &'a Store) -> Planner<'a> {
+        let outside = OutsideFiles::open(self.sheet.clone(), &self.index);
+        let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
+        Planner::new(&self.graph, selection, store, outside, Box::new(lacks))
+    }
+}
+
+/// The store that is meant where no pipeline is named. It must be there.
+pub(super) fn open_store(arguments: &StoreArguments) -> Result<Store> {
+    let root = match &arguments.store {
+        Some(root) => root.clone(),
+        None => pipeline::project()?.join("artifacts"),
+    };
+    if root.join("actions").is_dir() {
+        return Ok(Store::new(root));
+    }
+    Err(Error::NoResults(format!(
+        "there is no store at {}; `pipe run` makes one, and --store or PIPE_STORE names another",
+        root.display()
+    )))
+}

@@ -1,0 +1,50 @@
+//! `pipe runs`: lists the runs that a store remembers, the newest first.
+
+use crate::cli::arguments::RunsArguments;
+use crate::cli::metrics::print;
+use crate::cli::opened::open_store;
+use crate::error::Result;
+use crate::report::metrics::Row;
+use crate::store::{Outcome, RunRecord, StageStatus, Store};
+use crate::terminal::{ago, duration, local};
+use serde_json::{Value, json};
+
+/// Prints the runs.
+pub fn runs(arguments: &RunsArguments) -> Result<()> {
+    let store = open_store(&arguments.store)?;
+    let wanted = |record: &RunRecord| arguments.pipeline.as_ref().is_none_or(|name| *name == record.pipeline);
+    let records = store.runs().into_iter().rev().filter(wanted).take(arguments.last.unwrap_or(usize::MAX));
+    let row = |record: RunRecord| if arguments.store.json { facts(&store, &record) } else { words(&store, &record) };
+    let rows: Vec<Row> = records.filter_map(|record| row(record).as_object().cloned()).collect();
+    print(&rows, arguments.store.json);
+    Ok(())
+}
+
+/// How many stages of a run have this status.
+pub(super) fn count(record: &RunRecord, status: StageStatus) -> usize {
+    record.stages.iter().filter(|stage| stage.status == status).count()
+}
+
+/// A run for programs.
+pub(super) fn facts(store: &Store, record: &RunRecord) -> Value {
+    let outcome = match store.outcome(record) {
+        Outcome::Failed(_) => "failed".to_owned(),
+        other => other.to_string(),
+    };
+    json!({
+        "run": record.run, "pipeline": record.pipeline, "started": record.started, "seconds": record.seconds,
+        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
+        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
+        "outcome": outcome, "code": record.code,
+    })
+}
+
+fn words(store: &Store, record: &RunRecord) -> Value {
+    json!({
+        "run": record.run, "pipeline": record.pipeline, "when": local(record.started), "ago": ago(record.started),
+        "took": record.seconds.map(duration),
+        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
+        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
+        "outcome": store.outcome(record).to_string(),
+    })
+}

@@ -1,0 +1,88 @@
+//! `pipe show`: one run, with what became of each of its stages.
+
+use crate::cli::arguments::ShowArguments;
+use crate::cli::opened::open_store;
+use crate::cli::runs::facts;
+use crate::error::Result;
+use crate::report::metrics::Row;
+use crate::store::{Action, RunRecord, StageRecord, StageStatus, Store};
+use crate::terminal::{ago, duration, local, table};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Prints a run.
+pub fn show(arguments: &ShowArguments) -> Result<()> {
+    let store = open_store(&arguments.store)?;
+    let record = store.find_run(&arguments.run)?;
+    let text = if arguments.store.json { format!("{}\n", object(&store, &record)) } else { text(&store, &record) };
+    // Nobody may be reading any more.
+    drop(std::io::stdout().write_all(text.as_bytes()));
+    Ok(())
+}
+
+fn text(store: &Store, record: &RunRecord) -> String {
+    let took = record.seconds.map(|seconds| format!(", took {}", duration(seconds))).unwrap_or_default();
+    let mut text = format!(
+        "run       {} of {}\ncommand   pipe {}\nversion   {}\nwhen      {}, {}{took}\nwhere     {}\noutcome   {}\n",
+        record.run,
+        record.pipeline,
+        record.arguments.join(" "),
+        record.version,
+        local(record.started),
+        ago(record.started),
+        if record.host.is_empty() { "not recorded" } else { &record.host },
+        store.outcome(record)
+    );
+    let rows: Vec<Row> = record.stages.iter().filter_map(|stage| row(store, stage).as_object().cloned()).collect();
+    if !rows.is_empty() {
+        text += &format!("\n{}", table(&rows));
+    }
+    for stage in record.stages.iter().filter(|stage| stage.status == StageStatus::Failed) {
+        let reason = stage.reason.as_deref().unwrap_or_default();
+        text += &format!("\n{} failed: {reason}\n  log: {}\n", stage.stage, log(store, record, stage).display());
+    }
+    text
+}
+
+/// A stage in a line. The reason of a failure stands below the table.
+fn row(store: &Store, stage: &StageRecord) -> Value {
+    let made = made(store, stage).map(|action| action.provenance);
+    let made = made.as_ref();
+    json!({
+        "stage": stage.stage,
+        "status": stage.status,
+        "took": (stage.status != StageStatus::Skipped).then(|| duration(stage.seconds)),
+        "key": stage.key.map(|key| key.0.short()),
+        "host": made.map(|made| &made.host),
+        "threads": made.map(|made| made.threads),
+        "device": made.map(|made| &made.device),
+        "memory": made.and_then(|made| made.peak_memory).map(|bytes| format!("{} MiB", bytes >> 20)),
+        "reason": stage.reason.as_ref().filter(|_| stage.status == StageStatus::Ran),
+    })
+}
+
+fn object(store: &Store, record: &RunRecord) -> Value {
+    let stages = record.stages.iter().map(|stage| {
+        json!({
+            "stage": stage.stage, "status": stage.status, "seconds": stage.seconds, "reason": stage.reason,
+            "key": stage.key, "provenance": made(store, stage).map(|action| action.provenance),
+            "log": Some(log(store, record, stage)).filter(|log| log.is_file()),
+        })
+    });
+    let mut object = facts(store, record);
+    object["arguments"] = json!(record.arguments);
+    object["version"] = json!(record.version);
+    object["host"] = json!(record.host);
+    object["stages"] = stages.collect();
+    object
+}
+
+/// The result of a stage, while its record is there.
+fn made(store: &Store, stage: &StageRecord) -> Option<Action> {
+    stage.key.filter(|_| stage.status != StageStatus::Failed).and_then(|key| store.action(key))
+}
+
+fn log(store: &Store, record: &RunRecord, stage: &StageRecord) -> PathBuf {
+    store.run_folder(&record.run).join(format!("{}.log", stage.stage))
+}

@@ -1,0 +1,209 @@
+//! The one door through which the store changes and reads its files, so that a test can stand in it.
+//!
+//! Every step of the store is one [`Operation`]. A [`Watch`] sees each before and after it happens: one that refuses the
+//! n-th stands for a full or failing disk, one that notes what was flushed stands for a loss of power. An operation that
+//! was interrupted by a signal is done again.
+
+use std::fmt;
+use std::io::{ErrorKind, Read as _, Result, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// One step on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation<'a> {
+    /// A whole file is read.
+    Read(&'a Path),
+    /// A file is opened to be read.
+    Open(&'a Path),
+    /// A file's status is looked at.
+    Look(&'a Path),
+    /// A folder is listed.
+    List(&'a Path),
+    /// One folder is made.
+    MakeFolder(&'a Path),
+    /// A file is made, or emptied, and filled.
+    Write(&'a Path, &'a [u8]),
+    /// Bytes are added to the end of a file.
+    Append(&'a Path, &'a [u8]),
+    /// What a file holds, or which names a folder has, is flushed to the disk.
+    Sync(&'a Path),
+    /// A file's permissions are set.
+    SetMode(&'a Path),
+    /// A file or folder gets another name.
+    Rename(&'a Path, &'a Path),
+    /// A file is removed.
+    RemoveFile(&'a Path),
+    /// A folder is removed with all that is in it.
+    RemoveFolder(&'a Path),
+    /// A symbolic link is made.
+    Link(&'a Path),
+    /// A folder's time is set to now.
+    Touch(&'a Path),
+    /// A file to be locked is opened, and made if need be.
+    Lock(&'a Path),
+}
+
+/// Whoever stands in the door.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// Before an operation. An error comes in place of it.
+    ///
+    /// # Errors
+    /// Whatever the disk is to answer.
+    fn before(&self, _operation: Operation<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// After an operation that was done.
+    fn after(&self, _operation: Operation<'_>) {}
+}
+
+/// The disk.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    watch: Option<Arc<dyn Watch>>,
+}
+
+impl Disk {
+    /// The disk with someone in the door.
+    pub fn watched(watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch) }
+    }
+
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        self.perform(Operation::Read(path), || {
+            let mut bytes = Vec::new();
+            std::fs::File::open(path)?.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    pub(crate) fn open(&self, path: &Path) -> Result<std::fs::File> {
+        self.perform(Operation::Open(path), || std::fs::File::open(path))
+    }
+
+    pub(crate) fn look(&self, path: &Path) -> Result<std::fs::Metadata> {
+        self.perform(Operation::Look(path), || std::fs::metadata(path))
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn list(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        self.perform(Operation::List(folder), || {
+            let mut found = Vec::new();
+            for entry in std::fs::read_dir(folder)? {
+                found.push(entry?.path());
+            }
+            found.sort();
+            Ok(found)
+        })
+    }
+
+    pub(crate) fn make_folder(&self, path: &Path) -> Result<()> {
+        self.perform(Operation::MakeFolder(path), || match std::fs::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            made => made,
+        })
+    }
+
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.perform(Operation::Write(path, bytes), || std::fs::File::create(path)?.write_all(bytes))
+    }
+
+    pub(crate) fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.perform(Operation::Append(path, bytes), || {
+            std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
+        })
+    }
+
+    pub(crate) fn sync(&self, path: &Path) -> Result<()> {
+        self.perform(Operation::Sync(path), || std::fs::File::open(path)?.sync_all())
+    }
+
+    pub(crate) fn make_read_only(&self, path: &Path) -> Result<()> {
+        self.perform(Operation::SetMode(path), || {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
+        })
+    }
+
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.perform(Operation::Rename(from, to), || std::fs::rename(from, to))
+    }
+
+    pub(crate) fn remove_file(&self, path: &Path) -> Result<()> {
+        self.perform(Operation::RemoveFile(path), || std::fs::remove_file(path))
+    }
+
+    pub(crate) fn remove_folder(&self, path: &Path) -> Result<()> {
+        self.perform(Operation::RemoveFolder(path), || std::fs::remove_dir_all(path))
+    }
+
+    pub(crate) fn link(&self, target: &Path, link: &Path) -> Result<()> {
+        self.perform(Operation::Link(link), || std::os::unix::fs::symlink(target, link))
+    }
+
+    pub(crate) fn touch(&self, folder: &Path) -> Result<()> {
+        self.perform(Operation::Touch(folder), || std::fs::File::open(folder)?.set_modified(SystemTime::now()))
+    }
+
+    /// A file to lock, made if it is not there.
+    pub(crate) fn lock_file(&self, path: &Path) -> Result<std::fs::File> {
+        self.perform(Operation::Lock(path), || {
+            std::fs::OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)
+        })
+    }
+
+    fn perform<T>(&self, operation: Operation<'_>, work: impl Fn() -> Result<T>) -> Result<T> {
+        loop {
+            let done = match &self.watch {
+                None => work(),
+                Some(watch) => watch.before(operation).and_then(|()| work()).inspect(|_| watch.after(operation)),
+            };
+            match done {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Whoever changes files has a door of their own: here, the index, and what leaves the store.
+    const DOORS: [&str; 3] = ["disk.rs", "index.rs", "export.rs"];
+
+    const CHANGES: [&str; 11] = [
+        "create_dir",
+        "fs::write(",
+        "fs::rename",
+        "fs::remove_",
+        "fs::copy",
+        "set_permissions",
+        "hard_link",
+        "symlink(",
+        "File::create",
+        "OpenOptions",
+        "sync_all",
+    ];
+
+    #[test]
+    fn the_store_changes_nothing_but_through_the_door() {
+        let folders = ["src/store", "src/fs"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
+        let mut read = 0;
+        for entry in folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
+            let path = entry.unwrap().path();
+            if DOORS.iter().any(|door| path.ends_with(door)) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let around = CHANGES.iter().find(|change| code.contains(*change));
+            assert_eq!(around, None, "{} goes around the door", path.display());
+            read += 1;
+        }
+        assert!(read > 8);
+    }
+}

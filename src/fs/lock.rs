@@ -1,0 +1,104 @@
+//! Locks between processes: `flock` on a file, released by the system when its holder dies, however it dies.
+
+use crate::error::{Error, Result};
+use crate::fs::disk::Disk;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl FileLock {
+    /// Takes the lock if nobody holds it.
+    pub fn try_take(disk: &Disk, path: &Path) -> Result<Option<Self>> {
+        Self::take(disk, path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the lock together with others that share it, when nobody holds it alone.
+    pub fn wait_shared(disk: &Disk, path: &Path) -> Result<Option<Self>> {
+        Self::take(disk, path, FlockOperation::LockShared)
+    }
+
+    /// Takes the lock alone, when nobody else holds it.
+    pub fn wait_alone(disk: &Disk, path: &Path) -> Result<Self> {
+        loop {
+            // Only a lock that is not waited for can be refused.
+            if let Some(lock) = Self::take(disk, path, FlockOperation::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Waits for the lock, not longer than `patience`.
+    pub fn wait_at_most(disk: &Disk, path: &Path, patience: Duration) -> Option<Self> {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match Self::try_take(disk, path) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) if start.elapsed() < patience => std::thread::sleep(pause),
+                _ => return None,
+            }
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Lets go and removes the file.
+    pub fn remove(self, disk: &Disk) {
+        // A file that stays does no harm: whoever comes next locks it.
+        drop(disk.remove_file(&self.path));
+        drop(self.file);
+    }
+
+    fn take(disk: &Disk, path: &Path, operation: FlockOperation) -> Result<Option<Self>> {
+        loop {
+            let file = disk.lock_file(path).map_err(|error| Error::io("writing", path, error))?;
+            match flock(&file, operation) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(Error::io("writing", path, error.into())),
+            }
+            // A holder that goes removes the file; whoever opened it before must look for the new one.
+            let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
+            match disk.look(path) {
+                Ok(now) if now.ino() == held => return Ok(Some(Self { file, path: path.to_owned() })),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("reading", path, error)),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_once_and_free_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = FileLock::try_take(&Disk::default(), &path).unwrap().unwrap();
+        assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_none());
+        held.remove(&Disk::default());
+        assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_shared_lock_keeps_others_from_holding_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, path) = (Disk::default(), folder.path().join("lock"));
+        let shared = [(); 2].map(|()| FileLock::wait_shared(&disk, &path).unwrap().unwrap());
+        assert!(FileLock::try_take(&disk, &path).unwrap().is_none());
+        drop(shared);
+        assert!(FileLock::try_take(&disk, &path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,91 @@
+//! The names that a pipeline is written in, each a type of its own.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps the text.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a stage in a pipeline: what stands after `stage.` in the file. In a sweep, for one that is not the same at
+    /// every point, with what it differs by: `finetune@tasks.negatives=3`.
+    StageName
+);
+name!(
+    /// The name of a port of a stage.
+    PortName
+);
+name!(
+    /// What tells apart the artifacts bound to one port; empty where the port takes one.
+    Label
+);
+name!(
+    /// The name of a point of a sweep, such as `tasks.negatives=3`; empty where there is no sweep.
+    PointName
+);
+name!(
+    /// The name of one run of `pipe`: the time it began, in UTC, and the process.
+    RunId
+);
+
+/// One artifact's place at the entrance of a stage: a port and, where it takes several, a label.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entrance {
+    /// The port.
+    pub port: PortName,
+    /// The label, empty where the port takes one artifact.
+    pub label: Label,
+}
+
+impl fmt::Display for Entrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.label.as_str().is_empty() {
+            write!(f, "{}", self.port)
+        } else {
+            write!(f, "{}.{}", self.port, self.label)
+        }
+    }
+}
+
+/// Whether a text may name a pipeline, a stage or a label: letters, digits, `-` and `_`.
+pub fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// The closest of `known` to `given`, when one is close enough to be meant.
+pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .filter(|(distance, name)| *distance <= (name.len().max(given.len()) / 3).max(1))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// What the store has in its folder, so that no pipeline may have its name.
+pub const RESERVED: [&str; 9] =
+    ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];

@@ -1,0 +1,111 @@
+//! Whether differences to the baseline are more than chance, asked of the worker, which reads every user's rank.
+
+use crate::report::compare::statistics::holm;
+use crate::report::compare::table::{Comparison, Line, Significance};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Questions for `pipe-worker compare`, and the lines that they are about.
+#[derive(Debug)]
+pub struct Request {
+    /// What the worker gets.
+    pub question: Value,
+    lines: Vec<usize>,
+}
+
+/// What the worker answers.
+#[derive(Debug, Deserialize)]
+pub struct Answer {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pair {
+    users: u64,
+    unlike: u64,
+    metrics: BTreeMap<String, Test>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Test {
+    difference: f64,
+    low: f64,
+    high: f64,
+    p: f64,
+}
+
+/// What to ask about a comparison: every line that has ranks against the like line of the baseline. Nothing when there
+/// are no such lines.
+pub fn requests(comparison: &Comparison) -> Option<Request> {
+    let (mut pairs, mut lines) = (Vec::new(), Vec::new());
+    let metrics = &comparison.columns[comparison.figures..];
+    for (place, line) in comparison.lines.iter().enumerate().filter(|(_, line)| line.subject != comparison.baseline) {
+        let like = |other: &&Line| other.subject == comparison.baseline && other.identity == line.identity;
+        if let Some(base) = comparison.lines.iter().find(like)
+            && !base.ranks.is_empty()
+            && !line.ranks.is_empty()
+        {
+            pairs.push(json!({ "a": side(line), "b": side(base), "metrics": metrics }));
+            lines.push(place);
+        }
+    }
+    (!pairs.is_empty() && !metrics.is_empty()).then(|| Request { question: json!({ "pairs": pairs }), lines })
+}
+
+fn side(line: &Line) -> Value {
+    let identity: BTreeMap<&String, &String> = line.identity.iter().map(|(name, text)| (name, text)).collect();
+    line.ranks.iter().map(|ranks| json!({ "ranks": ranks, "where": identity })).collect()
+}
+
+/// Puts the worker's answer into the comparison, corrected over the subjects for each metric and each thing measured.
+/// Lines that were measured on other users than the baseline stay without.
+///
+/// # Errors
+/// In words, when it is not an answer to the request, or some users are not those of the baseline.
+pub fn apply(comparison: &mut Comparison, request: &Request, answer: Answer) -> Result<(), String> {
+    if answer.pairs.len() != request.lines.len() {
+        return Err(format!("it has {} answers to {} questions", answer.pairs.len(), request.lines.len()));
+    }
+    let mut unlike = Vec::new();
+    for (pair, place) in answer.pairs.into_iter().zip(&request.lines) {
+        if pair.unlike > 0 {
+            unlike.push(comparison.lines[*place].subject.clone());
+            continue;
+        }
+        for (metric, test) in pair.metrics {
+            if let Some(cell) = comparison.lines[*place].cells.get_mut(&metric) {
+                let Test { difference, low, high, p } = test;
+                cell.significance = Some(Significance { users: pair.users, difference, low, high, p, adjusted: p });
+            }
+        }
+    }
+    correct(comparison);
+    unlike.dedup();
+    let names = unlike.join(", ");
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the users of {names} are not those of {}", comparison.baseline))
+    }
+}
+
+fn correct(comparison: &mut Comparison) {
+    let mut families: BTreeMap<_, Vec<(usize, f64)>> = BTreeMap::new();
+    for (place, line) in comparison.lines.iter().enumerate() {
+        for (metric, cell) in &line.cells {
+            if let Some(found) = &cell.significance {
+                families.entry((metric.clone(), line.identity.clone())).or_default().push((place, found.p));
+            }
+        }
+    }
+    for ((metric, _), members) in families {
+        let adjusted = holm(&members.iter().map(|(_, p)| *p).collect::<Vec<_>>());
+        for ((place, _), adjusted) in members.iter().zip(adjusted) {
+            let cell = comparison.lines[*place].cells.get_mut(&metric);
+            if let Some(found) = cell.and_then(|cell| cell.significance.as_mut()) {
+                found.adjusted = adjusted;
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The graph in the language of Graphviz.
+
+use crate::report::graph::{Drawing, Kind, Node, Status};
+
+/// A `digraph` with a box for each node; the style tells the status, as does the tooltip.
+pub(super) fn draw(drawing: &Drawing) -> String {
+    let mut text = format!("digraph {} {{\n", quoted(&drawing.pipeline));
+    text += "  node [shape=\"box\", fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=\"10\"];\n";
+    for (place, node) in drawing.nodes.iter().enumerate() {
+        let colours = node.colours();
+        text += &format!(
+            "  {} [label={}, style=\"{}\", fillcolor=\"{}\", color=\"{}\"{}];\n",
+            node.id(place),
+            quoted(&node.label().join("\n")),
+            style(node),
+            colours.fill,
+            colours.line,
+            tooltip(node),
+        );
+    }
+    for edge in &drawing.edges {
+        let (from, to) = (drawing.nodes[edge.from].id(edge.from), drawing.nodes[edge.to].id(edge.to));
+        text += &format!("  {from} -> {to} [label={}];\n", quoted(&edge.label()));
+    }
+    text + "}\n"
+}
+
+fn style(node: &Node) -> &'static str {
+    match &node.kind {
+        Kind::Stage { status: Status::UpToDate, .. } => "filled",
+        Kind::Stage { status: Status::Runs, .. } => "filled,bold",
+        Kind::Stage { status: Status::Depends, .. } => "filled,dashed",
+        Kind::Stage { status: Status::Missing, .. } => "filled,dotted",
+        Kind::Outside => "filled,rounded",
+    }
+}
+
+fn tooltip(node: &Node) -> String {
+    match &node.kind {
+        Kind::Stage { status, reason, .. } if reason.is_empty() => format!(", tooltip={}", quoted(status.words())),
+        Kind::Stage { status, reason, .. } => {
+            format!(", tooltip={}", quoted(&format!("{}: {reason}", status.words())))
+        }
+        Kind::Outside => String::new(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::graph::Edge;
+    use layout::gv::DotParser;
+
+    #[test]
+    fn any_path_and_any_reason_can_be_read_back() {
+        let stage = Kind::Stage { uses: "end".to_owned(), status: Status::Runs, reason: "a \"b\" \\ → c".to_owned() };
+        let drawing = Drawing {
+            pipeline: "node".to_owned(),
+            nodes: vec![
+                Node { name: "da\"ta\\[1]; -> {ü}.gz".to_owned(), kind: Kind::Outside },
+                Node { name: "end".to_owned(), kind: stage },
+            ],
+            edges: vec![Edge { from: 0, to: 1, output: None, entrance: "in".to_owned() }],
+        };
+        let graph = DotParser::new(&draw(&drawing)).process().unwrap();
+        let mut builder = layout::gv::GraphBuilder::new();
+        builder.visit_graph(&graph);
+        assert_eq!(builder.get().num_nodes(), 2);
+        assert!(format!("{graph:?}").contains(r#"da\"ta\\[1]; -> {ü}.gz"#), "{graph:?}");
+    }
+}

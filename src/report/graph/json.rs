@@ -1,0 +1,29 @@
+//! The graph for programs.
+
+use crate::report::graph::{Drawing, Edge, Kind, Node};
+use serde_json::{Value, json};
+
+/// An object with the nodes and the edges: from a stage, or from a file, to a stage.
+pub(super) fn draw(drawing: &Drawing) -> Value {
+    let edge = |edge: &Edge| {
+        let (from, to) = (&drawing.nodes[edge.from].name, &drawing.nodes[edge.to].name);
+        match &edge.output {
+            Some(output) => json!({ "from": from, "output": output, "to": to, "input": edge.entrance }),
+            None => json!({ "file": from, "to": to, "input": edge.entrance }),
+        }
+    };
+    json!({
+        "pipeline": drawing.pipeline,
+        "nodes": drawing.nodes.iter().map(node).collect::<Vec<_>>(),
+        "edges": drawing.edges.iter().map(edge).collect::<Vec<_>>(),
+    })
+}
+
+fn node(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Stage { uses, status, reason } => json!({
+            "name": node.name, "kind": "stage", "uses": uses, "status": status.word(), "reason": reason,
+        }),
+        Kind::Outside => json!({ "name": node.name, "kind": "outside" }),
+    }
+}

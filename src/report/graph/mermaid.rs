@@ -1,0 +1,65 @@
+//! The graph in the language of Mermaid.
+
+use crate::report::graph::{Colours, Drawing, Kind, Status};
+
+/// A flowchart with a box for each stage and a slanted one for each outside file; the class tells the status.
+pub(super) fn draw(drawing: &Drawing) -> String {
+    let mut text = "flowchart TD\n".to_owned();
+    for (place, node) in drawing.nodes.iter().enumerate() {
+        let label = node.label().iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br/>");
+        let id = node.id(place);
+        text += &match &node.kind {
+            Kind::Stage { status, .. } => format!("  {id}[\"{label}\"]:::{}\n", status.word()),
+            Kind::Outside => format!("  {id}[/\"{label}\"/]:::outside\n"),
+        };
+    }
+    for edge in &drawing.edges {
+        let (from, to) = (drawing.nodes[edge.from].id(edge.from), drawing.nodes[edge.to].id(edge.to));
+        text += &format!("  {from} -- \"{}\" --> {to}\n", escaped(&edge.label()));
+    }
+    for status in Status::ALL {
+        text += &class(status.word(), &status.colours(), border(status));
+    }
+    text + &class("outside", &Colours { fill: "#f1f1f1", line: "#777777" }, "")
+}
+
+fn class(name: &str, colours: &Colours, border: &str) -> String {
+    format!("  classDef {name} fill:{},stroke:{},color:#000000{border}\n", colours.fill, colours.line)
+}
+
+fn border(status: Status) -> &'static str {
+    match status {
+        Status::UpToDate => "",
+        Status::Runs => ",stroke-width:3px",
+        Status::Depends => ",stroke-dasharray:6 4",
+        Status::Missing => ",stroke-dasharray:2 3",
+    }
+}
+
+/// Mermaid writes what its language or HTML would take for its own as `#name;`.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for sign in text.chars() {
+        match sign {
+            '"' => escaped += "#quot;",
+            '#' => escaped += "#35;",
+            '&' => escaped += "#amp;",
+            '<' => escaped += "#lt;",
+            '>' => escaped += "#gt;",
+            '`' => escaped += "#96;",
+            '\n' => escaped += " ",
+            sign => escaped.push(sign),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_leave_its_quotes() {
+        assert_eq!(escaped("a\"]\n<b>#1&`"), "a#quot;] #lt;b#gt;#35;1#amp;#96;");
+    }
+}

@@ -1,0 +1,265 @@
+//! The picture for a terminal: a row for each node and a lane down the page for each node that others use.
+//!
+//! ```text
+//! ●        sample      sample      up to date
+//! ▶        ingest      ingest      will run: users: 120 → 300
+//! ├─○      popularity  popularity  depends on what ingest will make
+//! ╰─┴─○    metrics     metrics     depends on what ingest, popularity will make
+//! ```
+//!
+//! A lane begins under its node and ends at the last row that uses it. A row's line begins at the leftmost lane that it
+//! takes from and ends at its own node; where it crosses a lane without taking from it, the line is broken by the lane.
+
+use crate::report::graph::{Drawing, Kind, Node, Status};
+use std::collections::BTreeSet;
+
+/// Draws the rows, how many there are of each status, and the meaning of the signs in use.
+pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
+    let paint = |text: &str, code: &str| if coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let rows = rows(drawing);
+    let lanes = rows.iter().map(Row::width).max().unwrap_or(0);
+    let (name_width, uses_width) = widths(drawing);
+    let mut text = String::new();
+    for (row, node) in rows.iter().zip(&drawing.nodes) {
+        let (sign, code) = sign(node);
+        let padding = " ".repeat(lanes - row.width());
+        text += &format!("{}{}{}{padding}  ", row.before, paint(sign, code), row.after);
+        text += &match &node.kind {
+            Kind::Stage { uses, status, reason } => {
+                let words = paint(&sentence(*status, reason), code);
+                format!("{:<name_width$}  {uses:<uses_width$}  {words}", node.name)
+            }
+            Kind::Outside => node.name.clone(),
+        };
+        text += "\n";
+    }
+    text += &format!("\n{}\n", counts(drawing));
+    let legend: Vec<String> =
+        legend(drawing).into_iter().map(|(sign, code, words)| format!("{} {words}", paint(sign, code))).collect();
+    text + &legend.join("   ") + "\n"
+}
+
+/// The lanes of a row, up to the node's own sign and after it.
+struct Row {
+    before: String,
+    after: String,
+}
+
+impl Row {
+    fn width(&self) -> usize {
+        self.before.chars().count() + 1 + self.after.chars().count()
+    }
+}
+
+/// What a lane of the page holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Free,
+    /// The node above is done with; a node right below it would look as if it used it.
+    Resting,
+    /// The results of this node are still to be used.
+    Held(usize),
+}
+
+fn rows(drawing: &Drawing) -> Vec<Row> {
+    let mut last_use: Vec<Option<usize>> = vec![None; drawing.nodes.len()];
+    for edge in &drawing.edges {
+        last_use[edge.from] = last_use[edge.from].max(Some(edge.to));
+    }
+    let mut lanes: Vec<Lane> = Vec::new();
+    let mut rows = Vec::with_capacity(drawing.nodes.len());
+    for node in 0..drawing.nodes.len() {
+        let sources: BTreeSet<usize> =
+            drawing.edges.iter().filter(|edge| edge.to == node).map(|edge| edge.from).collect();
+        let taken: BTreeSet<usize> = (0..lanes.len())
+            .filter(|lane| matches!(lanes[*lane], Lane::Held(from) if sources.contains(&from)))
+            .collect();
+        let ending: BTreeSet<usize> = taken
+            .iter()
+            .copied()
+            .filter(|lane| matches!(lanes[*lane], Lane::Held(from) if last_use[from] == Some(node)))
+            .collect();
+        let own = own_lane(&mut lanes, &taken, &ending);
+        rows.push(row(&lanes, own, &taken, &ending));
+        for (place, lane) in lanes.iter_mut().enumerate() {
+            if *lane == Lane::Resting || ending.contains(&place) {
+                *lane = Lane::Free;
+            }
+        }
+        lanes[own] = if last_use[node].is_some() { Lane::Held(node) } else { Lane::Resting };
+    }
+    rows
+}
+
+/// A node stands to the right of all that it takes from: in the rightmost of these lanes if that one ends here, else in
+/// the first free one.
+fn own_lane(lanes: &mut Vec<Lane>, taken: &BTreeSet<usize>, ending: &BTreeSet<usize>) -> usize {
+    if let Some(rightmost) = taken.last()
+        && ending.contains(rightmost)
+    {
+        return *rightmost;
+    }
+    let first = taken.last().map_or(0, |rightmost| rightmost + 1);
+    (first..lanes.len()).find(|lane| lanes[*lane] == Lane::Free).unwrap_or_else(|| {
+        lanes.push(Lane::Free);
+        lanes.len() - 1
+    })
+}
+
+fn row(lanes: &[Lane], own: usize, taken: &BTreeSet<usize>, ending: &BTreeSet<usize>) -> Row {
+    let start = taken.iter().copied().find(|lane| *lane < own).unwrap_or(own);
+    let mut before = String::new();
+    for (place, lane) in lanes.iter().enumerate().take(own) {
+        let sign = match (taken.contains(&place), ending.contains(&place), place == start) {
+            (true, true, true) => '╰',
+            (true, true, false) => '┴',
+            (true, false, true) => '├',
+            (true, false, false) => '┼',
+            (false, ..) if matches!(lane, Lane::Held(_)) => '│',
+            (false, ..) if place > start => '─',
+            (false, ..) => ' ',
+        };
+        before.push(sign);
+        before.push(if place >= start { '─' } else { ' ' });
+    }
+    let after = lanes[own + 1..].iter().map(|lane| if matches!(lane, Lane::Held(_)) { " │" } else { "  " });
+    Row { before, after: after.collect::<String>().trim_end().to_owned() }
+}
+
+fn widths(drawing: &Drawing) -> (usize, usize) {
+    let stages = drawing.nodes.iter().filter_map(|node| match &node.kind {
+        Kind::Stage { uses, .. } => Some((node.name.chars().count(), uses.chars().count())),
+        Kind::Outside => None,
+    });
+    stages.fold((0, 0), |(name, uses), (this_name, this_uses)| (name.max(this_name), uses.max(this_uses)))
+}
+
+/// The sign of a node and the terminal's code for its colour.
+fn sign(node: &Node) -> (&'static str, &'static str) {
+    match &node.kind {
+        Kind::Stage { status, .. } => status_sign(*status),
+        Kind::Outside => ("□", "2"),
+    }
+}
+
+fn status_sign(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::UpToDate => ("●", "32"),
+        Status::Runs => ("▶", "33"),
+        Status::Depends => ("○", "36"),
+        Status::Missing => ("✗", "31"),
+    }
+}
+
+fn sentence(status: Status, reason: &str) -> String {
+    match status {
+        Status::UpToDate => status.words().to_owned(),
+        Status::Depends => format!("depends {reason}"),
+        Status::Runs | Status::Missing => format!("{}: {reason}", status.words()),
+    }
+}
+
+fn counts(drawing: &Drawing) -> String {
+    let statuses: Vec<Status> = statuses(drawing).collect();
+    let up_to_date = statuses.iter().filter(|status| **status == Status::UpToDate).count();
+    let missing = statuses.iter().filter(|status| **status == Status::Missing).count();
+    let to_run = statuses.len() - up_to_date - missing;
+    let stages = if statuses.len() == 1 { "1 stage".to_owned() } else { format!("{} stages", statuses.len()) };
+    let mut text = format!("{}: {stages}, {up_to_date} up to date, {to_run} to run", drawing.pipeline);
+    if missing > 0 {
+        text += &format!(", {missing} that cannot run");
+    }
+    text
+}
+
+fn legend(drawing: &Drawing) -> Vec<(&'static str, &'static str, &'static str)> {
+    let present: BTreeSet<Status> = statuses(drawing).collect();
+    let mut legend: Vec<_> = Status::ALL
+        .into_iter()
+        .filter(|status| present.contains(status))
+        .map(|status| {
+            let (sign, code) = status_sign(status);
+            (sign, code, status.words())
+        })
+        .collect();
+    if drawing.nodes.iter().any(|node| matches!(node.kind, Kind::Outside)) {
+        legend.push(("□", "2", "outside the store"));
+    }
+    legend
+}
+
+fn statuses(drawing: &Drawing) -> impl Iterator<Item = Status> {
+    drawing.nodes.iter().filter_map(|node| match &node.kind {
+        Kind::Stage { status, .. } => Some(*status),
+        Kind::Outside => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::graph::Edge;
+    use proptest::prelude::*;
+
+    /// A graph of so many stages, all up to date, joined as the pairs say.
+    fn drawing(stages: usize, pairs: &[(usize, usize)]) -> Drawing {
+        let kind = || Kind::Stage { uses: "s".to_owned(), status: Status::UpToDate, reason: String::new() };
+        let nodes = (0..stages).map(|place| Node { name: format!("n{place}"), kind: kind() }).collect();
+        let edge = |(from, to): &(usize, usize)| Edge { from: *from, to: *to, output: None, entrance: "in".to_owned() };
+        Drawing { pipeline: "p".to_owned(), nodes, edges: pairs.iter().map(edge).collect() }
+    }
+
+    fn lanes(stages: usize, pairs: &[(usize, usize)]) -> String {
+        let rows = rows(&drawing(stages, pairs));
+        rows.iter().map(|row| format!("{}●{}\n", row.before, row.after)).collect()
+    }
+
+    #[test]
+    fn a_chain_is_one_lane() {
+        assert_eq!(lanes(3, &[(0, 1), (1, 2)]), "●\n●\n●\n");
+    }
+
+    #[test]
+    fn a_diamond_opens_and_closes() {
+        assert_eq!(lanes(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]), "●\n├─●\n● │\n╰─●\n");
+    }
+
+    #[test]
+    fn stages_without_a_bond_do_not_touch() {
+        assert_eq!(lanes(2, &[]), "●\n  ●\n");
+    }
+
+    /// Reads a picture back: which rows each row's line takes from.
+    fn read(picture: &str) -> Vec<(usize, usize)> {
+        let grid: Vec<Vec<char>> = picture.lines().map(|line| line.chars().collect()).collect();
+        let at = |row: usize, column: usize| grid[row].get(column).copied().unwrap_or(' ');
+        let source = |row: usize, column: usize| {
+            let above = (0..row).rev().take_while(|above| "│├┼●".contains(at(*above, column)));
+            above.into_iter().find(|above| at(*above, column) == '●')
+        };
+        let mut pairs = Vec::new();
+        for (row, signs) in grid.iter().enumerate() {
+            let own = (0..signs.len()).find(|column| at(row, *column) == '●').unwrap();
+            let taken = (0..own).filter(|column| "├┼╰┴".contains(at(row, *column)));
+            pairs.extend(taken.map(|column| (source(row, column).unwrap(), row)));
+            let above = row.checked_sub(1).map(|above| at(above, own));
+            if above.is_some_and(|above| "│├┼●".contains(above)) {
+                pairs.push((source(row, own).unwrap(), row));
+            }
+        }
+        pairs.sort_unstable();
+        pairs
+    }
+
+    proptest! {
+        #[test]
+        fn the_picture_says_exactly_what_uses_what(
+            stages in 1_usize..14,
+            bonds in prop::collection::btree_set((0_usize..14, 0_usize..14), 0..40),
+        ) {
+            let pairs: Vec<(usize, usize)> =
+                bonds.into_iter().filter(|(from, to)| from < to && *to < stages).collect();
+            prop_assert_eq!(read(&lanes(stages, &pairs)), pairs);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The lock of a pipeline: what every stage's key is made of and what it led to, as a small text file that goes into git.
+
+mod differences;
+mod figures;
+mod file;
+
+pub use differences::{Deviation, deviations};
+pub use figures::{Figure, Figures, figures};
+pub use file::{parse, text};
+
+use crate::error::{Error, Result};
+use crate::key::Digest;
+use crate::key::{Key, Manifest};
+use crate::key::{PortName, StageName};
+use crate::machine::Hardware;
+use crate::plan::Graph;
+use crate::report::metrics;
+use crate::source::Source;
+use crate::store::{Action, Store};
+use fs_err as fs;
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a pipeline's stages are made of and led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lock {
+    /// The stages by name.
+    pub stages: BTreeMap<StageName, Locked>,
+}
+
+/// One stage of a lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Locked {
+    /// What its key is made of.
+    pub manifest: Manifest,
+    /// The digest of each output.
+    pub outputs: BTreeMap<PortName, Digest>,
+    /// The class of hardware on which the outputs were made, where that was written down.
+    pub hardware: Option<Hardware>,
+    /// The figures in its metrics.
+    pub figures: Figures,
+}
+
+impl Locked {
+    /// The key.
+    pub fn key(&self) -> Key {
+        self.manifest.key()
+    }
+
+    fn of(action: &Action, node: &crate::plan::Node, store: &Store) -> Result<Self> {
+        let mut all = Figures::new();
+        let metrics = node.description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
+        for port in metrics {
+            if let Some(artifact) = action.outputs.get(&PortName::new(&port.name)) {
+                all.extend(figures(&store.artifact(&artifact.digest))?);
+            }
+        }
+        Ok(Self {
+            manifest: action.manifest.clone(),
+            outputs: crate::plan::outputs_of(action),
+            hardware: action.provenance.hardware.clone(),
+            figures: all,
+        })
+    }
+}
+
+impl Lock {
+    /// The lock of the stages in scope, which have these results.
+    ///
+    /// # Errors
+    /// When a stage has no result that is up to date, naming all such.
+    pub fn of(
+        graph: &Graph,
+        scope: &BTreeSet<NodeIndex>,
+        current: &BTreeMap<NodeIndex, Box<Action>>,
+        store: &Store,
+    ) -> Result<Self> {
+        let missing: Vec<&str> = graph
+            .order
+            .iter()
+            .filter(|stage| scope.contains(stage) && !current.contains_key(stage))
+            .map(|stage| graph.stages[*stage].name.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let pipeline = &graph.pipeline;
+            let (names, have) = (missing.join(", "), if missing.len() == 1 { "has" } else { "have" });
+            return Err(Error::NoResults(format!(
+                "{names} {have} no result that is up to date, so there is nothing to lock; `pipe run {pipeline}` makes it"
+            )));
+        }
+        let locked = current.iter().filter(|(stage, _)| scope.contains(stage)).map(|(stage, action)| {
+            let node = &graph.stages[*stage];
+            Ok((node.name.clone(), Locked::of(action, node, store)?))
+        });
+        Ok(Self { stages: locked.collect::<Result<_>>()? })
+    }
+
+    /// Reads the lock of a pipeline file.
+    ///
+    /// # Errors
+    /// When there is none, or it is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        match fs::read_to_string(path) {
+            Ok(text) => parse(&Arc::new(Source::File { path: path.to_owned(), text })),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::NoResults(format!("there is no lock at {}; `pipe lock` writes it", path.display())))
+            }
+            Err(error) => Err(Error::io("reading", path, error)),
+        }
+    }
+}
+
+/// Where the lock of a pipeline file is: beside it, with the ending `lock`.
+pub fn path_of(pipeline_file: &Path) -> PathBuf {
+    pipeline_file.with_extension("lock")
+}

@@ -1,0 +1,168 @@
+//! Whether stages that ran again made the same: stage by stage, and where they did not, which file, from which byte on, and
+//! by how much in numbers.
+//!
+//! Digests are compared only where both results were made on one class of hardware; otherwise the figures in metrics are,
+//! each with the interval of its reference.
+
+mod bytes;
+mod figures;
+mod findings;
+mod numbers;
+mod report;
+
+pub use findings::{Change, Finding};
+pub use numbers::Largest;
+pub use report::Against;
+
+use crate::error::Result;
+use crate::key::{PortName, StageName};
+use crate::machine::Hardware;
+use crate::plan::{Graph, Origin, outputs_of};
+use crate::report::lock::{Lock, Locked};
+use crate::report::metrics;
+use crate::store::{Action, Store};
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// What became of a stage that ran again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Every byte is the same.
+    Same,
+    /// Numbers differ by no more than the outputs allow; the largest difference.
+    Within(f64),
+    /// Something differs, though what entered was the same.
+    Differs(Vec<Finding>),
+    /// Something differs, and so does what entered it, which comes from these stages.
+    Follows(BTreeSet<StageName>, Vec<Finding>),
+    /// The reference was made on another class of hardware, and this many figures are what it lets expect.
+    Expected(usize),
+    /// The reference was made on another class of hardware, and these figures are not what it lets expect.
+    Unexpected(Vec<String>),
+    /// The reference was made on another class of hardware, and there are no figures to compare.
+    NotCompared,
+}
+
+impl Verdict {
+    /// Whether the stage was not reproduced.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Differs(_) | Self::Follows(..) | Self::Unexpected(_))
+    }
+}
+
+/// A stage that ran again, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The stage.
+    pub stage: StageName,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The class of hardware of the reference, where it is known.
+    pub reference: Option<Hardware>,
+}
+
+/// What is compared with what.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    /// The pipeline.
+    pub graph: &'a Graph,
+    /// What the stages led to before.
+    pub reference: &'a Lock,
+    /// Where the content of that may be.
+    pub store: &'a Store,
+    /// Where the stages ran again.
+    pub again: &'a Store,
+    /// Who knows tensors and tables, where there is anyone.
+    pub worker: Option<PathBuf>,
+}
+
+impl Comparison<'_> {
+    /// Judges the stages of `judged`, in the order of the pipeline. `made` has their results and those of all before them.
+    ///
+    /// # Errors
+    /// When a result cannot be read.
+    pub fn judge(&self, made: &BTreeMap<NodeIndex, Box<Action>>, judged: &BTreeSet<NodeIndex>) -> Result<Vec<Judged>> {
+        let mut roots: BTreeMap<NodeIndex, BTreeSet<StageName>> = BTreeMap::new();
+        let mut all = Vec::new();
+        for stage in self.graph.order.iter().filter(|stage| judged.contains(stage)) {
+            let name = &self.graph.stages[*stage].name;
+            let (Some(action), Some(locked)) = (made.get(stage), self.reference.stages.get(name)) else { continue };
+            let causes = self.causes(*stage, made, &roots);
+            let verdict = self.verdict(*stage, action, locked, causes)?;
+            if let Verdict::Follows(from, _) = &verdict {
+                roots.insert(*stage, from.clone());
+            }
+            all.push(Judged { stage: name.clone(), verdict, reference: locked.hardware.clone() });
+        }
+        Ok(all)
+    }
+
+    /// The stages because of which what enters this one is not what it was.
+    fn causes(
+        &self,
+        stage: NodeIndex,
+        made: &BTreeMap<NodeIndex, Box<Action>>,
+        roots: &BTreeMap<NodeIndex, BTreeSet<StageName>>,
+    ) -> BTreeSet<StageName> {
+        let mut causes = BTreeSet::new();
+        for origin in self.graph.stages[stage].inputs.values() {
+            let Origin::Output { stage: from, port } = origin else { continue };
+            let name = &self.graph.stages[*from].name;
+            let now = made.get(from).and_then(|action| action.outputs.get(port)).map(|artifact| artifact.digest);
+            let before = self.reference.stages.get(name).and_then(|locked| locked.outputs.get(port)).copied();
+            if now != before {
+                causes.extend(roots.get(from).cloned().unwrap_or_else(|| BTreeSet::from([name.clone()])));
+            }
+        }
+        causes
+    }
+
+    fn verdict(
+        &self,
+        stage: NodeIndex,
+        made: &Action,
+        locked: &Locked,
+        causes: BTreeSet<StageName>,
+    ) -> Result<Verdict> {
+        if outputs_of(made) == locked.outputs {
+            return Ok(Verdict::Same);
+        }
+        if locked.hardware.is_none() || made.provenance.hardware != locked.hardware {
+            return self.elsewhere(stage, made, locked);
+        }
+        let findings = findings::find(self, made, locked)?;
+        Ok(match self.within(stage, &findings) {
+            Some(largest) => Verdict::Within(largest),
+            None if causes.is_empty() => Verdict::Differs(findings),
+            None => Verdict::Follows(causes, findings),
+        })
+    }
+
+    /// Compares figures, because the bytes of another class of hardware need not be the same.
+    fn elsewhere(&self, stage: NodeIndex, made: &Action, locked: &Locked) -> Result<Verdict> {
+        let ports = self.graph.stages[stage].description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
+        let mut now = BTreeMap::new();
+        for port in ports {
+            if let Some(artifact) = made.outputs.get(&PortName::new(&port.name)) {
+                now.extend(crate::report::lock::figures(&self.again.artifact(&artifact.digest))?);
+            }
+        }
+        Ok(figures::compare(&locked.figures, &now))
+    }
+
+    /// The largest difference, when every output allows that of its files.
+    fn within(&self, stage: NodeIndex, findings: &[Finding]) -> Option<f64> {
+        let ports = &self.graph.stages[stage].description.outputs;
+        let mut largest = 0.0_f64;
+        for finding in findings {
+            let tolerance = ports.iter().find(|port| port.name == finding.output.as_str())?.tolerance?;
+            let difference = finding.largest.as_ref()?.difference?;
+            if difference > tolerance {
+                return None;
+            }
+            largest = largest.max(difference);
+        }
+        Some(largest)
+    }
+}

@@ -1,0 +1,87 @@
+//! An explanation for programs, with every value whole.
+
+use crate::inputs::Change;
+use crate::plan::Reason;
+use crate::report::why::{Cause, Changed, Explanation, Fate, Source};
+use crate::store::Action;
+use serde_json::{Value, json};
+
+impl Explanation {
+    /// The explanation as an object.
+    pub fn json(&self) -> Value {
+        let (status, reason) = match &self.fate {
+            Fate::Hit(_) => ("hit", None),
+            Fate::Run(reason) => ("run", Some(word(reason))),
+            Fate::Depends(_) => ("depends", None),
+            Fate::Missing(_) => ("missing", None),
+        };
+        let detail = match &self.fate {
+            Fate::Hit(_) => Value::Null,
+            Fate::Run(reason) => reason.to_string().into(),
+            Fate::Depends(upstream) => json!(upstream),
+            Fate::Missing(missing) => json!(missing),
+        };
+        let result = if let Fate::Hit(action) = &self.fate { made(action) } else { Value::Null };
+        json!({
+            "pipeline": self.pipeline,
+            "stage": self.stage,
+            "status": status,
+            "reason": reason,
+            "detail": detail,
+            "key": self.key,
+            "result": result,
+            "against": self.against.as_ref().map(|past| json!({
+                "run": past.run, "started": past.started, "key": past.manifest.key(),
+            })),
+            "differences": changes(&self.changes),
+            "upstream": self.upstream.iter().map(Self::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::New => "new",
+        Reason::Changed(_) => "changed",
+        Reason::Gone => "gone",
+        Reason::Damaged(_) => "damaged",
+        Reason::Forced => "forced",
+    }
+}
+
+fn made(action: &Action) -> Value {
+    json!({ "key": action.key, "provenance": action.provenance })
+}
+
+fn changes(changes: &[Changed]) -> Vec<Value> {
+    changes.iter().map(changed).collect()
+}
+
+fn changed(Changed { difference, source }: &Changed) -> Value {
+    let source = source.as_ref().map(|source| match source {
+        Source::Outside { path, files, more } => {
+            json!({ "path": path, "files": files.iter().map(file).collect::<Vec<_>>(), "more_files": more })
+        }
+        Source::Output { stage, port, cause } => {
+            let (word, because) = match cause {
+                Cause::RanAgain(because) => ("ran-again", changes(because)),
+                Cause::AsSaid => ("ran-again", Vec::new()),
+                Cause::NotReproducible => ("not-reproducible", Vec::new()),
+                Cause::Unknown => ("unknown", Vec::new()),
+            };
+            json!({ "stage": stage, "output": port, "cause": word, "differences": because })
+        }
+    });
+    json!({
+        "fact": difference.name(), "old": difference.old, "new": difference.new, "from": source,
+    })
+}
+
+fn file(change: &Change) -> Value {
+    let (path, what) = match change {
+        Change::Added(path) => (path, "added"),
+        Change::Removed(path) => (path, "removed"),
+        Change::Changed(path) => (path, "changed"),
+    };
+    json!({ "path": path, "change": what })
+}

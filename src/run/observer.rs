@@ -1,0 +1,38 @@
+//! What a run tells whoever watches it.
+
+use crate::error::Error;
+use crate::key::StageName;
+use contract::Event;
+
+/// How a stage ended.
+#[derive(Debug)]
+pub enum Ending<'a> {
+    /// The store had its result.
+    Hit,
+    /// It ran.
+    Ran {
+        /// How long, in seconds.
+        seconds: f64,
+    },
+    /// It failed.
+    Failed {
+        /// How.
+        error: &'a Error,
+        /// After how long, in seconds.
+        seconds: f64,
+    },
+    /// It did not run because of another's failure.
+    Skipped,
+}
+
+/// Whoever watches a run.
+pub trait Observer {
+    /// A stage begins.
+    fn started(&mut self, stage: &StageName, reason: &str);
+    /// A stage says something.
+    fn said(&mut self, stage: &StageName, event: &Event);
+    /// Something about a stage is worth knowing.
+    fn waits(&mut self, stage: &StageName, message: &str);
+    /// A stage ended.
+    fn ended(&mut self, stage: &StageName, ending: &Ending<'_>);
+}

@@ -1,0 +1,31 @@
+//! What a person or a program sees of a run: bars on a terminal, lines elsewhere, one JSON object a line on demand.
+
+mod amounts;
+mod bars;
+mod colour;
+mod diagnostic;
+mod json;
+mod lines;
+mod table;
+mod time;
+
+pub use amounts::size;
+pub use bars::Bars;
+pub use colour::coloured;
+pub use diagnostic::diagnostic;
+pub use json::Json;
+pub use lines::Lines;
+pub use table::table;
+pub use time::{ago, local};
+
+/// A duration for people.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 0.95 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 59.95 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = seconds.round().max(0.0);
+        format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
+    }
+}
