@@ -55,10 +55,10 @@ fn line(space: &Space, pipeline: &str, switch: &str, meaning: &str) -> String {
         let stages = events.iter().filter(|event| event["status"] == status);
         stages.map(|event| event["stage"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let (runs, after) = (with("run"), with("depends"));
+    let (runs, after) = (with("run"), with("waiting"));
     let own = switch.split('.').next().unwrap();
     assert_eq!(runs, [own], "{switch} changes one stage, its own");
-    let hits = plan.events().iter().filter(|event| event["status"] == "hit").count();
+    let hits = plan.events().iter().filter(|event| event["status"] == "cached").count();
     format!("| `{switch}` | {meaning} | {} | {} | {hits} |\n", runs.join(", "), after.join(", "))
 }
 

@@ -101,7 +101,7 @@ fn changed_bytes_are_found_set_aside_and_made_again() {
     insta::assert_snapshot!("repair_of_changed_bytes", plain(&space, &repaired.out));
     assert_eq!(space.stored("set-aside").len(), 2, "the artifact and its record");
     assert_eq!(json(&space, &["cache", "verify", "--deep"])["damage"], serde_json::json!([]));
-    assert_eq!(space.statuses(&["chain"])["double"], "ran");
+    assert_eq!(space.statuses(&["chain"])["double"], "done");
     assert_eq!(std::fs::read_to_string(text.join("text")).unwrap(), "aa");
 }
 
@@ -123,7 +123,7 @@ fn a_missing_artifact_a_cut_record_and_a_strange_file_are_damage() {
     space.succeed(&["cache", "verify", "--repair"]);
     space.succeed(&["cache", "verify", "--deep"]);
     let statuses = space.statuses(&["chain"]);
-    assert_eq!([&statuses["base"], &statuses["double"], &statuses["size"]], ["ran", "hit", "ran"]);
+    assert_eq!([&statuses["base"], &statuses["double"], &statuses["size"]], ["done", "cached", "done"]);
 }
 
 #[test]
@@ -162,10 +162,10 @@ fn pins_are_listed_kept_and_removed() {
     insta::assert_snapshot!("pin_with_a_name_that_is_taken", space.redact(&taken.err));
     space.succeed(&["cache", "gc", "--max-size", "0"]);
     let statuses = space.statuses(&["chain", "--set", &word("b")]);
-    assert!(statuses.values().all(|status| status == "hit"), "{statuses:?}");
+    assert!(statuses.values().all(|status| status == "cached"), "{statuses:?}");
     space.succeed(&["pin", "--remove", "b"]);
     space.succeed(&["cache", "gc", "--max-size", "0"]);
-    assert_eq!(space.statuses(&["chain", "--set", &word("b")])["base"], "ran");
+    assert_eq!(space.statuses(&["chain", "--set", &word("b")])["base"], "done");
     assert_eq!(space.pipe(&["pin", "--remove", "b"]).code, 2);
     assert_eq!(space.pipe(&["pin", "chain", "--run", "none"]).code, 2);
     assert_eq!(space.pipe(&["pin", "chain", "--set", &word("c")]).code, 15, "there is nothing to pin");
@@ -177,7 +177,7 @@ fn the_index_is_made_anew() {
     space.succeed(&["run", "chain"]);
     std::fs::write(space.path("artifacts/index/sled/conf"), "damage").unwrap();
     assert_eq!(json(&space, &["cache", "rebuild-index"])["rows"], 3);
-    assert_eq!(space.statuses(&["chain"])["size"], "hit");
+    assert_eq!(space.statuses(&["chain"])["size"], "cached");
     assert!(space.stored("index").iter().all(|name| !name.contains("old")), "{:?}", space.stored("index"));
 }
 

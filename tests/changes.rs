@@ -11,10 +11,10 @@ fn a_set_parameter_runs_its_stage_and_what_its_outputs_change() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     let statuses = space.statuses(&["quick", "--set", "popularity.top_k=15"]);
-    assert_eq!(with_status(&statuses, "ran"), ["metrics", "popularity"]);
-    assert_eq!(with_status(&statuses, "hit"), ["ingest", "sample"]);
+    assert_eq!(with_status(&statuses, "done"), ["metrics", "popularity"]);
+    assert_eq!(with_status(&statuses, "cached"), ["ingest", "sample"]);
     let back = space.statuses(&["quick"]);
-    assert_eq!(with_status(&back, "ran"), Vec::<&str>::new(), "the first result is still there");
+    assert_eq!(with_status(&back, "done"), Vec::<&str>::new(), "the first result is still there");
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn an_output_that_stays_equal_stops_the_change() {
     space.succeed(&["run", "quick"]);
     // Every rating is at least 1, so the same interactions come out.
     let statuses = space.statuses(&["quick", "--set", "ingest.min_rating=1"]);
-    assert_eq!(with_status(&statuses, "ran"), ["ingest"]);
-    assert_eq!(with_status(&statuses, "hit"), ["metrics", "popularity", "sample"]);
+    assert_eq!(with_status(&statuses, "done"), ["ingest"]);
+    assert_eq!(with_status(&statuses, "cached"), ["metrics", "popularity", "sample"]);
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn another_seed_runs_only_what_the_seed_reaches() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     let statuses = space.statuses(&["quick", "--set", "seed=2"]);
-    assert_eq!(with_status(&statuses, "ran"), ["ingest", "metrics", "popularity", "sample"]);
+    assert_eq!(with_status(&statuses, "done"), ["ingest", "metrics", "popularity", "sample"]);
     let statuses = space.statuses(&["quick", "--set", "popularity.seed=7"]);
-    assert_eq!(with_status(&statuses, "ran"), Vec::<&str>::new(), "popularity is not random");
+    assert_eq!(with_status(&statuses, "done"), Vec::<&str>::new(), "popularity is not random");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_changed_input_file_is_noticed() {
     let text = std::fs::read_to_string(data.join("toys2014/Toys.inter.json")).unwrap();
     space.write("a.inter.json", &text);
     space.succeed(&["run", "p"]);
-    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["ingest"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["ingest"]);
     space.write("a.inter.json", text.replacen('0', "9", 1));
     assert!(space.succeed(&["plan", "p"]).out.contains("input sequences"));
 }
@@ -64,14 +64,14 @@ fn from_runs_a_stage_and_all_after_it_again() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     let statuses = space.statuses(&["quick", "--from", "popularity"]);
-    assert_eq!(with_status(&statuses, "ran"), ["metrics", "popularity"]);
+    assert_eq!(with_status(&statuses, "done"), ["metrics", "popularity"]);
 }
 
 #[test]
 fn until_goes_no_further() {
     let space = Space::quick();
     let statuses = space.statuses(&["quick", "--until", "ingest"]);
-    assert_eq!(with_status(&statuses, "ran"), ["ingest", "sample"]);
+    assert_eq!(with_status(&statuses, "done"), ["ingest", "sample"]);
     assert_eq!(statuses.len(), 2);
 }
 
@@ -82,7 +82,7 @@ fn only_runs_one_stage_and_needs_the_results_before_it() {
     assert_eq!(refused.code, 2);
     space.succeed(&["run", "quick"]);
     let statuses = space.statuses(&["quick", "--only", "popularity", "--force"]);
-    assert_eq!(with_status(&statuses, "ran"), ["popularity"]);
+    assert_eq!(with_status(&statuses, "done"), ["popularity"]);
     assert!(!statuses.contains_key("metrics"));
 }
 
@@ -90,8 +90,8 @@ fn only_runs_one_stage_and_needs_the_results_before_it() {
 fn force_runs_what_is_there_already() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
-    assert_eq!(with_status(&space.statuses(&["quick", "--force=ingest"]), "ran"), ["ingest"]);
-    assert_eq!(with_status(&space.statuses(&["quick", "--force"]), "ran").len(), 4);
+    assert_eq!(with_status(&space.statuses(&["quick", "--force=ingest"]), "done"), ["ingest"]);
+    assert_eq!(with_status(&space.statuses(&["quick", "--force"]), "done").len(), 4);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_lost_artifact_is_made_again() {
     let rankings = space.path("artifacts/quick/popularity/rankings").canonicalize().unwrap();
     std::fs::remove_dir_all(&rankings).unwrap();
     let statuses = space.statuses(&["quick"]);
-    assert_eq!(with_status(&statuses, "ran"), ["popularity"]);
+    assert_eq!(with_status(&statuses, "done"), ["popularity"]);
     assert!(rankings.is_dir());
 }
 
@@ -120,7 +120,7 @@ fn a_truncated_artifact_is_set_aside_and_made_again() {
     let whole = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(with_status(&space.statuses(&["quick"]), "ran"), ["popularity"]);
+    assert_eq!(with_status(&space.statuses(&["quick"]), "done"), ["popularity"]);
     assert_eq!(std::fs::read(&file).unwrap(), whole);
     assert_eq!(space.stored("set-aside").len(), 2, "the record and the artifact are kept aside");
 }

@@ -19,7 +19,7 @@ fn both(space: &Space, arguments: &[&str], variables: &[(&str, &str)]) -> String
 const CALLS: [&[&str]; 6] =
     [&["--help"], &["--no-such"], &["plan", "nowhere"], &["metrics", "quick"], &["graph", "quick"], &["doctor"]];
 
-/// A finished pipeline whose metrics are not up to date, so that `metrics` warns.
+/// A finished pipeline whose metrics are not cached, so that `metrics` warns.
 fn stale() -> Space {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);

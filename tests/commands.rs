@@ -133,9 +133,9 @@ fn a_missing_secret_matters_only_to_a_stage_that_would_run() {
     assert!(refused.err.contains("PIPE_TEST_TOKEN"), "{}", refused.err);
     assert!(space.stored("actions").is_empty());
     assert!(space.command(&["run", "p"]).env("PIPE_TEST_TOKEN", "a").status().unwrap().success());
-    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["a"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["a"]);
     let other = space.command(&["run", "p", "--json"]).env("PIPE_TEST_TOKEN", "b").output().unwrap();
-    assert!(String::from_utf8_lossy(&other.stdout).contains(r#""status":"hit""#), "its value is in no key");
+    assert!(String::from_utf8_lossy(&other.stdout).contains(r#""status":"cached""#), "its value is in no key");
 }
 
 #[test]
@@ -151,12 +151,12 @@ fn files_and_the_program_come_with_their_names_and_by_content() {
     space.succeed(&["run", "p"]);
     assert_eq!((output(&space, "list"), output(&space, "name")), ("b.txt\n".to_owned(), "make-it.sh\n".to_owned()));
     assert_eq!(output(&space, "folder"), "lists\n");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), Vec::<&str>::new());
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), Vec::<&str>::new());
     space.write("lists/a.txt", "a");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["a"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["a"]);
     let script = std::fs::read_to_string(space.path("tools/make-it.sh")).unwrap();
     space.write("tools/make-it.sh", script + "echo more > $2/more\n");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["a"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["a"]);
 }
 
 #[test]
@@ -227,10 +227,10 @@ fn what_a_command_starts_ends_with_it() {
 fn the_seed_is_in_the_key_only_where_it_is_used_or_given() {
     let unused = with_script("echo x > {outputs.out}/x", "");
     unused.succeed(&["run", "p"]);
-    assert_eq!(with_status(&unused.statuses(&["p", "--set", "seed=9"]), "hit"), ["a"]);
+    assert_eq!(with_status(&unused.statuses(&["p", "--set", "seed=9"]), "cached"), ["a"]);
     let used = with_script("echo {seed} > {outputs.out}/x", "");
     used.succeed(&["run", "p"]);
-    assert_eq!(with_status(&used.statuses(&["p", "--set", "seed=9"]), "ran"), ["a"]);
+    assert_eq!(with_status(&used.statuses(&["p", "--set", "seed=9"]), "done"), ["a"]);
     assert_eq!(output(&used, "x"), "9\n");
 }
 

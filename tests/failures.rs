@@ -29,10 +29,10 @@ fn a_failing_stage_gives_its_exit_code_and_keeps_what_was_finished() {
     let outcome = space.pipe(&["run", "quick", "--json", "-j", "1"]);
     assert_eq!(outcome.code, 24, "{}", outcome.err);
     let statuses = outcome.statuses();
-    assert_eq!(statuses["sample"], "ran");
+    assert_eq!(statuses["sample"], "done");
     assert_eq!(statuses["strict"], "failed");
     assert_eq!(statuses["strict-popularity"], "skipped");
-    assert_eq!(with_status(&space.statuses(&["quick", "--until", "sample"]), "hit"), ["sample"]);
+    assert_eq!(with_status(&space.statuses(&["quick", "--until", "sample"]), "cached"), ["sample"]);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn keep_going_finishes_what_does_not_depend_on_the_failure() {
     let outcome = space.pipe(&["run", "quick", "--json", "--keep-going"]);
     assert_eq!(outcome.code, 24, "{}", outcome.err);
     let statuses = outcome.statuses();
-    assert_eq!(with_status(&statuses, "ran"), ["ingest", "metrics", "popularity", "sample"]);
+    assert_eq!(with_status(&statuses, "done"), ["ingest", "metrics", "popularity", "sample"]);
     assert_eq!(with_status(&statuses, "failed"), ["strict"]);
     assert_eq!(with_status(&statuses, "skipped"), ["strict-popularity"]);
     let done = outcome.events().pop().unwrap();

@@ -52,7 +52,7 @@ fn every_format_that_was_ever_written_is_all_hits() {
         copy(format, &space.path(""));
         let records = whole::assert_whole(&space.path("artifacts"));
         let statuses = space.statuses(&["golden"]);
-        assert_eq!(with_status(&statuses, "hit").len(), records, "{}: {statuses:?}", format.display());
+        assert_eq!(with_status(&statuses, "cached").len(), records, "{}: {statuses:?}", format.display());
         assert!(records > 0 && statuses.len() == records, "{}: {statuses:?}", format.display());
         let both = std::fs::read_to_string(space.path("artifacts/golden/both/o/v")).unwrap();
         assert_eq!(both, "brown\ndog\n11 en\n9\n");

@@ -84,7 +84,7 @@ fn as_svg_that_is_well_formed() {
 fn as_json() {
     let graph: Value = serde_json::from_str(&half_done().succeed(&["graph", "quick", "--json"]).out).unwrap();
     let statuses: Vec<_> = graph["nodes"].as_array().unwrap().iter().map(|node| &node["status"]).collect();
-    assert_eq!(statuses, ["hit", "run", "depends", "depends"]);
+    assert_eq!(statuses, ["cached", "run", "waiting", "waiting"]);
     assert_eq!(graph["edges"].as_array().unwrap().len(), 5);
     let last = graph["edges"].as_array().unwrap().last().unwrap();
     let expected = serde_json::json!({
@@ -92,7 +92,7 @@ fn as_json() {
     });
     assert_eq!(*last, expected);
     let odd: Value = serde_json::from_str(&odd().succeed(&["graph", "odd", "--json"]).out).unwrap();
-    assert_eq!(odd["nodes"][2]["status"], "missing");
+    assert_eq!(odd["nodes"][2]["status"], "blocked");
     assert_eq!(odd["edges"][0]["file"], "nowhere.gz");
 }
 

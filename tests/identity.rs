@@ -221,14 +221,14 @@ fn everything_that_decides_a_result_is_in_its_key() {
         let text =
             if what.starts_with("an output") { text.replace("cat {", "echo > {outputs.p}/v; cat {") } else { text };
         space.write("p.toml", text);
-        assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["s"], "{what}");
+        assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "{what}");
         let key = std::fs::read_link(space.path("artifacts/p/s/action.json")).unwrap();
         assert!(keys.insert(key), "{what}");
     }
     space.write("p.toml", PLAIN);
-    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["s"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"]);
     space.write("data", "other");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["s"], "the content of a file");
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "the content of a file");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_seed_that_a_command_does_not_use_is_not_in_its_key() {
     space.write("p.toml", &without);
     space.succeed(&["run", "p"]);
     space.write("p.toml", without.replace("seed = 1", "seed = 2"));
-    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["s"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"]);
 }
 
 #[test]

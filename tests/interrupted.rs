@@ -82,9 +82,9 @@ fn after_a_kill_the_workers_end_and_the_next_run_goes_on() {
     child.wait().unwrap();
     wait_until_gone(&workers);
     let statuses = space.statuses(&["quick", "--set", "dccf.epochs=1"]);
-    assert_eq!(statuses["sample"], "hit");
-    assert_eq!(statuses["ingest"], "hit");
-    assert_eq!(statuses["dccf"], "ran");
+    assert_eq!(statuses["sample"], "cached");
+    assert_eq!(statuses["ingest"], "cached");
+    assert_eq!(statuses["dccf"], "done");
     assert!(space.stored("tmp").iter().all(|name| name == "locks"), "the dead run's folder is removed");
-    assert_eq!(with_status(&space.statuses(&["quick", "--set", "dccf.epochs=1"]), "ran"), Vec::<&str>::new());
+    assert_eq!(with_status(&space.statuses(&["quick", "--set", "dccf.epochs=1"]), "done"), Vec::<&str>::new());
 }

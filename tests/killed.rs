@@ -84,10 +84,10 @@ fn kill_at(moment: Moment, counts: &mut Counts) {
     let again = start(&space).finish();
     assert_eq!(again.code, Some(0), "{moment:?}: {}", again.err);
     compare(&space, &killed, &again, recorded, moment);
-    counts.acknowledged += killed.stages("ran").len();
+    counts.acknowledged += killed.stages("done").len();
     let begun = killed.events.iter().filter(|event| event["event"] == "start");
     let begun: BTreeSet<&str> = begun.map(|event| event["stage"].as_str().unwrap()).collect();
-    counts.repeated += again.stages("ran").iter().filter(|stage| begun.contains(*stage)).count();
+    counts.repeated += again.stages("done").iter().filter(|stage| begun.contains(*stage)).count();
 }
 
 /// Every record can be read and every artifact is what its name says. Gives how many records there are.
@@ -117,12 +117,12 @@ fn whole_records(root: &Path) -> usize {
 
 /// Nothing that was told of is lost, nothing that was recorded is repeated, and the bytes are right.
 fn compare(space: &Space, killed: &Ended, again: &Ended, recorded: usize, moment: Moment) {
-    let hits = again.stages("hit");
-    for stage in killed.stages("ran") {
+    let hits = again.stages("cached");
+    for stage in killed.stages("done") {
         assert!(hits.contains(&stage), "{moment:?}: '{stage}' was told of and is lost");
     }
     assert_eq!(hits.len(), recorded, "{moment:?}: a recorded result is not used, or one came from nowhere");
-    assert_eq!(again.stages("ran").len(), STAGES.len() - recorded, "{moment:?}");
+    assert_eq!(again.stages("done").len(), STAGES.len() - recorded, "{moment:?}");
     for (name, _, content) in STAGES {
         let path = space.path("artifacts/k").join(name).join("o/in/f");
         assert_eq!(std::fs::read_to_string(path).unwrap(), content, "{moment:?}: the result of '{name}' is wrong");

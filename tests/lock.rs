@@ -46,10 +46,10 @@ fn what_is_not_up_to_date_cannot_be_locked() {
     let space = chain();
     let outcome = space.pipe(&["lock", "chain"]);
     assert_eq!(outcome.code, 15);
-    assert!(outcome.err.contains("base, double, size have no result that is up to date"), "{}", outcome.err);
+    assert!(outcome.err.contains("base, double, size have no cached result"), "{}", outcome.err);
     space.succeed(&["run", "chain", "--until", "double"]);
     let outcome = space.pipe(&["lock", "chain"]);
-    assert!(outcome.err.contains("size has no result that is up to date"), "{}", outcome.err);
+    assert!(outcome.err.contains("size has no cached result"), "{}", outcome.err);
     assert!(!space.path("chain.lock").exists());
 }
 
@@ -57,7 +57,7 @@ fn what_is_not_up_to_date_cannot_be_locked() {
 fn a_changed_parameter_makes_a_locked_run_fail_and_say_which() {
     let space = locked();
     let statuses = space.statuses(&["chain", "--locked"]);
-    assert_eq!(with_status(&statuses, "hit").len(), 3);
+    assert_eq!(with_status(&statuses, "cached").len(), 3);
     let set = word("b");
     for command in ["run", "plan"] {
         let outcome = space.pipe(&[command, "chain", "--locked", "--set", &set]);
@@ -80,7 +80,7 @@ fn a_locked_run_needs_no_results_and_notices_other_stages() {
     let space = locked();
     std::fs::remove_dir_all(space.path("artifacts")).unwrap();
     let statuses = space.statuses(&["chain", "--locked"]);
-    assert_eq!(with_status(&statuses, "ran").len(), 3, "the same keys from nothing");
+    assert_eq!(with_status(&statuses, "done").len(), 3, "the same keys from nothing");
     let pipeline = std::fs::read_to_string(space.path("chain.toml")).unwrap();
     let more = "[stage.more]\nuses = \"command\"\ncommand = [\"sh\", \"-c\", \"echo > {outputs.o}/o\"]\noutputs = { o = \"o\" }\n";
     space.write("chain.toml", format!("{pipeline}{more}"));

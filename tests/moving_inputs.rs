@@ -34,9 +34,9 @@ fn assert_nothing_is_kept(space: &Space) {
 /// A run that nobody disturbs makes what is there now, and so does the next one from the store.
 fn assert_calm_run(space: &Space, expected: &str) {
     reading(space, "");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["s"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"]);
     assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), expected);
-    assert_eq!(with_status(&space.statuses(&["p"]), "hit"), ["s"]);
+    assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_change_between_planning_and_the_start_never_gets_an_old_key() {
     assert_eq!(again.len(), 2);
     assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), "new");
     space.write("data", "old");
-    assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["s"], "nothing was kept for the old content");
+    assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "nothing was kept for the old content");
     assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), "old");
 }
 
@@ -182,7 +182,7 @@ fn a_stage_that_writes_into_the_result_that_enters_it_is_noticed() {
         assert_eq!(space.stored("actions").len(), 1, "{change}: only the first stage has a result");
         // What was written to is made again.
         space.write("p.toml", stages(""));
-        assert_eq!(with_status(&space.statuses(&["p"]), "ran"), ["first", "s"], "{change}");
+        assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["first", "s"], "{change}");
         assert_eq!(std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap(), "whole");
     }
 }

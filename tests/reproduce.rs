@@ -45,7 +45,7 @@ fn what_makes_the_same_again_passes_and_leaves_nothing_behind() {
     assert_eq!(space.stored("tmp"), ["locks"]);
     assert_eq!(space.stored("actions").len(), 3, "what had no result was run first, in the store");
     let statuses = space.statuses(&["chain"]);
-    assert!(statuses.values().all(|status| status == "hit"), "{statuses:?}");
+    assert!(statuses.values().all(|status| status == "cached"), "{statuses:?}");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_tolerance_is_no_part_of_the_key_and_has_to_be_of_an_output() {
     let pipeline = std::fs::read_to_string(space.path("p.toml")).unwrap();
     let with = |tolerance: &str| pipeline.replace("[stage.after]", &format!("tolerances = {tolerance}\n[stage.after]"));
     space.write("p.toml", with("{ o = 0.5 }"));
-    assert!(space.statuses(&["p"]).values().all(|status| status == "hit"));
+    assert!(space.statuses(&["p"]).values().all(|status| status == "cached"));
     for (tolerance, code) in [("{ out = 0.5 }", 12), ("{ o = -1 }", 11), ("{ o = 'x' }", 11)] {
         space.write("p.toml", with(tolerance));
         let outcome = space.pipe(&["plan", "p"]);

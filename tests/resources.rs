@@ -88,7 +88,7 @@ fn what_can_never_fit_is_said_before_anything_runs() {
     assert!(space.stored("actions").is_empty());
     space.succeed(&["run", "p", "--slots", "gpus=1"]);
     let statuses = space.statuses(&["p", "--slots", "gpus=0"]);
-    assert_eq!(with_status(&statuses, "hit"), ["free", "s0"], "what is there needs no GPU");
+    assert_eq!(with_status(&statuses, "cached"), ["free", "s0"], "what is there needs no GPU");
 }
 
 #[test]

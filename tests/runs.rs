@@ -55,6 +55,24 @@ fn json(space: &Space, arguments: &[&str]) -> Value {
 }
 
 #[test]
+fn records_of_older_versions_are_read_with_the_states_of_today() {
+    let space = waiting();
+    space.write("go", "0");
+    space.succeed(&["run", "waiting"]);
+    space.succeed(&["run", "waiting", "--force=second"]);
+    let newest = json(&space, &["runs"])[0]["run"].as_str().unwrap().to_owned();
+    let record = space.path("artifacts/runs").join(newest).join("run.json");
+    let text = std::fs::read_to_string(&record).unwrap();
+    let older =
+        text.replace(r#""status":"cached""#, r#""status":"hit""#).replace(r#""status":"done""#, r#""status":"ran""#);
+    assert_ne!(older, text);
+    std::fs::write(&record, older).unwrap();
+    let shown = json(&space, &["show", "latest"]);
+    assert_eq!((&shown["done"], &shown["cached"]), (&1.into(), &1.into()), "{shown}");
+    assert_eq!((&shown["stages"][0]["status"], &shown["stages"][1]["status"]), (&"cached".into(), &"done".into()));
+}
+
+#[test]
 fn runs_are_listed_newest_first_with_how_they_ended() {
     let space = waiting();
     space.write("go", "3");
@@ -62,7 +80,7 @@ fn runs_are_listed_newest_first_with_how_they_ended() {
     space.write("go", "0");
     space.succeed(&["run", "waiting"]);
     let runs = json(&space, &["runs"]);
-    assert_eq!((&runs[0]["outcome"], &runs[0]["ran"], &runs[0]["hit"]), (&"ok".into(), &1.into(), &1.into()));
+    assert_eq!((&runs[0]["outcome"], &runs[0]["done"], &runs[0]["cached"]), (&"ok".into(), &1.into(), &1.into()));
     assert_eq!((&runs[1]["outcome"], &runs[1]["code"]), (&"failed".into(), &20.into()));
     assert_eq!(json(&space, &["runs", "--last", "1"]).as_array().unwrap().len(), 1);
     assert_eq!(json(&space, &["runs", "--pipeline", "another"]).as_array().unwrap().len(), 0);
@@ -98,7 +116,7 @@ fn a_run_that_failed_shows_its_stages_and_the_log_of_the_failure() {
     assert!(text.contains("command   pipe run waiting") && text.contains("failed (20)"), "{text}");
     assert!(text.contains("second.log") && text.contains("it has no result yet"), "{text}");
     let shown = json(&space, &["show", "latest"]);
-    assert_eq!((&shown["stages"][0]["status"], &shown["stages"][1]["status"]), (&"ran".into(), &"failed".into()));
+    assert_eq!((&shown["stages"][0]["status"], &shown["stages"][1]["status"]), (&"done".into(), &"failed".into()));
     assert!(shown["stages"][0]["provenance"]["host"].is_string());
     assert_eq!(shown["arguments"], serde_json::json!(["run", "waiting"]));
     let log = std::fs::read_to_string(shown["stages"][1]["log"].as_str().unwrap()).unwrap();

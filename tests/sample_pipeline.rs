@@ -50,7 +50,7 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     let file = repository().join("pipelines/sample.toml");
     let file = file.to_str().unwrap();
     let first = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&first, "ran").len(), 12, "{first:?}");
+    assert_eq!(with_status(&first, "done").len(), 12, "{first:?}");
     space.succeed(&[&["run"], &arguments(file, "two")[..]].concat());
     let (one, two) = (digests(&space, "one"), digests(&space, "two"));
     assert!(one.len() > 15, "{one:?}");
@@ -68,16 +68,16 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     }
 
     let again = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&again, "hit").len(), 12);
+    assert_eq!(with_status(&again, "cached").len(), 12);
     let ratio = [&arguments(file, "one")[..], &["--set", "tasks.negatives=2"]].concat();
     let ratio = space.statuses(&ratio);
-    assert_eq!(with_status(&ratio, "ran"), ["finetune", "metrics", "precache", "tasks"]);
+    assert_eq!(with_status(&ratio, "done"), ["finetune", "metrics", "precache", "tasks"]);
 
     // Items as they are, and the longest codes.
     for (levels, tokens) in [("1", 80), ("5", 5 * 16)] {
         let set = format!("codebook.levels={levels}");
         let ran = space.statuses(&[&arguments(file, "one")[..], &["--set", &set]].concat());
-        assert_eq!(with_status(&ran, "ran"), ["codebook", "finetune", "metrics", "precache", "tasks"]);
+        assert_eq!(with_status(&ran, "done"), ["codebook", "finetune", "metrics", "precache", "tasks"]);
         let report = std::fs::read(space.path("one/sample/codebook/report/report.json")).unwrap();
         let report: Value = serde_json::from_slice(&report).unwrap();
         assert_eq!(report["new_tokens"], tokens);

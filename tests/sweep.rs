@@ -65,7 +65,7 @@ fn what_points_share_runs_once_and_a_value_added_later_runs_its_own() {
     let plan = last(&space.succeed(&["plan", "swept", "--json"]));
     assert_eq!(plan, json!({ "event": "plan", "points": 3, "asked": 9, "distinct": 7, "run": 7 }));
     let text = space.succeed(&["plan", "swept"]).out;
-    assert!(text.ends_with("3 points ask for 9 stages; 7 distinct, 0 up to date, 7 to run\n"), "{text}");
+    assert!(text.ends_with("3 points ask for 9 stages; 7 distinct, 0 cached, 7 to run\n"), "{text}");
     space.succeed(&["run", "swept"]);
     assert_eq!(ran(&space), counts(&[("shared", 1), ("varied", 3), ("table", 3)]));
     space.write("swept.toml", "extends = \"base.toml\"\nname = \"swept\"\n[sweep]\n\"varied.k\" = [3, 4, 1, 2]\n");

@@ -25,7 +25,7 @@ fn four_processes_run_each_stage_once() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(space.stage_calls(), 4);
-    assert_eq!(with_status(&space.statuses(&["quick"]), "hit").len(), 4);
+    assert_eq!(with_status(&space.statuses(&["quick"]), "cached").len(), 4);
 }
 
 /// A command that writes its label and round into `calls`, then makes its label and what enters.
@@ -119,7 +119,7 @@ fn another_process_takes_over_what_a_killed_one_was_running() {
     for other in others {
         let output = other.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        ran += usize::from(String::from_utf8_lossy(&output.stdout).contains(r#""status":"ran""#));
+        ran += usize::from(String::from_utf8_lossy(&output.stdout).contains(r#""status":"done""#));
     }
     assert_eq!(ran, 1, "one takes over, the other gets its result");
     assert_eq!(calls(&space)["slow"], 2);

@@ -12,17 +12,20 @@ fn a_second_run_starts_no_worker() {
     let worker = space.counting_worker();
     let worker = worker.to_str().unwrap();
     let first = space.statuses(&["quick", "--worker", worker]);
-    assert_eq!(with_status(&first, "ran"), ["ingest", "metrics", "popularity", "sample"]);
+    assert_eq!(with_status(&first, "done"), ["ingest", "metrics", "popularity", "sample"]);
     assert_eq!(space.stage_calls(), 4);
     // The first plan may have met files too young to be remembered; from here on nothing is asked of the worker.
     std::thread::sleep(std::time::Duration::from_millis(100));
     space.succeed(&["run", "quick", "--worker", worker]);
     let calls = space.calls();
     let again = space.succeed(&["run", "quick", "--worker", worker, "--json"]);
-    assert_eq!(with_status(&again.statuses(), "hit").len(), 4);
+    assert_eq!(with_status(&again.statuses(), "cached").len(), 4);
     assert_eq!(space.calls(), calls);
     let done = again.events().pop().unwrap();
-    assert_eq!((done["event"].as_str(), done["ran"].as_u64(), done["hit"].as_u64()), (Some("done"), Some(0), Some(4)));
+    assert_eq!(
+        (done["event"].as_str(), done["done"].as_u64(), done["cached"].as_u64()),
+        (Some("done"), Some(0), Some(4))
+    );
 }
 
 #[test]

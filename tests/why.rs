@@ -62,7 +62,7 @@ fn a_stage_that_is_up_to_date_says_which_run_made_it() {
     let space = chain();
     insta::assert_snapshot!(why(&space, &["head"]));
     let answer = json(&space, &["head"]);
-    assert_eq!(answer["status"], "hit");
+    assert_eq!(answer["status"], "cached");
     assert_eq!(answer["result"]["key"], answer["key"]);
     assert!(answer["key"].as_str().is_some_and(|key| key.len() == 64));
     assert_eq!(answer["differences"], serde_json::json!([]));
@@ -126,7 +126,7 @@ fn a_stage_that_depends_on_others_explains_those() {
     space.write("chain.toml", CHAIN.replace("lines = 2", "lines = 3"));
     insta::assert_snapshot!(why(&space, &["count"]));
     let answer = json(&space, &["count"]);
-    assert_eq!(answer["status"], "depends");
+    assert_eq!(answer["status"], "waiting");
     assert_eq!(answer["upstream"][0]["stage"], "head");
     assert_eq!(answer["upstream"][0]["differences"][0]["fact"], "parameter lines");
 }
@@ -148,7 +148,7 @@ fn against_compares_also_what_is_up_to_date() {
     space.write("chain.toml", CHAIN.replace("lines = 2", "lines = 3"));
     space.succeed(&["run", "chain"]);
     let answer = json(&space, &["head", "--against", "latest~1"]);
-    assert_eq!(answer["status"], "hit");
+    assert_eq!(answer["status"], "cached");
     assert_eq!(answer["differences"][0]["fact"], "parameter lines");
     assert_eq!(json(&space, &["head", "--against", "latest"])["differences"], serde_json::json!([]));
     assert_eq!(space.pipe(&["why", "chain", "head", "--against", "nonsense"]).code, 2);

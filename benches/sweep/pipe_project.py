@@ -64,7 +64,7 @@ class PipeProject:
         assert process.stdout
         for line in process.stdout:
             event = json.loads(line)
-            ran += event.get("event") == "stage" and event.get("status") == "ran"
+            ran += event.get("event") == "stage" and event.get("status") == "done"
             if ran >= after:
                 process.kill()
                 break
@@ -98,7 +98,7 @@ class PipeProject:
         events = [json.loads(line) for line in process.stdout]
         if process.wait(self.limit) != 0:
             raise SystemExit(f"sweep: pipe run {' '.join(arguments)} ended with {process.returncode}")
-        return events[-1]["ran"]
+        return events[-1]["done"]
 
     def _start(self, arguments: list[str], store: Path) -> subprocess.Popen[str]:
         command = [self.program, "run", *arguments, "--store", store, "--json"]

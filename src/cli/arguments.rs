@@ -51,7 +51,7 @@ For elvish, `eval (pipe completions elvish | slurp)` in ~/.elvish/rc.elv. For Po
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run what is not up to date, then print the metrics.
+    /// Run the stages that are not cached, then print the metrics.
     Run(RunArguments),
     /// Say what would run, and why; run nothing.
     Plan(PlanArguments),
@@ -75,7 +75,7 @@ pub enum Command {
     Graph(GraphArguments),
     /// Say why a stage would run, or would not: what changed, and where that comes from.
     Why(WhyArguments),
-    /// List the runs, the newest first. A run that found everything up to date is not kept.
+    /// List the runs, newest first. A run in which every stage was cached is not recorded.
     Runs(RunsArguments),
     /// Show a run: what was asked for, and what became of each stage.
     Show(ShowArguments),

@@ -125,7 +125,9 @@ fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Ac
             Some(action) => Action::clone(action),
             None => match opened.store.newest(&opened.graph.pipeline, name) {
                 Some(action) => {
-                    tracing::warn!("these are the newest results of {name}; they are not up to date with the pipeline");
+                    tracing::warn!(
+                        "{name} has no cached result; its newest results are used, from before the pipeline changed"
+                    );
                     action
                 }
                 None => continue,

@@ -2,7 +2,6 @@
 
 use crate::cli::arguments::{GraphArguments, GraphFormat};
 use crate::cli::opened::Opened;
-use crate::cli::plan::words;
 use crate::error::Result;
 use crate::plan::Wishes;
 use crate::report::graph::Drawing;
@@ -15,7 +14,7 @@ pub fn graph(arguments: &GraphArguments) -> Result<()> {
     let selection = opened.select(&Wishes::default())?;
     let plan = opened.planner(&selection).plan()?;
     let here = std::env::current_dir().unwrap_or_default();
-    let drawing = Drawing::of(&opened.graph, &plan, &here, |planned| words(planned).1);
+    let drawing = Drawing::of(&opened.graph, &plan, &here);
     let text = if arguments.pipeline.json {
         format!("{}\n", drawing.json())
     } else {

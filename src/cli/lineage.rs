@@ -41,14 +41,14 @@ pub(super) fn the_maker(opened: &Opened, kind: &str, named: Option<&str>) -> Res
 /// store's lock has to be held for as long as that is needed.
 ///
 /// # Errors
-/// When the stage has no result that is up to date.
+/// When the stage has no cached result.
 pub(super) fn lineage(opened: &Opened, asked: &str, stage: NodeIndex) -> Result<Value> {
     let name = opened.graph.stages[stage].name.as_str();
     let selection = opened.select(&Wishes { until: Some(name.to_owned()), ..Wishes::default() })?;
     let current = opened.current(&selection)?;
     if !current.contains_key(&stage) {
         return Err(Error::NoResults(format!(
-            "'{name}' has no result that is up to date; run `pipe run {asked} --until {name}` first"
+            "'{name}' has no cached result; run `pipe run {asked} --until {name}` first"
         )));
     }
     Ok(made(opened, stage, &current))

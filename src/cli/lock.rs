@@ -9,7 +9,7 @@ use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Writes the lock of the results that are up to date, or says whether it is there.
+/// Writes the lock of the cached results, or checks that the lock file matches them.
 pub fn lock(arguments: &LockArguments) -> Result<()> {
     let opened = Opened::open(&arguments.pipeline)?;
     let selection = opened.select(&Wishes::default())?;

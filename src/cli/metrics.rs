@@ -49,7 +49,9 @@ pub(super) fn rows(
             Some(folder) => folder,
             None => match opened.store.newest_output(&opened.graph.pipeline, name, &port) {
                 Some(folder) => {
-                    tracing::warn!("these are the newest metrics of {name}; they are not up to date with the pipeline");
+                    tracing::warn!(
+                        "{name} has no cached result; its newest metrics are shown, from before the pipeline changed"
+                    );
                     folder
                 }
                 None => continue,

@@ -100,7 +100,7 @@ impl Opened {
             if !upstream.all(|upstream| known.contains_key(&upstream)) {
                 continue;
             }
-            if let Decision::Hit(action) = planner.decide(stage, &known)? {
+            if let Decision::Cached(action) = planner.decide(stage, &known)? {
                 known.insert(stage, outputs_of(&action));
                 current.insert(stage, action);
             }

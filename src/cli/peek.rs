@@ -113,7 +113,7 @@ fn folders(opened: &Opened, target: &Target) -> Result<Vec<(PortName, PathBuf)>>
     if found.is_empty() {
         return Err(missing);
     }
-    tracing::warn!("this is the newest result of {name}; it is not up to date with the pipeline");
+    tracing::warn!("{name} has no cached result; its newest result is shown, from before the pipeline changed");
     Ok(found)
 }
 

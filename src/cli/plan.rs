@@ -4,8 +4,8 @@ use crate::cli::arguments::PlanArguments;
 use crate::cli::lock::locked;
 use crate::cli::opened::Opened;
 use crate::error::{Error, Result};
-use crate::key::StageName;
-use crate::plan::{Planned, Planner, Point, Verdict};
+use crate::plan::{Planned, Planner, Point};
+use crate::store::StageState;
 use petgraph::graph::NodeIndex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -35,11 +35,11 @@ pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) ->
     let width = names.max().unwrap_or(0).max(12);
     for planned in &plan {
         let name = &opened.graph.stages[planned.stage].name;
-        let (status, reason) = words(planned);
+        let (state, reason) = (planned.outlook.state(), planned.outlook.reason());
         let line = if as_json {
-            json!({ "event": "stage", "stage": name, "status": status, "reason": reason }).to_string()
+            json!({ "event": "stage", "stage": name, "status": state, "reason": reason }).to_string()
         } else {
-            format!("{name:<width$} {status:<8} {reason}").trim_end().to_owned()
+            format!("{name:<width$} {state:<8} {reason}").trim_end().to_owned()
         };
         // Nobody may be reading any more.
         drop(writeln!(out, "{line}"));
@@ -51,7 +51,7 @@ pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) ->
 }
 
 fn to_run(plan: &[Planned]) -> usize {
-    plan.iter().filter(|planned| !matches!(planned.verdict, Verdict::Hit)).count()
+    plan.iter().filter(|planned| planned.outlook.state() != StageState::Cached).count()
 }
 
 /// How many stages the points ask for, one by one.
@@ -70,22 +70,9 @@ fn total(opened: &Opened, plan: &[Planned]) -> Value {
 
 fn summary(opened: &Opened, plan: &[Planned]) -> String {
     let (points, runs) = (opened.graph.points.len(), to_run(plan));
-    let state = format!("{} up to date, {runs} to run", plan.len() - runs);
+    let state = format!("{} cached, {runs} to run", plan.len() - runs);
     if points < 2 {
         return format!("{} stages, {state}", plan.len());
     }
     format!("{points} points ask for {} stages; {} distinct, {state}", asked(opened, plan), plan.len())
-}
-
-/// The status of a planned stage in one word, and its reason.
-pub(super) fn words(planned: &Planned) -> (&'static str, String) {
-    match &planned.verdict {
-        Verdict::Hit => ("hit", String::new()),
-        Verdict::Run(reason) => ("run", reason.to_string()),
-        Verdict::Depends(upstream) => {
-            let names: Vec<&str> = upstream.iter().map(StageName::as_str).collect();
-            ("depends", format!("on what {} will make", names.join(", ")))
-        }
-        Verdict::Missing(missing) => ("missing", missing.join(", ")),
-    }
 }

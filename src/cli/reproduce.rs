@@ -65,7 +65,7 @@ struct Reproducer<'a> {
 
 impl Reproducer<'_> {
     /// The results in the store that are needed: to compare with, and as what enters a stage that runs alone. What is not
-    /// up to date is run first.
+    /// cached is run first.
     fn there(&self) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
         if self.arguments.locked && self.arguments.stage.is_none() {
             return Ok(BTreeMap::new());

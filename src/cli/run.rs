@@ -1,4 +1,4 @@
-//! `pipe run`: runs what is not up to date, then prints the metrics.
+//! `pipe run`: runs what is not cached, then prints the metrics.
 
 use crate::cli::arguments::RunArguments;
 use crate::cli::lock::locked;
@@ -96,19 +96,19 @@ fn say_incomplete(opened: &Opened, selection: &Selection, summary: &Summary) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
-/// The last word: how many ran, were there, failed and were skipped.
+/// The last word: how many stages are in each state.
 fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
-    let Summary { ran, hit, failed, skipped, failure, .. } = summary;
+    let Summary { done, cached, failed, skipped, failure, .. } = summary;
     // Nobody may be reading any more; the exit code tells.
     if as_json {
         let code = failure.as_ref().map_or(0, Error::exit_code);
         let line = json!({
-            "event": "done", "ran": ran, "hit": hit, "failed": failed, "skipped": skipped, "seconds": seconds, "code": code,
+            "event": "done", "done": done, "cached": cached, "failed": failed, "skipped": skipped, "seconds": seconds, "code": code,
         });
         drop(writeln!(std::io::stdout(), "{line}"));
         return;
     }
-    let mut text = format!("{ran} ran, {hit} unchanged");
+    let mut text = format!("{done} done, {cached} cached");
     if *failed > 0 {
         text += &format!(", {failed} failed");
     }

@@ -5,7 +5,7 @@ use crate::cli::metrics::print;
 use crate::cli::opened::open_store;
 use crate::error::Result;
 use crate::report::metrics::Row;
-use crate::store::{Outcome, RunRecord, StageStatus, Store};
+use crate::store::{Outcome, RunRecord, StageState, Store};
 use crate::terminal::{ago, duration, local};
 use serde_json::{Value, json};
 
@@ -20,9 +20,10 @@ pub fn runs(arguments: &RunsArguments) -> Result<()> {
     Ok(())
 }
 
-/// How many stages of a run have this status.
-pub(super) fn count(record: &RunRecord, status: StageStatus) -> usize {
-    record.stages.iter().filter(|stage| stage.status == status).count()
+/// How many stages of a run ended in each state.
+fn counts(record: &RunRecord) -> Vec<(String, Value)> {
+    let states = [StageState::Done, StageState::Cached, StageState::Failed, StageState::Skipped];
+    states.into_iter().map(|state| (state.to_string(), record.count(state).into())).collect()
 }
 
 /// A run for programs.
@@ -31,20 +32,26 @@ pub(super) fn facts(store: &Store, record: &RunRecord) -> Value {
         Outcome::Failed(_) => "failed".to_owned(),
         other => other.to_string(),
     };
-    json!({
+    let mut facts = json!({
         "run": record.run, "pipeline": record.pipeline, "started": record.started, "seconds": record.seconds,
-        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
-        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
         "outcome": outcome, "code": record.code,
-    })
+    });
+    add(&mut facts, counts(record));
+    facts
 }
 
 fn words(store: &Store, record: &RunRecord) -> Value {
-    json!({
+    let mut words = json!({
         "run": record.run, "pipeline": record.pipeline, "when": local(record.started), "ago": ago(record.started),
         "took": record.seconds.map(duration),
-        "ran": count(record, StageStatus::Ran), "hit": count(record, StageStatus::Hit),
-        "failed": count(record, StageStatus::Failed), "skipped": count(record, StageStatus::Skipped),
-        "outcome": store.outcome(record).to_string(),
-    })
+    });
+    add(&mut words, counts(record));
+    words["outcome"] = store.outcome(record).to_string().into();
+    words
+}
+
+fn add(object: &mut Value, fields: Vec<(String, Value)>) {
+    for (name, value) in fields {
+        object[name] = value;
+    }
 }

@@ -5,7 +5,7 @@ use crate::cli::opened::open_store;
 use crate::cli::runs::facts;
 use crate::error::Result;
 use crate::report::metrics::Row;
-use crate::store::{Action, RunRecord, StageRecord, StageStatus, Store};
+use crate::store::{Action, RunRecord, StageRecord, StageState, Store};
 use crate::terminal::{ago, duration, local, table};
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -38,7 +38,7 @@ fn text(store: &Store, record: &RunRecord) -> String {
     if !rows.is_empty() {
         text += &format!("\n{}", table(&rows));
     }
-    for stage in record.stages.iter().filter(|stage| stage.status == StageStatus::Failed) {
+    for stage in record.stages.iter().filter(|stage| stage.status == StageState::Failed) {
         let reason = stage.reason.as_deref().unwrap_or_default();
         text += &format!("\n{} failed: {reason}\n  log: {}\n", stage.stage, log(store, record, stage).display());
     }
@@ -52,13 +52,13 @@ fn row(store: &Store, stage: &StageRecord) -> Value {
     json!({
         "stage": stage.stage,
         "status": stage.status,
-        "took": (stage.status != StageStatus::Skipped).then(|| duration(stage.seconds)),
+        "took": (stage.status != StageState::Skipped).then(|| duration(stage.seconds)),
         "key": stage.key.map(|key| key.0.short()),
         "host": made.map(|made| &made.host),
         "threads": made.map(|made| made.threads),
         "device": made.map(|made| &made.device),
         "memory": made.and_then(|made| made.peak_memory).map(|bytes| format!("{} MiB", bytes >> 20)),
-        "reason": stage.reason.as_ref().filter(|_| stage.status == StageStatus::Ran),
+        "reason": stage.reason.as_ref().filter(|_| stage.status == StageState::Done),
     })
 }
 
@@ -80,7 +80,7 @@ fn object(store: &Store, record: &RunRecord) -> Value {
 
 /// The result of a stage, while its record is there.
 fn made(store: &Store, stage: &StageRecord) -> Option<Action> {
-    stage.key.filter(|_| stage.status != StageStatus::Failed).and_then(|key| store.action(key))
+    stage.key.filter(|_| stage.status != StageState::Failed).and_then(|key| store.action(key))
 }
 
 fn log(store: &Store, record: &RunRecord, stage: &StageRecord) -> PathBuf {

@@ -13,7 +13,7 @@ pub use command::CommandLine;
 pub use graph::Graph;
 pub use node::{Node, Origin, Program};
 pub use parameter::{Expected, Parameter, parameters};
-pub use planner::{Decision, Job, Lacks, Outputs, Planned, Planner, Reason, Verdict, outputs_of};
+pub use planner::{Decision, Job, Lacks, Outlook, Outputs, Planned, Planner, Reason, outputs_of};
 pub use points::Point;
 pub use selection::{Selection, Wishes};
 pub use template::{FILES, Piece, Placeholder, Template};

@@ -8,7 +8,7 @@ use crate::key::{PortName, StageName};
 use crate::plan::graph::Graph;
 use crate::plan::node::{Node, Origin, Program};
 use crate::plan::selection::Selection;
-use crate::store::{Action, Lookup, Store};
+use crate::store::{Action, Lookup, StageState, Store};
 use petgraph::graph::NodeIndex;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub enum Reason {
     Gone,
     /// Its result is damaged.
     Damaged(String),
-    /// The user asked for it.
+    /// The user forced it, by `--force` or `--from`.
     Forced,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Reason {
             }
             Self::Gone => f.write_str("its result is no longer in the store"),
             Self::Damaged(why) => write!(f, "its result is damaged: {why}"),
-            Self::Forced => f.write_str("asked for"),
+            Self::Forced => f.write_str("forced"),
         }
     }
 }
@@ -65,26 +65,51 @@ pub struct Job {
     pub reason: Reason,
 }
 
-/// What becomes of a stage, once all that enters it is known.
+/// What is decided for a stage once all its inputs are known.
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// The store has its result.
-    Hit(Box<Action>),
+    Cached(Box<Action>),
     /// It is to run.
     Run(Box<Job>),
 }
 
-/// What a plan says of a stage.
+/// The state of a stage in a plan, with the reason for it.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum Outlook {
     /// The store has its result.
-    Hit,
+    Cached(Box<Action>),
     /// It will run.
     Run(Reason),
-    /// It will run unless what enters turns out as it was: these stages run before it.
-    Depends(Vec<StageName>),
+    /// It will run unless its inputs turn out as they were: these stages run before it.
+    Waiting(Vec<StageName>),
     /// It cannot run: this is missing.
-    Missing(Vec<String>),
+    Blocked(Vec<String>),
+}
+
+impl Outlook {
+    /// Its state.
+    pub fn state(&self) -> StageState {
+        match self {
+            Self::Cached(_) => StageState::Cached,
+            Self::Run(_) => StageState::Run,
+            Self::Waiting(_) => StageState::Waiting,
+            Self::Blocked(_) => StageState::Blocked,
+        }
+    }
+
+    /// The reason for the state, in words that follow it; empty for a cached result.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Cached(_) => String::new(),
+            Self::Run(reason) => reason.to_string(),
+            Self::Waiting(upstream) => {
+                let names: Vec<&str> = upstream.iter().map(StageName::as_str).collect();
+                format!("for {}", names.join(", "))
+            }
+            Self::Blocked(missing) => missing.join(", "),
+        }
+    }
 }
 
 /// A stage of a plan.
@@ -92,8 +117,8 @@ pub enum Verdict {
 pub struct Planned {
     /// The stage.
     pub stage: NodeIndex,
-    /// What becomes of it.
-    pub verdict: Verdict,
+    /// Its state, and why.
+    pub outlook: Outlook,
 }
 
 /// Decides for the stages of one graph.
@@ -131,7 +156,7 @@ impl<'a> Planner<'a> {
         let forced = self.selection.forced.contains(&stage);
         let found = self.ahead.remove(&key).map_or_else(|| self.store.lookup(key), Ok)?;
         let reason = match found {
-            Lookup::Hit(action) if !forced => return Ok(Decision::Hit(action)),
+            Lookup::Hit(action) if !forced => return Ok(Decision::Cached(action)),
             Lookup::Hit(_) => Reason::Forced,
             Lookup::Damaged { why, .. } => Reason::Damaged(why),
             Lookup::Miss => self.why(stage, &manifest),
@@ -164,22 +189,22 @@ impl<'a> Planner<'a> {
                 .map(|upstream| self.graph.stages[upstream].name.clone())
                 .collect();
             let missing = self.missing_inputs(stage);
-            let verdict = if !missing.is_empty() {
-                Verdict::Missing(missing)
+            let outlook = if !missing.is_empty() {
+                Outlook::Blocked(missing)
             } else if !before.is_empty() && self.selection.forced.contains(&stage) {
-                Verdict::Run(Reason::Forced)
+                Outlook::Run(Reason::Forced)
             } else if !before.is_empty() {
-                Verdict::Depends(before)
+                Outlook::Waiting(before)
             } else {
                 match self.decide(stage, &known)? {
-                    Decision::Hit(action) => {
+                    Decision::Cached(action) => {
                         known.insert(stage, outputs_of(&action));
-                        Verdict::Hit
+                        Outlook::Cached(action)
                     }
-                    Decision::Run(job) => Verdict::Run(job.reason),
+                    Decision::Run(job) => Outlook::Run(job.reason),
                 }
             };
-            plan.push(Planned { stage, verdict: self.if_it_fits(stage, verdict) });
+            plan.push(Planned { stage, outlook: self.if_it_fits(stage, outlook) });
         }
         self.outside.save();
         Ok(plan)
@@ -201,7 +226,7 @@ impl<'a> Planner<'a> {
         }
         // Whether what does not fit would run at all is known only from the whole plan.
         let missing =
-            |planned: Planned| if let Verdict::Missing(missing) = planned.verdict { missing } else { Vec::new() };
+            |planned: Planned| if let Outlook::Blocked(missing) = planned.outlook { missing } else { Vec::new() };
         Ok(self.plan()?.into_iter().flat_map(missing).collect())
     }
 
@@ -218,13 +243,13 @@ impl<'a> Planner<'a> {
             .collect()
     }
 
-    /// The same verdict, unless the stage would run and this machine is too small for it.
-    fn if_it_fits(&self, stage: NodeIndex, verdict: Verdict) -> Verdict {
+    /// The same state, unless the stage would run and this machine is too small for it.
+    fn if_it_fits(&self, stage: NodeIndex, outlook: Outlook) -> Outlook {
         let node = &self.graph.stages[stage];
-        match verdict {
-            Verdict::Run(_) | Verdict::Depends(_) => {
+        match outlook {
+            Outlook::Run(_) | Outlook::Waiting(_) => {
                 let obstacles = self.obstacles(node);
-                if obstacles.is_empty() { verdict } else { Verdict::Missing(obstacles) }
+                if obstacles.is_empty() { outlook } else { Outlook::Blocked(obstacles) }
             }
             other => other,
         }

@@ -22,7 +22,7 @@ use crate::run::journal::Journal;
 use crate::run::queue::{Queue, Running, Wanted};
 use crate::run::slots::{Claim, Grant, Slots};
 use crate::run::{Ending, Observer};
-use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageStatus, Store};
+use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageState, Store};
 use contract::{Event, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
@@ -51,14 +51,14 @@ pub struct Settings {
 #[derive(Debug, Default)]
 pub struct Summary {
     /// The stages that ran.
-    pub ran: usize,
-    /// The stages whose result was there.
-    pub hit: usize,
+    pub done: usize,
+    /// The stages whose result was cached.
+    pub cached: usize,
     /// The stages that failed.
     pub failed: usize,
     /// The stages that could not run because of another's failure.
     pub skipped: usize,
-    /// The outputs of every stage that ran or was there.
+    /// The outputs of every stage that ran or was cached.
     pub outputs: BTreeMap<NodeIndex, Outputs>,
     /// The first failure, or the user's wish to end.
     pub failure: Option<Error>,
@@ -161,7 +161,7 @@ impl Dispatcher<'_, '_> {
             ahead = ahead.saturating_sub(1);
             let stage = rank.1;
             match self.decide_one(stage) {
-                Ok(Decision::Hit(action)) => self.hit(stage, &action),
+                Ok(Decision::Cached(action)) => self.cached(stage, &action),
                 Ok(Decision::Run(job)) if !self.selection.runnable.contains(&stage) => {
                     let name = &self.graph.stages[stage].name;
                     let error = Error::Usage {
@@ -180,7 +180,7 @@ impl Dispatcher<'_, '_> {
     fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
         let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
         let decision = self.planner.decide(stage, &self.known)?;
-        if let Decision::Hit(action) = &decision {
+        if let Decision::Cached(action) = &decision {
             self.needs.add_result(action)?;
         }
         Ok(decision)
@@ -264,15 +264,15 @@ impl Dispatcher<'_, '_> {
         let said_busy = *said_busy;
         // Another process may have finished it between the decision and the lease.
         let found = match self.decide_one(stage)? {
-            Decision::Hit(action) => Some(action),
-            // What was asked for again has just been made again.
+            Decision::Cached(action) => Some(action),
+            // What was forced has just been made by another process.
             Decision::Run(job) if said_busy && job.reason == Reason::Forced => self.take_made(key)?,
             Decision::Run(job) => return self.order(stage, *job, grant, lease).map(Some),
         };
         self.store.release(lease);
         if let Some(action) = found {
             self.queue.wanted.remove(&rank);
-            self.hit(stage, &action);
+            self.cached(stage, &action);
         }
         Ok(None)
     }
@@ -370,7 +370,7 @@ impl Dispatcher<'_, '_> {
                 self.slots.give_back(running.grant);
                 let seconds = running.since.elapsed().as_secs_f64();
                 match *result {
-                    Ok(finished) => self.ran(stage, &finished, &running.job, seconds),
+                    Ok(finished) => self.done(stage, &finished, &running.job, seconds),
                     Err(error) => self.fail(stage, Some(&running.job), seconds, error),
                 }
             }
@@ -383,14 +383,14 @@ impl Dispatcher<'_, '_> {
         self.journal.said(name, event);
     }
 
-    fn hit(&mut self, stage: NodeIndex, action: &Action) {
-        self.summary.hit += 1;
-        let record = self.record(stage, StageStatus::Hit, 0.0);
-        self.end(stage, action, record, &Ending::Hit);
+    fn cached(&mut self, stage: NodeIndex, action: &Action) {
+        self.summary.cached += 1;
+        let record = self.record(stage, StageState::Cached, 0.0);
+        self.end(stage, action, record, &Ending::Cached);
     }
 
-    fn ran(&mut self, stage: NodeIndex, finished: &Finished, job: &Job, seconds: f64) {
-        self.summary.ran += 1;
+    fn done(&mut self, stage: NodeIndex, finished: &Finished, job: &Job, seconds: f64) {
+        self.summary.done += 1;
         let name = &self.graph.stages[stage].name;
         if finished.differs {
             let message = "it made something else than the last time with the same key: it is not reproducible";
@@ -400,12 +400,12 @@ impl Dispatcher<'_, '_> {
         let record = StageRecord {
             reason: Some(job.reason.to_string()),
             manifest: Some(job.manifest.clone()),
-            ..self.record(stage, StageStatus::Ran, seconds)
+            ..self.record(stage, StageState::Done, seconds)
         };
-        self.end(stage, &finished.action, record, &Ending::Ran { seconds });
+        self.end(stage, &finished.action, record, &Ending::Done { seconds });
     }
 
-    fn record(&self, stage: NodeIndex, status: StageStatus, seconds: f64) -> StageRecord {
+    fn record(&self, stage: NodeIndex, status: StageState, seconds: f64) -> StageRecord {
         let stage = self.graph.stages[stage].name.clone();
         StageRecord { stage, status, key: None, reason: None, seconds, manifest: None }
     }
@@ -437,7 +437,7 @@ impl Dispatcher<'_, '_> {
             key: job.map(|job| job.key),
             reason: Some(error.to_string()),
             manifest: job.map(|job| job.manifest.clone()),
-            ..self.record(stage, StageStatus::Failed, seconds)
+            ..self.record(stage, StageState::Failed, seconds)
         });
         self.summary.failure.get_or_insert(error);
         if !self.settings.keep_going {
@@ -450,7 +450,7 @@ impl Dispatcher<'_, '_> {
         let name = &self.graph.stages[stage].name;
         self.observer.ended(name, &Ending::Skipped);
         self.journal.ended(name, &Ending::Skipped);
-        self.journal.add(self.record(stage, StageStatus::Skipped, 0.0));
+        self.journal.add(self.record(stage, StageState::Skipped, 0.0));
     }
 
     /// Stops what runs and starts nothing more.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::inputs::Index as _;
 use crate::key::{RunId, StageName};
 use crate::run::{Ending, Observer};
-use crate::store::{RunRecord, StageRecord, StageStatus, Store, new_run_id, now};
+use crate::store::{RunRecord, StageRecord, StageState, Store, new_run_id, now};
 use crate::terminal::Json;
 use contract::Event;
 use std::time::Instant;
@@ -50,8 +50,8 @@ impl<'a> Journal<'a> {
         let path = self.store.run_folder(&self.record.run).join("events.jsonl");
         let file = std::fs::File::create(&path).map_err(|error| crate::error::Error::io("writing", &path, error))?;
         let mut events = Json(file);
-        for stage in self.record.stages.iter().filter(|stage| stage.status == StageStatus::Hit) {
-            events.ended(&stage.stage, &Ending::Hit);
+        for stage in self.record.stages.iter().filter(|stage| stage.status == StageState::Cached) {
+            events.ended(&stage.stage, &Ending::Cached);
         }
         self.events = Some(events);
         Ok(())

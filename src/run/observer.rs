@@ -2,15 +2,16 @@
 
 use crate::error::Error;
 use crate::key::StageName;
+use crate::store::StageState;
 use contract::Event;
 
 /// How a stage ended.
 #[derive(Debug)]
 pub enum Ending<'a> {
     /// The store had its result.
-    Hit,
+    Cached,
     /// It ran.
-    Ran {
+    Done {
         /// How long, in seconds.
         seconds: f64,
     },
@@ -23,6 +24,18 @@ pub enum Ending<'a> {
     },
     /// It did not run because of another's failure.
     Skipped,
+}
+
+impl Ending<'_> {
+    /// The state in which it leaves the stage.
+    pub fn state(&self) -> StageState {
+        match self {
+            Self::Cached => StageState::Cached,
+            Self::Done { .. } => StageState::Done,
+            Self::Failed { .. } => StageState::Failed,
+            Self::Skipped => StageState::Skipped,
+        }
+    }
 }
 
 /// Whoever watches a run.

@@ -8,7 +8,7 @@ use std::fmt;
 /// How a run ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All that was asked for was done.
+    /// Every stage is done or cached.
     Ok,
     /// It failed, with this exit code.
     Failed(u8),

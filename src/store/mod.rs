@@ -29,6 +29,7 @@ mod removal;
 mod retention;
 mod runs;
 mod scratch;
+mod state;
 mod survey;
 mod verify;
 
@@ -42,8 +43,9 @@ pub(crate) use needs::NeedsList;
 pub use needs::{Needed, Needs};
 pub use pins::Pin;
 pub use removal::Collected;
-pub use runs::{RunRecord, StageRecord, StageStatus, new_run_id, now};
+pub use runs::{RunRecord, StageRecord, new_run_id, now};
 pub use scratch::Scratch;
+pub use state::StageState;
 pub use survey::{Entry, Records, Uses};
 pub use verify::{Damage, Verification};
 

@@ -1,11 +1,11 @@
-//! The records of runs: what was asked for and what became of each stage.
+//! The records of runs: the command line, and the state of each stage at the end.
 
 use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::{Key, Manifest};
 use crate::key::{RunId, StageName};
-use crate::store::Store;
+use crate::store::{StageState, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -42,8 +42,8 @@ pub struct RunRecord {
 pub struct StageRecord {
     /// The stage.
     pub stage: StageName,
-    /// What became of it.
-    pub status: StageStatus,
+    /// Its state at the end.
+    pub status: StageState,
     /// Its key, if it came so far.
     pub key: Option<Key>,
     /// Why it ran, or how it failed.
@@ -55,40 +55,9 @@ pub struct StageRecord {
     pub manifest: Option<Manifest>,
 }
 
-/// What may become of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StageStatus {
-    /// It ran.
-    Ran,
-    /// Its result was there.
-    Hit,
-    /// It failed.
-    Failed,
-    /// It did not run because of another's failure, or of the user's wish.
-    Skipped,
-}
-
-impl StageStatus {
-    /// Whether it means that there is a result.
-    pub fn has_result(self) -> bool {
-        matches!(self, Self::Ran | Self::Hit)
-    }
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ran => "ran",
-            Self::Hit => "hit",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
 impl RunRecord {
-    /// How many of its stages have that status.
-    pub fn count(&self, status: StageStatus) -> usize {
+    /// How many of its stages are in that state.
+    pub fn count(&self, status: StageState) -> usize {
         self.stages.iter().filter(|stage| stage.status == status).count()
     }
 }

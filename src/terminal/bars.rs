@@ -31,7 +31,7 @@ impl Observer for Bars {
         let bar = self.all.add(ProgressBar::new_spinner());
         bar.set_style(style("{prefix:<12} {spinner} {msg} {elapsed}"));
         bar.set_prefix(stage.to_string());
-        bar.set_message(format!("runs: {reason}"));
+        bar.set_message(format!("run: {reason}"));
         bar.enable_steady_tick(Duration::from_millis(120));
         self.bars.insert(stage.clone(), bar);
     }

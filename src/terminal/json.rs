@@ -37,16 +37,16 @@ impl<W: Write> Observer for Json<W> {
     }
 
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
-        self.line(&match ending {
-            Ending::Hit => json!({ "event": "stage", "stage": stage, "status": "hit", "seconds": 0.0 }),
-            Ending::Ran { seconds } => {
-                json!({ "event": "stage", "stage": stage, "status": "ran", "seconds": seconds })
+        let mut line = json!({ "event": "stage", "stage": stage, "status": ending.state(), "seconds": 0.0 });
+        match ending {
+            Ending::Done { seconds } => line["seconds"] = json!(seconds),
+            Ending::Failed { error, seconds } => {
+                line["seconds"] = json!(seconds);
+                line["code"] = error.exit_code().into();
+                line["message"] = error.to_string().into();
             }
-            Ending::Failed { error, seconds } => json!({
-                "event": "stage", "stage": stage, "status": "failed", "seconds": seconds,
-                "code": error.exit_code(), "message": error.to_string(),
-            }),
-            Ending::Skipped => json!({ "event": "stage", "stage": stage, "status": "skipped", "seconds": 0.0 }),
-        });
+            Ending::Cached | Ending::Skipped => {}
+        }
+        self.line(&line);
     }
 }

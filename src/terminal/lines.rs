@@ -10,7 +10,7 @@ use std::io::Write;
 #[derive(Debug)]
 pub struct Lines<W: Write> {
     out: W,
-    /// Lines of stages that were there, which come by the hundred before anything runs.
+    /// Lines of cached stages, which come by the hundred before anything runs.
     held: String,
 }
 
@@ -43,7 +43,7 @@ impl<W: Write> Drop for Lines<W> {
 
 impl<W: Write> Observer for Lines<W> {
     fn started(&mut self, stage: &StageName, reason: &str) {
-        self.line(stage, &format!("runs: {reason}"));
+        self.line(stage, &format!("run: {reason}"));
     }
 
     fn said(&mut self, stage: &StageName, event: &Event) {
@@ -58,7 +58,7 @@ impl<W: Write> Observer for Lines<W> {
 
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
         match ending {
-            Ending::Hit => self.hold(stage, &text(ending)),
+            Ending::Cached => self.hold(stage, &text(ending)),
             _ => self.line(stage, &text(ending)),
         }
     }
@@ -67,9 +67,8 @@ impl<W: Write> Observer for Lines<W> {
 /// An ending in a few words.
 pub(super) fn text(ending: &Ending<'_>) -> String {
     match ending {
-        Ending::Hit => "unchanged".to_owned(),
-        Ending::Ran { seconds } => format!("done in {}", duration(*seconds)),
-        Ending::Failed { seconds, .. } => format!("failed after {}", duration(*seconds)),
-        Ending::Skipped => "skipped".to_owned(),
+        Ending::Cached | Ending::Skipped => ending.state().to_string(),
+        Ending::Done { seconds } => format!("{} in {}", ending.state(), duration(*seconds)),
+        Ending::Failed { seconds, .. } => format!("{} after {}", ending.state(), duration(*seconds)),
     }
 }

@@ -289,11 +289,11 @@ impl Observer for Told<'_> {
 
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
         match ending {
-            Ending::Ran { .. } => {
+            Ending::Done { .. } => {
                 (self.kept)(stage.as_str());
                 self.ran.push(stage.to_string());
             }
-            Ending::Hit => self.hit.push(stage.to_string()),
+            Ending::Cached => self.hit.push(stage.to_string()),
             _ => {}
         }
     }

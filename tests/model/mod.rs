@@ -244,7 +244,7 @@ impl World {
         maybe: &BTreeSet<Identity>,
     ) -> Checked {
         expect(statuses.len() == self.stages.len(), || format!("{statuses:?} are not all stages"))?;
-        let ran = |place: usize| statuses[&self.stages[place].name] == "ran";
+        let ran = |place: usize| statuses[&self.stages[place].name] == "done";
         for (place, (identity, result)) in made.iter().enumerate() {
             let name = &self.stages[place].name;
             let twins: Vec<usize> = (0..made.len()).filter(|other| made[*other].0 == *identity).collect();
@@ -255,7 +255,7 @@ impl World {
             let told = |what: &str| format!("{name} {what}: {runs} of its twins ran; {statuses:?}");
             expect(!whole || runs <= wishes, || told("has a result and ran"))?;
             expect(kept || runs > 0 || maybe.contains(identity), || told("has no result and did not run"))?;
-            expect(wishes == 0 || runs > 0, || told("was asked for and did not run"))?;
+            expect(wishes == 0 || runs > 0, || told("was forced and did not run"))?;
             expect(runs <= wishes.max(1) + usize::from(wishes > 0 && !whole), || told("ran too often"))?;
             // Whichever stage makes it again makes it for all that have this result.
             let makers = (0..made.len()).filter(|other| made[*other].1 == *result && ran(*other)).count();
@@ -281,8 +281,8 @@ impl World {
         }
         let different: BTreeSet<&String> = self.keys.values().collect();
         expect(different.len() == self.keys.len(), || "two identities have one key".to_owned())?;
-        self.ran += statuses.values().filter(|status| *status == "ran").count();
-        self.hits += statuses.values().filter(|status| *status == "hit").count();
+        self.ran += statuses.values().filter(|status| *status == "done").count();
+        self.hits += statuses.values().filter(|status| *status == "cached").count();
         Ok(())
     }
 
@@ -303,7 +303,7 @@ impl World {
         let made = self.made();
         let mut maybe = BTreeSet::new();
         for (stage, (identity, result)) in self.stages.iter().zip(&made) {
-            let ran = |event: &Value| event["stage"] == *stage.name && event["status"] == "ran";
+            let ran = |event: &Value| event["stage"] == *stage.name && event["status"] == "done";
             if events.iter().any(ran) {
                 self.records.insert(identity.clone(), result.clone());
                 self.broken.remove(result);

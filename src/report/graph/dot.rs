@@ -1,20 +1,21 @@
 //! The graph in the language of Graphviz.
 
-use crate::report::graph::{Drawing, Kind, Node, Status};
+use crate::report::graph::style::Border;
+use crate::report::graph::{Drawing, Kind, Node, sentence};
 
-/// A `digraph` with a box for each node; the style tells the status, as does the tooltip.
+/// A `digraph` with a box for each node; the style tells the state, as does the tooltip.
 pub(super) fn draw(drawing: &Drawing) -> String {
     let mut text = format!("digraph {} {{\n", quoted(&drawing.pipeline));
     text += "  node [shape=\"box\", fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=\"10\"];\n";
     for (place, node) in drawing.nodes.iter().enumerate() {
-        let colours = node.colours();
+        let look = node.style();
         text += &format!(
             "  {} [label={}, style=\"{}\", fillcolor=\"{}\", color=\"{}\"{}];\n",
             node.id(place),
             quoted(&node.label().join("\n")),
             style(node),
-            colours.fill,
-            colours.line,
+            look.fill,
+            look.line,
             tooltip(node),
         );
     }
@@ -26,21 +27,18 @@ pub(super) fn draw(drawing: &Drawing) -> String {
 }
 
 fn style(node: &Node) -> &'static str {
-    match &node.kind {
-        Kind::Stage { status: Status::UpToDate, .. } => "filled",
-        Kind::Stage { status: Status::Runs, .. } => "filled,bold",
-        Kind::Stage { status: Status::Depends, .. } => "filled,dashed",
-        Kind::Stage { status: Status::Missing, .. } => "filled,dotted",
-        Kind::Outside => "filled,rounded",
+    match node.style().border {
+        _ if matches!(node.kind, Kind::Outside) => "filled,rounded",
+        Border::Plain => "filled",
+        Border::Thick => "filled,bold",
+        Border::Dashed => "filled,dashed",
+        Border::Dotted => "filled,dotted",
     }
 }
 
 fn tooltip(node: &Node) -> String {
     match &node.kind {
-        Kind::Stage { status, reason, .. } if reason.is_empty() => format!(", tooltip={}", quoted(status.words())),
-        Kind::Stage { status, reason, .. } => {
-            format!(", tooltip={}", quoted(&format!("{}: {reason}", status.words())))
-        }
+        Kind::Stage { state, reason, .. } => format!(", tooltip={}", quoted(&sentence(*state, reason))),
         Kind::Outside => String::new(),
     }
 }
@@ -54,11 +52,13 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::graph::Edge;
+    use crate::store::StageState;
     use layout::gv::DotParser;
 
     #[test]
     fn any_path_and_any_reason_can_be_read_back() {
-        let stage = Kind::Stage { uses: "end".to_owned(), status: Status::Runs, reason: "a \"b\" \\ → c".to_owned() };
+        let stage =
+            Kind::Stage { uses: "end".to_owned(), state: StageState::Run, reason: "a \"b\" \\ → c".to_owned() };
         let drawing = Drawing {
             pipeline: "node".to_owned(),
             nodes: vec![

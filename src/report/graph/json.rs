@@ -21,8 +21,8 @@ pub(super) fn draw(drawing: &Drawing) -> Value {
 
 fn node(node: &Node) -> Value {
     match &node.kind {
-        Kind::Stage { uses, status, reason } => json!({
-            "name": node.name, "kind": "stage", "uses": uses, "status": status.word(), "reason": reason,
+        Kind::Stage { uses, state, reason } => json!({
+            "name": node.name, "kind": "stage", "uses": uses, "status": state.as_str(), "reason": reason,
         }),
         Kind::Outside => json!({ "name": node.name, "kind": "outside" }),
     }

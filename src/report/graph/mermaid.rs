@@ -1,15 +1,17 @@
 //! The graph in the language of Mermaid.
 
-use crate::report::graph::{Colours, Drawing, Kind, Status};
+use crate::report::graph::style::{Border, Style};
+use crate::report::graph::{Drawing, Kind};
+use crate::store::StageState;
 
-/// A flowchart with a box for each stage and a slanted one for each outside file; the class tells the status.
+/// A flowchart with a box for each stage and a slanted one for each outside file; the class tells the state.
 pub(super) fn draw(drawing: &Drawing) -> String {
     let mut text = "flowchart TD\n".to_owned();
     for (place, node) in drawing.nodes.iter().enumerate() {
         let label = node.label().iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br/>");
         let id = node.id(place);
         text += &match &node.kind {
-            Kind::Stage { status, .. } => format!("  {id}[\"{label}\"]:::{}\n", status.word()),
+            Kind::Stage { state, .. } => format!("  {id}[\"{label}\"]:::{}\n", state.as_str()),
             Kind::Outside => format!("  {id}[/\"{label}\"/]:::outside\n"),
         };
     }
@@ -17,23 +19,20 @@ pub(super) fn draw(drawing: &Drawing) -> String {
         let (from, to) = (drawing.nodes[edge.from].id(edge.from), drawing.nodes[edge.to].id(edge.to));
         text += &format!("  {from} -- \"{}\" --> {to}\n", escaped(&edge.label()));
     }
-    for status in Status::ALL {
-        text += &class(status.word(), &status.colours(), border(status));
+    for state in StageState::PLANNED {
+        text += &class(state.as_str(), &Style::of_state(state));
     }
-    text + &class("outside", &Colours { fill: "#f1f1f1", line: "#777777" }, "")
+    text + &class("outside", &Style::of(&Kind::Outside))
 }
 
-fn class(name: &str, colours: &Colours, border: &str) -> String {
-    format!("  classDef {name} fill:{},stroke:{},color:#000000{border}\n", colours.fill, colours.line)
-}
-
-fn border(status: Status) -> &'static str {
-    match status {
-        Status::UpToDate => "",
-        Status::Runs => ",stroke-width:3px",
-        Status::Depends => ",stroke-dasharray:6 4",
-        Status::Missing => ",stroke-dasharray:2 3",
-    }
+fn class(name: &str, style: &Style) -> String {
+    let border = match style.border {
+        Border::Plain => "",
+        Border::Thick => ",stroke-width:3px",
+        Border::Dashed => ",stroke-dasharray:6 4",
+        Border::Dotted => ",stroke-dasharray:2 3",
+    };
+    format!("  classDef {name} fill:{},stroke:{},color:#000000{border}\n", style.fill, style.line)
 }
 
 /// Mermaid writes what its language or HTML would take for its own as `#name;`.

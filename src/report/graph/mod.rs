@@ -4,15 +4,18 @@
 mod dot;
 mod json;
 mod mermaid;
+mod style;
 mod svg;
 mod text;
 
 use crate::error::Result;
 use crate::key::Entrance;
-use crate::plan::{Graph, Origin, Planned, Verdict};
+use crate::plan::{Graph, Origin, Planned};
+use crate::store::StageState;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use style::Style;
 
 /// A graph with the state of each of its stages, ready to be drawn.
 #[derive(Debug)]
@@ -35,17 +38,8 @@ struct Node {
 
 #[derive(Debug)]
 enum Kind {
-    Stage { uses: String, status: Status, reason: String },
+    Stage { uses: String, state: StageState, reason: String },
     Outside,
-}
-
-/// What would become of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
-    UpToDate,
-    Runs,
-    Depends,
-    Missing,
 }
 
 /// Something that a stage takes.
@@ -58,16 +52,9 @@ struct Edge {
     entrance: String,
 }
 
-/// How a node looks where there are colours.
-struct Colours {
-    fill: &'static str,
-    line: &'static str,
-}
-
 impl Drawing {
-    /// The drawing of a planned graph. Paths beneath `here` are shown relative to it; `reasons` says for each planned stage
-    /// in words why it runs, or cannot.
-    pub fn of(graph: &Graph, plan: &[Planned], here: &Path, reasons: impl Fn(&Planned) -> String) -> Self {
+    /// The drawing of a planned graph. Paths beneath `here` are shown relative to it.
+    pub fn of(graph: &Graph, plan: &[Planned], here: &Path) -> Self {
         let mut drawing = Self { pipeline: graph.pipeline.clone(), nodes: Vec::new(), edges: Vec::new() };
         let mut stages: BTreeMap<NodeIndex, usize> = BTreeMap::new();
         let mut files: BTreeMap<PathBuf, usize> = BTreeMap::new();
@@ -86,7 +73,7 @@ impl Drawing {
                 .collect();
             let to = drawing.nodes.len();
             let uses = stage.description.name.clone();
-            let kind = Kind::Stage { uses, status: Status::of(&planned.verdict), reason: reasons(planned) };
+            let kind = Kind::Stage { uses, state: planned.outlook.state(), reason: planned.outlook.reason() };
             drawing.nodes.push(Node { name: stage.name.to_string(), kind });
             stages.insert(planned.stage, to);
             drawing.edges.extend(sources.into_iter().map(|(entrance, from, output)| Edge {
@@ -143,11 +130,8 @@ impl Node {
         }
     }
 
-    fn colours(&self) -> Colours {
-        match &self.kind {
-            Kind::Stage { status, .. } => status.colours(),
-            Kind::Outside => Colours { fill: "#f1f1f1", line: "#777777" },
-        }
+    fn style(&self) -> Style {
+        Style::of(&self.kind)
     }
 
     /// The lines of its label: the stage and, where it is called otherwise, what it uses.
@@ -165,43 +149,11 @@ impl Edge {
     }
 }
 
-impl Status {
-    const ALL: [Self; 4] = [Self::UpToDate, Self::Runs, Self::Depends, Self::Missing];
-
-    fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Hit => Self::UpToDate,
-            Verdict::Run(_) => Self::Runs,
-            Verdict::Depends(_) => Self::Depends,
-            Verdict::Missing(_) => Self::Missing,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::UpToDate => "up to date",
-            Self::Runs => "will run",
-            Self::Depends => "depends",
-            Self::Missing => "missing",
-        }
-    }
-
-    /// The word that `pipe plan --json` has for it, which is also its class in pictures.
-    fn word(self) -> &'static str {
-        match self {
-            Self::UpToDate => "hit",
-            Self::Runs => "run",
-            Self::Depends => "depends",
-            Self::Missing => "missing",
-        }
-    }
-
-    fn colours(self) -> Colours {
-        match self {
-            Self::UpToDate => Colours { fill: "#e3f4dd", line: "#3f8a33" },
-            Self::Runs => Colours { fill: "#fff0c9", line: "#b7791f" },
-            Self::Depends => Colours { fill: "#ffffff", line: "#b7791f" },
-            Self::Missing => Colours { fill: "#fde0dd", line: "#c53030" },
-        }
+/// A state and its reason in one sentence.
+fn sentence(state: StageState, reason: &str) -> String {
+    match state {
+        StageState::Waiting => format!("{state} {reason}"),
+        _ if reason.is_empty() => state.to_string(),
+        _ => format!("{state}: {reason}"),
     }
 }

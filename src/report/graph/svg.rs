@@ -3,7 +3,9 @@
 //! The crate's own writer gives its styles in an order that changes from run to run and leaves room that nothing fills.
 
 use crate::error::{Error, Result};
-use crate::report::graph::{Drawing, Kind, Node, Status};
+use crate::report::graph::style::{Border, Style};
+use crate::report::graph::{Drawing, Kind, Node};
+use crate::store::StageState;
 use layout::core::base::Orientation;
 use layout::core::color::Color;
 use layout::core::format::{ClipHandle, RenderBackend};
@@ -61,7 +63,7 @@ fn element(node: &Node) -> Element {
     let rounded = if matches!(node.kind, Kind::Outside) { 12 } else { 3 };
     let look = StyleAttr::new(Color::fast("black"), 1, None, rounded, 14);
     let class = match &node.kind {
-        Kind::Stage { status, .. } => status.word(),
+        Kind::Stage { state, .. } => state.as_str(),
         Kind::Outside => "outside",
     };
     Element::create_with_properties(ShapeKind::new_box(&lines.join("\n")), look, Orientation::TopToBottom, size, class)
@@ -103,15 +105,15 @@ fn styles() -> String {
     let mut text = "text { font: 14px sans-serif; text-anchor: middle; }\n.edge { font-size: 11px; fill: #333333; stroke: #ffffff; stroke-width: 4px; \
                     paint-order: stroke; }\npath { fill: none; stroke: #555555; }\nrect.outside { fill: #f1f1f1; stroke: #777777; }\n"
         .to_owned();
-    for status in Status::ALL {
-        let colours = status.colours();
-        let border = match status {
-            Status::UpToDate => "",
-            Status::Runs => " stroke-width: 3;",
-            Status::Depends => " stroke-dasharray: 6 4;",
-            Status::Missing => " stroke-dasharray: 2 3;",
+    for state in StageState::PLANNED {
+        let style = Style::of_state(state);
+        let border = match style.border {
+            Border::Plain => "",
+            Border::Thick => " stroke-width: 3;",
+            Border::Dashed => " stroke-dasharray: 6 4;",
+            Border::Dotted => " stroke-dasharray: 2 3;",
         };
-        text += &format!("rect.{} {{ fill: {}; stroke: {};{border} }}\n", status.word(), colours.fill, colours.line);
+        text += &format!("rect.{} {{ fill: {}; stroke: {};{border} }}\n", state.as_str(), style.fill, style.line);
     }
     text
 }
@@ -211,7 +213,7 @@ mod tests {
             stages in 1_usize..16,
             bonds in prop::collection::vec((0_usize..16, 0_usize..16, "[a-e]{1,12}"), 0..60),
         ) {
-            let kind = || Kind::Stage { uses: "s".to_owned(), status: Status::Runs, reason: String::new() };
+            let kind = || Kind::Stage { uses: "s".to_owned(), state: StageState::Run, reason: String::new() };
             let drawing = Drawing {
                 pipeline: "p".to_owned(),
                 nodes: (0..stages).map(|place| Node { name: format!("n{place}"), kind: kind() }).collect(),

@@ -1,19 +1,21 @@
 //! The picture for a terminal: a row for each node and a lane down the page for each node that others use.
 //!
 //! ```text
-//! ●        sample      sample      up to date
-//! ▶        ingest      ingest      will run: users: 120 → 300
-//! ├─○      popularity  popularity  depends on what ingest will make
-//! ╰─┴─○    metrics     metrics     depends on what ingest, popularity will make
+//! ●        sample      sample      cached
+//! ▶        ingest      ingest      run: users: 120 → 300
+//! ├─○      popularity  popularity  waiting for ingest
+//! ╰─┴─○    metrics     metrics     waiting for ingest, popularity
 //! ```
 //!
 //! A lane begins under its node and ends at the last row that uses it. A row's line begins at the leftmost lane that it
 //! takes from and ends at its own node; where it crosses a lane without taking from it, the line is broken by the lane.
 
-use crate::report::graph::{Drawing, Kind, Node, Status};
+use crate::report::graph::style::Style;
+use crate::report::graph::{Drawing, Kind, sentence};
+use crate::store::StageState;
 use std::collections::BTreeSet;
 
-/// Draws the rows, how many there are of each status, and the meaning of the signs in use.
+/// Draws the rows, how many there are of each state, and the meaning of the signs in use.
 pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
     let paint = |text: &str, code: &str| if coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let rows = rows(drawing);
@@ -21,12 +23,12 @@ pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
     let (name_width, uses_width) = widths(drawing);
     let mut text = String::new();
     for (row, node) in rows.iter().zip(&drawing.nodes) {
-        let (sign, code) = sign(node);
+        let Style { sign, code, .. } = node.style();
         let padding = " ".repeat(lanes - row.width());
         text += &format!("{}{}{}{padding}  ", row.before, paint(sign, code), row.after);
         text += &match &node.kind {
-            Kind::Stage { uses, status, reason } => {
-                let words = paint(&sentence(*status, reason), code);
+            Kind::Stage { uses, state, reason } => {
+                let words = paint(&sentence(*state, reason), code);
                 format!("{:<name_width$}  {uses:<uses_width$}  {words}", node.name)
             }
             Kind::Outside => node.name.clone(),
@@ -134,63 +136,39 @@ fn widths(drawing: &Drawing) -> (usize, usize) {
     stages.fold((0, 0), |(name, uses), (this_name, this_uses)| (name.max(this_name), uses.max(this_uses)))
 }
 
-/// The sign of a node and the terminal's code for its colour.
-fn sign(node: &Node) -> (&'static str, &'static str) {
-    match &node.kind {
-        Kind::Stage { status, .. } => status_sign(*status),
-        Kind::Outside => ("□", "2"),
-    }
-}
-
-fn status_sign(status: Status) -> (&'static str, &'static str) {
-    match status {
-        Status::UpToDate => ("●", "32"),
-        Status::Runs => ("▶", "33"),
-        Status::Depends => ("○", "36"),
-        Status::Missing => ("✗", "31"),
-    }
-}
-
-fn sentence(status: Status, reason: &str) -> String {
-    match status {
-        Status::UpToDate => status.words().to_owned(),
-        Status::Depends => format!("depends {reason}"),
-        Status::Runs | Status::Missing => format!("{}: {reason}", status.words()),
-    }
-}
-
 fn counts(drawing: &Drawing) -> String {
-    let statuses: Vec<Status> = statuses(drawing).collect();
-    let up_to_date = statuses.iter().filter(|status| **status == Status::UpToDate).count();
-    let missing = statuses.iter().filter(|status| **status == Status::Missing).count();
-    let to_run = statuses.len() - up_to_date - missing;
-    let stages = if statuses.len() == 1 { "1 stage".to_owned() } else { format!("{} stages", statuses.len()) };
-    let mut text = format!("{}: {stages}, {up_to_date} up to date, {to_run} to run", drawing.pipeline);
-    if missing > 0 {
-        text += &format!(", {missing} that cannot run");
+    let states: Vec<StageState> = states(drawing).collect();
+    let count = |wanted: StageState| states.iter().filter(|state| **state == wanted).count();
+    let (cached, blocked) = (count(StageState::Cached), count(StageState::Blocked));
+    let to_run = states.len() - cached - blocked;
+    let stages = if states.len() == 1 { "1 stage".to_owned() } else { format!("{} stages", states.len()) };
+    let mut text = format!("{}: {stages}, {cached} cached, {to_run} to run", drawing.pipeline);
+    if blocked > 0 {
+        text += &format!(", {blocked} blocked");
     }
     text
 }
 
 fn legend(drawing: &Drawing) -> Vec<(&'static str, &'static str, &'static str)> {
-    let present: BTreeSet<Status> = statuses(drawing).collect();
-    let mut legend: Vec<_> = Status::ALL
+    let present: BTreeSet<StageState> = states(drawing).collect();
+    let mut legend: Vec<_> = StageState::PLANNED
         .into_iter()
-        .filter(|status| present.contains(status))
-        .map(|status| {
-            let (sign, code) = status_sign(status);
-            (sign, code, status.words())
+        .filter(|state| present.contains(state))
+        .map(|state| {
+            let Style { sign, code, .. } = Style::of_state(state);
+            (sign, code, state.as_str())
         })
         .collect();
     if drawing.nodes.iter().any(|node| matches!(node.kind, Kind::Outside)) {
-        legend.push(("□", "2", "outside the store"));
+        let Style { sign, code, .. } = Style::of(&Kind::Outside);
+        legend.push((sign, code, "external input"));
     }
     legend
 }
 
-fn statuses(drawing: &Drawing) -> impl Iterator<Item = Status> {
+fn states(drawing: &Drawing) -> impl Iterator<Item = StageState> {
     drawing.nodes.iter().filter_map(|node| match &node.kind {
-        Kind::Stage { status, .. } => Some(*status),
+        Kind::Stage { state, .. } => Some(*state),
         Kind::Outside => None,
     })
 }
@@ -198,12 +176,12 @@ fn statuses(drawing: &Drawing) -> impl Iterator<Item = Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::graph::Edge;
+    use crate::report::graph::{Edge, Node};
     use proptest::prelude::*;
 
-    /// A graph of so many stages, all up to date, joined as the pairs say.
+    /// A graph of so many stages, all cached, joined as the pairs say.
     fn drawing(stages: usize, pairs: &[(usize, usize)]) -> Drawing {
-        let kind = || Kind::Stage { uses: "s".to_owned(), status: Status::UpToDate, reason: String::new() };
+        let kind = || Kind::Stage { uses: "s".to_owned(), state: StageState::Cached, reason: String::new() };
         let nodes = (0..stages).map(|place| Node { name: format!("n{place}"), kind: kind() }).collect();
         let edge = |(from, to): &(usize, usize)| Edge { from: *from, to: *to, output: None, entrance: "in".to_owned() };
         Drawing { pipeline: "p".to_owned(), nodes, edges: pairs.iter().map(edge).collect() }

@@ -71,7 +71,7 @@ impl Lock {
     /// The lock of the stages in scope, which have these results.
     ///
     /// # Errors
-    /// When a stage has no result that is up to date, naming all such.
+    /// When a stage has no cached result; the error names all such stages.
     pub fn of(
         graph: &Graph,
         scope: &BTreeSet<NodeIndex>,
@@ -88,7 +88,7 @@ impl Lock {
             let pipeline = &graph.pipeline;
             let (names, have) = (missing.join(", "), if missing.len() == 1 { "has" } else { "have" });
             return Err(Error::NoResults(format!(
-                "{names} {have} no result that is up to date, so there is nothing to lock; `pipe run {pipeline}` makes it"
+                "{names} {have} no cached result, so there is nothing to lock; run `pipe run {pipeline}` first"
             )));
         }
         let locked = current.iter().filter(|(stage, _)| scope.contains(stage)).map(|(stage, action)| {

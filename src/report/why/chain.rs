@@ -81,7 +81,7 @@ impl Chain<'_> {
         past: &Past,
         said: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Cause {
-        let Some(Decision::Hit(now)) = self.decisions.get(&stage) else { return Cause::Unknown };
+        let Some(Decision::Cached(now)) = self.decisions.get(&stage) else { return Cause::Unknown };
         if !said.borrow_mut().insert(stage) {
             return Cause::AsSaid;
         }

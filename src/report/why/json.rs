@@ -1,31 +1,26 @@
 //! An explanation for programs, with every value whole.
 
 use crate::inputs::Change;
-use crate::plan::Reason;
-use crate::report::why::{Cause, Changed, Explanation, Fate, Source};
+use crate::plan::{Outlook, Reason};
+use crate::report::why::{Cause, Changed, Explanation, Source};
 use crate::store::Action;
 use serde_json::{Value, json};
 
 impl Explanation {
     /// The explanation as an object.
     pub fn json(&self) -> Value {
-        let (status, reason) = match &self.fate {
-            Fate::Hit(_) => ("hit", None),
-            Fate::Run(reason) => ("run", Some(word(reason))),
-            Fate::Depends(_) => ("depends", None),
-            Fate::Missing(_) => ("missing", None),
+        let reason = if let Outlook::Run(reason) = &self.outlook { Some(word(reason)) } else { None };
+        let detail = match &self.outlook {
+            Outlook::Cached(_) => Value::Null,
+            Outlook::Run(reason) => reason.to_string().into(),
+            Outlook::Waiting(upstream) => json!(upstream),
+            Outlook::Blocked(missing) => json!(missing),
         };
-        let detail = match &self.fate {
-            Fate::Hit(_) => Value::Null,
-            Fate::Run(reason) => reason.to_string().into(),
-            Fate::Depends(upstream) => json!(upstream),
-            Fate::Missing(missing) => json!(missing),
-        };
-        let result = if let Fate::Hit(action) = &self.fate { made(action) } else { Value::Null };
+        let result = if let Outlook::Cached(action) = &self.outlook { made(action) } else { Value::Null };
         json!({
             "pipeline": self.pipeline,
             "stage": self.stage,
-            "status": status,
+            "status": self.outlook.state(),
             "reason": reason,
             "detail": detail,
             "key": self.key,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::inputs::Change;
 use crate::key::{Difference, Key, Manifest};
 use crate::key::{PortName, StageName};
-use crate::plan::{Decision, Graph, Outputs, Planner, Reason, outputs_of};
+use crate::plan::{Decision, Graph, Outlook, Outputs, Planner, outputs_of};
 use crate::store::{Action, RunRecord, Store};
 use chain::Chain;
 use petgraph::graph::NodeIndex;
@@ -22,8 +22,8 @@ pub struct Explanation {
     pub pipeline: String,
     /// The stage.
     pub stage: StageName,
-    /// What becomes of it.
-    pub fate: Fate,
+    /// Its state, and why.
+    pub outlook: Outlook,
     /// What its key is made of; without what is not known yet, for a stage that depends on others.
     pub key: Option<Key>,
     /// What it is compared with.
@@ -32,19 +32,6 @@ pub struct Explanation {
     pub changes: Vec<Changed>,
     /// The stages that run before it, for one that depends on what they make.
     pub upstream: Vec<Self>,
-}
-
-/// What becomes of a stage.
-#[derive(Debug)]
-pub enum Fate {
-    /// Its result is there.
-    Hit(Box<Action>),
-    /// It would run.
-    Run(Reason),
-    /// What enters is not known before these have run.
-    Depends(Vec<StageName>),
-    /// It cannot run: these are not there.
-    Missing(Vec<String>),
 }
 
 /// An earlier time at which a stage had a key.
@@ -122,7 +109,7 @@ pub fn explain(
     let past = against.map(|run| past_in(store, run, &graph.stages[stage].name)).transpose()?;
     let mut explainer = Explainer { planner, store, graph, decided };
     let mut explanation = explainer.explain(stage, past)?;
-    if let Fate::Depends(_) = explanation.fate {
+    if let Outlook::Waiting(_) = explanation.outlook {
         explanation.upstream = explainer.causes(stage)?;
     }
     Ok(explanation)
@@ -142,7 +129,7 @@ impl Decided {
             return Ok(());
         }
         let decision = planner.decide(stage, &self.known)?;
-        if let Decision::Hit(action) = &decision {
+        if let Decision::Cached(action) = &decision {
             self.known.insert(stage, outputs_of(action));
         }
         self.decisions.insert(stage, decision);
@@ -162,19 +149,19 @@ impl Explainer<'_, '_> {
         let name = &self.graph.stages[stage].name;
         let newest = || self.store.newest(&self.graph.pipeline, name).map(Past::from);
         let missing = self.planner.missing_inputs(stage);
-        let (fate, against, manifest) = match self.decided.decisions.get(&stage) {
-            Some(Decision::Hit(action)) => (Fate::Hit(action.clone()), past, Some(action.manifest.clone())),
+        let (outlook, against, manifest) = match self.decided.decisions.get(&stage) {
+            Some(Decision::Cached(action)) => (Outlook::Cached(action.clone()), past, Some(action.manifest.clone())),
             Some(Decision::Run(job)) => {
-                (Fate::Run(job.reason.clone()), past.or_else(newest), Some(job.manifest.clone()))
+                (Outlook::Run(job.reason.clone()), past.or_else(newest), Some(job.manifest.clone()))
             }
-            None if !missing.is_empty() => (Fate::Missing(missing), None, None),
+            None if !missing.is_empty() => (Outlook::Blocked(missing), None, None),
             None => {
                 let against = past.or_else(newest);
                 let supposed = against
                     .as_ref()
                     .map(|past| self.planner.supposed(stage, &self.decided.known, &past.manifest))
                     .and_then(Result::ok);
-                (Fate::Depends(self.unknown_before(stage)), against, supposed)
+                (Outlook::Waiting(self.unknown_before(stage)), against, supposed)
             }
         };
         let chain = Chain { store: self.store, graph: self.graph, decisions: &self.decided.decisions };
@@ -182,12 +169,12 @@ impl Explainer<'_, '_> {
             (Some(manifest), Some(past)) => chain.changes(stage, manifest, past),
             _ => Vec::new(),
         };
-        let key = match &fate {
-            Fate::Hit(_) | Fate::Run(_) => manifest.as_ref().map(Manifest::key),
-            Fate::Depends(_) | Fate::Missing(_) => None,
+        let key = match &outlook {
+            Outlook::Cached(_) | Outlook::Run(_) => manifest.as_ref().map(Manifest::key),
+            Outlook::Waiting(_) | Outlook::Blocked(_) => None,
         };
         let pipeline = self.graph.pipeline.clone();
-        Ok(Explanation { pipeline, stage: name.clone(), fate, key, against, changes, upstream: Vec::new() })
+        Ok(Explanation { pipeline, stage: name.clone(), outlook, key, against, changes, upstream: Vec::new() })
     }
 
     fn unknown_before(&self, stage: NodeIndex) -> Vec<StageName> {

@@ -1,6 +1,7 @@
 //! An explanation for people.
 
-use crate::report::why::{Cause, Changed, Explanation, Fate, Source};
+use crate::plan::{Outlook, Reason};
+use crate::report::why::{Cause, Changed, Explanation, Source};
 use crate::terminal::{ago, duration, local};
 
 /// How many files of a folder are named.
@@ -13,7 +14,7 @@ impl Explanation {
         if let Some(past) = &self.against {
             let made = format!("run {}, {}", past.run, ago(past.started));
             text += &match self.changes.len() {
-                0 if matches!(self.fate, Fate::Depends(_)) => format!("nothing of its own differs from {made}\n"),
+                0 if matches!(self.outlook, Outlook::Waiting(_)) => format!("nothing of its own differs from {made}\n"),
                 0 => format!("nothing differs from {made}\n"),
                 1 => format!("1 thing differs from {made}:\n"),
                 count => format!("{count} things differ from {made}:\n"),
@@ -21,7 +22,7 @@ impl Explanation {
         }
         add_changes(&mut text, &self.changes, 1);
         if !self.upstream.is_empty() {
-            text += "\nWhether it runs depends on what these make:\n";
+            text += "\nWhether it runs depends on the results of these stages:\n";
             for upstream in &self.upstream {
                 text += &format!("\n{}", upstream.text());
             }
@@ -31,11 +32,11 @@ impl Explanation {
 
     fn headline(&self) -> String {
         let stage = &self.stage;
-        match &self.fate {
-            Fate::Hit(action) => {
+        match &self.outlook {
+            Outlook::Cached(action) => {
                 let made = &action.provenance;
                 format!(
-                    "{stage} is up to date\n  made by   run {} of {}\n  when      {}, {}\n  where     {}, {}, {} threads\n  \
+                    "{stage} is cached\n  made by   run {} of {}\n  when      {}, {}\n  where     {}, {}, {} threads\n  \
                      took      {}\n  key       {}",
                     made.run,
                     made.pipeline,
@@ -49,14 +50,11 @@ impl Explanation {
                 )
             }
             // What changed follows line by line.
-            Fate::Run(crate::plan::Reason::Changed(_)) => format!("{stage} would run: it changed"),
-            Fate::Run(reason) => format!("{stage} would run: {reason}"),
-            Fate::Depends(_) if !self.changes.is_empty() => format!("{stage} would run: it changed itself"),
-            Fate::Depends(upstream) => {
-                let names: Vec<&str> = upstream.iter().map(crate::key::StageName::as_str).collect();
-                format!("{stage} depends on what {} will make", names.join(", "))
-            }
-            Fate::Missing(missing) => format!("{stage} cannot run: {}", missing.join(", ")),
+            Outlook::Run(Reason::Changed(_)) => format!("{stage} would run: it changed"),
+            Outlook::Run(reason) => format!("{stage} would run: {reason}"),
+            Outlook::Waiting(_) if !self.changes.is_empty() => format!("{stage} would run: it changed itself"),
+            Outlook::Waiting(_) => format!("{stage} is waiting {}", self.outlook.reason()),
+            Outlook::Blocked(_) => format!("{stage} is blocked: {}", self.outlook.reason()),
         }
     }
 }
