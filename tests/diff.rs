@@ -48,7 +48,7 @@ fn what_differs_itself_is_told_from_what_follows() {
         .collect();
     assert_eq!(stages, [("first", "own"), ("table", "before")]);
     assert_eq!(found["same"], 1);
-    assert_eq!(found["stages"][0]["differences"][0]["fact"], "parameter k");
+    assert_eq!(found["stages"][0]["differences"][0]["field"], "parameter k");
     let metric = found["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == "HR@10").unwrap();
     assert_eq!((&metric["old"], &metric["new"]), (&0.1.into(), &0.2.into()));
     let text = space.redact(&space.succeed(&["diff", "latest~1", "latest"]).out);

@@ -244,12 +244,6 @@ fn a_seed_that_a_command_does_not_use_is_not_in_its_key() {
 
 #[test]
 fn the_version_of_code_is_in_a_key() {
-    let manifest = |version: &str| pipe::key::Manifest {
-        stage: "command".to_owned(),
-        version: version.to_owned(),
-        parameters: BTreeMap::new(),
-        seed: None,
-        inputs: BTreeMap::new(),
-    };
-    assert_ne!(manifest("1").key(), manifest("2").key());
+    let key = |code: &str| pipe::key::Manifest::new("command", code).key();
+    assert_ne!(key("1"), key("2"));
 }

@@ -66,7 +66,7 @@ fn a_changed_parameter_makes_a_locked_run_fail_and_say_which() {
     }
     let outcome = space.pipe(&["run", "chain", "--locked", "--set", &set, "--json"]);
     let event = &outcome.events()[0];
-    assert_eq!((event["fact"].as_str(), event["old"].as_str()), (Some("parameter word"), Some("\"a\"")), "{event}");
+    assert_eq!((event["field"].as_str(), event["old"].as_str()), (Some("parameter word"), Some("\"a\"")), "{event}");
     assert_eq!(space.stored("actions").len(), 3, "nothing ran");
     space.succeed(&["run", "chain", "--set", &set]);
     assert_refused(
@@ -101,7 +101,7 @@ fn a_changed_file_outside_is_an_input_that_differs() {
     space.succeed(&["run", "p"]);
     space.succeed(&["lock", "p"]);
     space.write("notes", "two");
-    assert_refused(&space.pipe(&["run", "p", "--locked"]), &["copy: input files.notes: "]);
+    assert_refused(&space.pipe(&["run", "p", "--locked"]), &["copy: file notes: "]);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn without_a_lock_or_with_a_broken_one_nothing_runs() {
     space.write("chain.lock", lock(&space).replace("parameter word \"a\"", "parameter word \"b\""));
     let outcome = space.pipe(&["run", "chain", "--locked"]);
     assert_eq!(outcome.code, 11, "{}", outcome.err);
-    assert!(outcome.err.contains("the key of 'base' is not that of its facts"), "{}", outcome.err);
+    assert!(outcome.err.contains("the key of 'base' is not that of its fields"), "{}", outcome.err);
 }
 
 /// Two stages that have nothing to do with each other, side by side.

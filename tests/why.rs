@@ -85,7 +85,7 @@ fn a_changed_command_names_each_of_its_parts() {
     insta::assert_snapshot!(why(&space, &["head"]));
     let answer = json(&space, &["head"]);
     let facts: Vec<&str> =
-        answer["differences"].as_array().unwrap().iter().map(|change| change["fact"].as_str().unwrap()).collect();
+        answer["differences"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect();
     assert_eq!(facts, ["env LANG", "parameter lines", "command"]);
     assert!(answer["differences"][2]["old"].as_str().unwrap().contains("head -n {parameters.lines}"), "{answer}");
     let plan = space.succeed(&["plan", "chain"]).out;
@@ -101,7 +101,7 @@ fn an_input_is_followed_to_the_parameter_that_was_changed() {
     let answer = json(&space, &["count"]);
     let from = &answer["differences"][0]["from"];
     assert_eq!((&from["stage"], &from["cause"]), (&"head".into(), &"ran-again".into()));
-    assert_eq!(from["differences"][0]["fact"], "parameter lines");
+    assert_eq!(from["differences"][0]["field"], "parameter lines");
     assert_eq!((&from["differences"][0]["old"], &from["differences"][0]["new"]), (&"2".into(), &"3".into()));
 }
 
@@ -128,7 +128,7 @@ fn a_stage_that_depends_on_others_explains_those() {
     let answer = json(&space, &["count"]);
     assert_eq!(answer["status"], "waiting");
     assert_eq!(answer["upstream"][0]["stage"], "head");
-    assert_eq!(answer["upstream"][0]["differences"][0]["fact"], "parameter lines");
+    assert_eq!(answer["upstream"][0]["differences"][0]["field"], "parameter lines");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn against_compares_also_what_is_up_to_date() {
     space.succeed(&["run", "chain"]);
     let answer = json(&space, &["head", "--against", "latest~1"]);
     assert_eq!(answer["status"], "cached");
-    assert_eq!(answer["differences"][0]["fact"], "parameter lines");
+    assert_eq!(answer["differences"][0]["field"], "parameter lines");
     assert_eq!(json(&space, &["head", "--against", "latest"])["differences"], serde_json::json!([]));
     assert_eq!(space.pipe(&["why", "chain", "head", "--against", "nonsense"]).code, 2);
     assert_eq!(space.pipe(&["why", "chain", "nowhere"]).code, 2);

@@ -1,35 +1,40 @@
-//! Two manifests have one key if and only if they are equal.
+//! Two manifests have one key if and only if they are equal, and a key is never that of another format.
 
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use pipe::key::Digest;
-use pipe::key::Manifest;
+use pipe::key::{CommandFields, Digest, Entrance, Label, Manifest, PortName};
 use serde_json::{Map, Number, Value};
-use std::collections::BTreeMap;
 
 #[derive(Debug)]
 struct Any(Manifest);
 
 impl<'a> Arbitrary<'a> for Any {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
-        let mut manifest = Manifest {
-            stage: bytes.arbitrary()?,
-            version: bytes.arbitrary()?,
-            parameters: BTreeMap::new(),
-            seed: bytes.arbitrary()?,
-            inputs: BTreeMap::new(),
-        };
+        let mut manifest = Manifest::new(bytes.arbitrary::<String>()?, bytes.arbitrary::<String>()?);
+        manifest.seed = bytes.arbitrary()?;
+        manifest.command = bytes.arbitrary::<bool>()?.then(|| command(bytes)).transpose()?;
         for _ in 0..bytes.int_in_range(0..=3)? {
             let name = bytes.arbitrary()?;
             manifest.parameters.insert(name, value(bytes, 0)?);
         }
         for _ in 0..bytes.int_in_range(0..=2)? {
-            manifest.inputs.insert(bytes.arbitrary()?, Digest::of(bytes.arbitrary::<&[u8]>()?));
+            let (port, label): (String, String) = bytes.arbitrary()?;
+            let input = Entrance { port: PortName::new(port), label: Label::new(label) };
+            manifest.inputs.insert(input, Digest::of(bytes.arbitrary::<&[u8]>()?));
+        }
+        for _ in 0..bytes.int_in_range(0..=2)? {
+            let label = Label::new(bytes.arbitrary::<String>()?);
+            manifest.files.insert(label, Digest::of(bytes.arbitrary::<&[u8]>()?));
         }
         Ok(Self(manifest))
     }
+}
+
+/// Any command.
+fn command(bytes: &mut Unstructured<'_>) -> Result<CommandFields> {
+    Ok(CommandFields { words: bytes.arbitrary()?, outputs: bytes.arbitrary()?, environment: bytes.arbitrary()? })
 }
 
 /// Any value of a parameter, not too deep.
@@ -63,6 +68,8 @@ fuzz_target!(|pair: (Any, Any)| {
     // What is written in a record has the key that it had.
     let read: Manifest = serde_json::from_str(&written(&one)).expect("a manifest can be read back");
     assert_eq!(read.key(), one.key());
+    assert_eq!(Manifest::of_fields(one.fields()).map(|manifest| manifest.key()), Some(one.key()));
+    assert!(!one.has_key(other.key()) || written(&one) == written(&other));
 });
 
 /// A manifest as a record has it. Numbers that compare equal may be written in two ways, such as 0.0 and -0.0.

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pipe::plan::{FILES, Piece, Placeholder, Template};
+use pipe::key::FILES;
+use pipe::plan::{Piece, Placeholder, Template};
 
 fuzz_target!(|word: &str| {
     let template = Template::parse(word);

@@ -156,9 +156,8 @@ fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Ac
 fn of_run(store: &Store, record: &RunRecord) -> Result<Vec<Subject>> {
     let mut points: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
     for stage in record.stages.iter().filter(|stage| stage.status.has_result()) {
-        let point = stage.stage.as_str().split_once('@').map_or("", |(_, point)| point);
         if let Some(action) = stage.key.and_then(|key| store.action(key)) {
-            points.entry(point).or_default().push(action);
+            points.entry(stage.stage.point()).or_default().push(action);
         }
     }
     let subject = |(point, actions): (&str, Vec<Action>)| {

@@ -114,8 +114,7 @@ fn of_run(arguments: &PinArguments, pipeline: &str, stage: Option<&str>, run: &s
         return Err(Error::Usage { message, hint: None });
     }
     // The stage at every point of a sweep, or at one.
-    let of_file = |name: &StageName| name.as_str().split('@').next().unwrap_or_default().to_owned();
-    let is_meant = |name: &StageName| stage.is_none_or(|stage| stage == name.as_str() || stage == of_file(name));
+    let is_meant = |name: &StageName| stage.is_none_or(|stage| stage == name.as_str() || stage == name.stage());
     let keys: BTreeMap<StageName, Key> = record
         .stages
         .into_iter()

@@ -1,13 +1,18 @@
 //! What identifies a result: names, digests, and the manifest that a key is the digest of.
 
+mod difference;
 mod digest;
 pub(crate) mod exact;
+mod field;
+pub(crate) mod format_1;
 mod manifest;
 mod names;
 mod tree;
 
+pub use difference::Difference;
 pub use digest::{Digest, FieldHasher};
-pub use manifest::{Difference, Key, Manifest};
-pub use names::{Entrance, Label, PointName, PortName, RESERVED, RunId, StageName, closest, is_plain};
+pub use field::KeyField;
+pub use manifest::{CommandFields, Key, Manifest};
+pub use names::{Entrance, FILES, Label, PointName, PortName, RESERVED, RunId, StageName, closest, is_plain};
 pub use tree::FileEntry;
 pub(crate) use tree::{ArtifactHasher, listed};

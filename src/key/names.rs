@@ -52,6 +52,29 @@ name!(
     RunId
 );
 
+impl StageName {
+    /// A stage at a point of a sweep, or by itself where the point has no name.
+    pub fn at(stage: &Self, point: &str) -> Self {
+        if point.is_empty() { stage.clone() } else { Self(format!("{stage}{AT}{point}")) }
+    }
+
+    /// The name of the stage in the file.
+    pub fn stage(&self) -> &str {
+        self.0.split_once(AT).map_or(self.as_str(), |(stage, _)| stage)
+    }
+
+    /// What it differs by from the same stage at other points of a sweep; empty where it is the same at all.
+    pub fn point(&self) -> &str {
+        self.0.split_once(AT).map_or("", |(_, point)| point)
+    }
+}
+
+/// What stands between a stage and its point. No stage has it in its name.
+const AT: char = '@';
+
+/// The port at which files outside the store enter a command.
+pub const FILES: &str = "files";
+
 /// One artifact's place at the entrance of a stage: a port and, where it takes several, a label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entrance {

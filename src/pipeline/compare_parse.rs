@@ -1,7 +1,6 @@
 //! Reads `[compare]`: how the results of a pipeline are compared.
 
 use crate::error::Result;
-use crate::key::{PortName, StageName};
 use crate::pipeline::model::{Compare, Figure};
 use crate::pipeline::values::Reader;
 use toml::Spanned;
@@ -36,12 +35,13 @@ impl Reader<'_> {
 
     fn figure(&self, value: &Spanned<DeValue<'_>>) -> Result<Figure> {
         let text = self.text(value, "columns")?;
-        let parts = text.split_once(':').and_then(|(output, pointer)| Some((output.split_once('.')?, pointer)));
-        let Some(((stage, output), pointer)) = parts.filter(|(_, pointer)| !pointer.is_empty()) else {
+        let parts = text.split_once(':').filter(|(output, pointer)| output.contains('.') && !pointer.is_empty());
+        let Some((output, pointer)) = parts else {
             let message = format!("'{text}' does not name a number: expected \"STAGE.OUTPUT:NAME\"");
             return Err(self.error(value.span(), message, None));
         };
         let pointer = if pointer.starts_with('/') { pointer.to_owned() } else { format!("/{pointer}") };
-        Ok(Figure { stage: StageName::new(stage), output: PortName::new(output), pointer })
+        let (stage, output) = self.output(value, output)?;
+        Ok(Figure { stage, output, pointer })
     }
 }

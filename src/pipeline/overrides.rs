@@ -1,7 +1,7 @@
 //! `--set stage.parameter=value`: the same setting as in the file, from the command line.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::{closest, is_plain};
 use crate::pipeline::model::{Pipeline, Setting, StageEntry};
 use crate::pipeline::values::parse_value;
 use crate::source::{Place, Placed, Source};
@@ -40,6 +40,10 @@ pub(super) fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
         return Err(Error::Parameter { message, place: Place::new(&source, 0..stage.len()), hint: Some(hint) });
     };
     let key = Placed { value: key.to_owned(), place: Place::new(&source, stage.len() + 1..target.len()) };
+    if !is_plain(&key.value) {
+        let message = format!("'{}' cannot name a parameter: expected letters, digits, '-' and '_'", key.value);
+        return Err(Error::Parameter { message, place: key.place, hint: None });
+    }
     set(entry, Setting { key, value })
 }
 

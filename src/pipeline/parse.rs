@@ -1,8 +1,7 @@
 //! From the text of a pipeline file to its form. Every error points at the place and says what was expected.
 
 use crate::error::Result;
-use crate::key::RESERVED;
-use crate::key::{Entrance, Label, PortName, StageName, is_plain};
+use crate::key::{Entrance, Label, PortName, RESERVED, StageName};
 use crate::pipeline::layer::{Layer, StageLayer, assemble};
 use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
 use crate::pipeline::values::Reader;
@@ -61,10 +60,7 @@ impl Reader<'_> {
     }
 
     fn profile(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(Placed<String>, Layer)> {
-        if !is_plain(name.get_ref()) {
-            let message = format!("'{}' cannot name a profile: expected letters, digits, '-' and '_'", name.get_ref());
-            return Err(self.error(name.span(), message, None));
-        }
+        self.plain(name.span(), name.get_ref(), "a profile")?;
         let table = self.table(value, name.get_ref())?;
         let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep", "compare"])?;
         Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
@@ -72,10 +68,7 @@ impl Reader<'_> {
 
     fn pipeline_name(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let name = self.text(value, "name")?;
-        if !is_plain(&name) {
-            let message = format!("'{name}' cannot be a name: expected letters, digits, '-' and '_'");
-            return Err(self.error(value.span(), message, None));
-        }
+        self.plain(value.span(), &name, "a pipeline")?;
         if RESERVED.contains(&name.as_str()) {
             let message = format!("'{name}' is the name of a folder of the store");
             return Err(self.error(value.span(), message, Some("choose another name".to_owned())));
@@ -85,10 +78,7 @@ impl Reader<'_> {
 
     fn stage(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<StageLayer> {
         let stage = name.get_ref();
-        if !is_plain(stage) {
-            let message = format!("'{stage}' cannot name a stage: expected letters, digits, '-' and '_'");
-            return Err(self.error(name.span(), message, None));
-        }
+        self.plain(name.span(), stage, "a stage")?;
         let table = self.table(value, stage)?;
         let uses = table.get("uses").map(|uses| self.placed(uses, "uses")).transpose()?;
         let is_command = uses.as_ref().is_some_and(|uses| uses.value == COMMAND);
@@ -142,13 +132,25 @@ impl Reader<'_> {
         let Some(command) = &mut entry.command else { return Ok(()) };
         match key.get_ref().as_ref() {
             "command" => command.arguments = self.texts(value, "command")?,
-            "files" => command.files = self.named(value, "files")?,
-            "outputs" => command.outputs = self.named(value, "outputs")?,
+            "files" => {
+                let check = |name: &Spanned<Cow<'_, str>>| self.plain(name.span(), name.get_ref(), "a file");
+                command.files = self.named(value, "files", check)?;
+            }
+            "outputs" => {
+                let check = |name: &Spanned<Cow<'_, str>>| self.plain(name.span(), name.get_ref(), "an output");
+                command.outputs = self.named(value, "outputs", check)?;
+            }
             "tolerances" => command.tolerances = self.tolerances(value)?,
-            "env" => command.environment = self.named(value, "env")?,
-            "secret_env" => command.secrets = self.texts(value, "secret_env")?,
+            "env" => {
+                command.environment = self.named(value, "env", |name| self.variable(name.span(), name.get_ref()))?;
+            }
+            "secret_env" => {
+                command.secrets = self.texts(value, "secret_env")?;
+                command.secrets.iter().try_for_each(|name| self.variable(name.place.span.clone(), &name.value))?;
+            }
             "parameters" => {
                 for (key, value) in self.table(value, "parameters")? {
+                    self.plain(key.span(), key.get_ref(), "a parameter")?;
                     entry.settings.push(self.setting(key, value)?);
                 }
             }
@@ -157,11 +159,25 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Checks the name of a variable of the environment.
+    fn variable(&self, span: Range<usize>, name: &str) -> Result<()> {
+        if !name.is_empty() && !name.contains('=') {
+            return Ok(());
+        }
+        Err(self.error(span, format!("'{name}' cannot name a variable: expected a name without '='"), None))
+    }
+
     /// A table of texts by name.
-    fn named(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<(Placed<String>, Placed<String>)>> {
+    fn named(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        key: &str,
+        check: impl Fn(&Spanned<Cow<'_, str>>) -> Result<()>,
+    ) -> Result<Vec<(Placed<String>, Placed<String>)>> {
         let entries = self.table(value, key)?.iter();
         entries
             .map(|(name, value)| {
+                check(name)?;
                 let name_placed = Placed { value: name.get_ref().to_string(), place: self.place(name.span()) };
                 Ok((name_placed, self.placed(value, name.get_ref())?))
             })
@@ -183,9 +199,11 @@ impl Reader<'_> {
     fn inputs(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<Binding>> {
         let mut bindings = Vec::new();
         for (port, bound) in self.table(value, "inputs")? {
+            self.input_port(port)?;
             match bound.get_ref() {
                 DeValue::Table(labels) => {
                     for (label, bound) in labels {
+                        self.plain(label.span(), label.get_ref(), "a label")?;
                         bindings.push(self.binding(port, label.get_ref(), label.span(), bound)?);
                     }
                 }
@@ -193,6 +211,12 @@ impl Reader<'_> {
             }
         }
         Ok(bindings)
+    }
+
+    fn input_port(&self, name: &Spanned<Cow<'_, str>>) -> Result<()> {
+        let hint = "a label goes into a table of its own: inputs.PORT = { LABEL = \"STAGE.OUTPUT\" }";
+        let hint = name.get_ref().contains('.').then(|| hint.to_owned());
+        self.plain_or(name.span(), name.get_ref(), "an input", hint)
     }
 
     fn binding(
@@ -203,15 +227,12 @@ impl Reader<'_> {
         bound: &Spanned<DeValue<'_>>,
     ) -> Result<Binding> {
         let from = self.text(bound, port.get_ref())?;
-        let Some((stage, output)) = from.split_once('.') else {
-            let message = format!("'{from}' does not name an output: expected \"STAGE.OUTPUT\"");
-            return Err(self.error(bound.span(), message, None));
-        };
+        let (stage, output) = self.output(bound, &from)?;
         Ok(Binding {
             entrance: Entrance { port: PortName::new(port.get_ref().as_ref()), label: Label::new(label) },
             place: self.place(span),
-            stage: Placed { value: StageName::new(stage), place: self.place(bound.span()) },
-            output: PortName::new(output),
+            stage: Placed { value: stage, place: self.place(bound.span()) },
+            output,
         })
     }
 

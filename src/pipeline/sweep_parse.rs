@@ -110,11 +110,12 @@ impl Reader<'_> {
 
     fn target(&self, key: &Key<'_>) -> Result<Placed<String>> {
         let target = key.get_ref();
-        if target == "seed" || target.split_once('.').is_some_and(|(stage, rest)| is_plain(stage) && !rest.is_empty()) {
+        if target == "seed" || target.split_once('.').is_some_and(|(stage, rest)| is_plain(stage) && is_plain(rest)) {
             return Ok(Placed { value: target.to_string(), place: self.place(key.span()) });
         }
         let hint = "expected seed, \"STAGE.PARAMETER\" in quotes, zip, points, include or exclude".to_owned();
-        Err(self.error(key.span(), format!("'{target}' names nothing that can vary"), Some(hint)))
+        let message = format!("'{}' names nothing that can vary", target.escape_debug());
+        Err(self.error(key.span(), message, Some(hint)))
     }
 
     fn assignment(&self, target: &Placed<String>, value: &Entry<'_>) -> Result<Assignment> {

@@ -1,7 +1,7 @@
 //! The values of a pipeline file: each read as what it has to be, or an error that points at it.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::{PortName, StageName, closest, is_plain};
 use crate::source::{Place, Placed, Source};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -54,6 +54,31 @@ impl Reader<'_> {
     pub(super) fn mistyped(&self, value: &Spanned<DeValue<'_>>, key: &str, expected: &str) -> Error {
         let found = value.get_ref().type_str();
         self.error(value.span(), format!("'{key}' is of type {found}, expected {expected}"), None)
+    }
+
+    /// Checks a name that becomes part of paths, of variables and of names in braces.
+    pub(super) fn plain(&self, span: Range<usize>, name: &str, what: &str) -> Result<()> {
+        self.plain_or(span, name, what, None)
+    }
+
+    /// The same with a hint at what to do.
+    pub(super) fn plain_or(&self, span: Range<usize>, name: &str, what: &str, hint: Option<String>) -> Result<()> {
+        if is_plain(name) {
+            return Ok(());
+        }
+        let message = format!("'{}' cannot name {what}: expected letters, digits, '-' and '_'", name.escape_debug());
+        Err(self.error(span, message, hint))
+    }
+
+    /// The stage and the output that a text `STAGE.OUTPUT` names.
+    pub(super) fn output(&self, value: &Spanned<DeValue<'_>>, text: &str) -> Result<(StageName, PortName)> {
+        let Some((stage, output)) = text.split_once('.') else {
+            let message = format!("'{text}' does not name an output: expected \"STAGE.OUTPUT\"");
+            return Err(self.error(value.span(), message, None));
+        };
+        self.plain(value.span(), stage, "a stage")?;
+        self.plain(value.span(), output, "an output")?;
+        Ok((StageName::new(stage), PortName::new(output)))
     }
 
     /// A text and its place.

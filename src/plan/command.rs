@@ -1,10 +1,10 @@
 //! A stage that is any program: what its entry in the file means for the graph.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, Label, PortName, closest, is_plain};
+use crate::key::{CommandFields, Entrance, FILES, Label, PortName, closest};
 use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
 use crate::plan::node::Origin;
-use crate::plan::template::{FILES, Placeholder, Template};
+use crate::plan::template::{Piece, Placeholder, Template};
 use crate::source::{Place, Placed};
 use contract::{Description, InputPort, Kind, OutputPort};
 use serde_json::{Map, Value};
@@ -27,8 +27,8 @@ pub struct CommandLine {
     pub program: Template,
     /// Its arguments.
     pub arguments: Vec<Template>,
-    /// Variables of its environment, which are part of its key.
-    pub environment: BTreeMap<String, String>,
+    /// What of it is part of its key: its words as the file has them, its outputs and its environment.
+    pub fields: CommandFields,
     /// Variables that it gets from the user's environment and that are never written down.
     pub secrets: Vec<String>,
     /// Its parameters as text, by name.
@@ -56,18 +56,14 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
     let program_template = if program.value.contains('/') && !program.value.starts_with('{') {
         let entrance = Entrance { port: PortName::new(FILES), label: Label::new(PROGRAM) };
         inputs.insert(entrance.clone(), Origin::Outside(reader.path(&program.value, &program.place)?));
-        Template(vec![crate::plan::template::Piece::Place(Placeholder::Input(entrance))])
+        Template(vec![Piece::Place(Placeholder::Input(entrance))])
     } else {
         reader.template(program)?
     };
     let line = CommandLine {
         program: program_template,
         arguments: arguments.iter().map(|word| reader.template(word)).collect::<Result<_>>()?,
-        environment: command
-            .environment
-            .iter()
-            .map(|(name, value)| (name.value.clone(), value.value.clone()))
-            .collect(),
+        fields: reader.fields(),
         secrets: command.secrets.iter().map(|name| name.value.clone()).collect(),
         parameters: entry.settings.iter().map(|set| (set.key.value.clone(), text(&set.value.value))).collect(),
     };
@@ -92,15 +88,7 @@ impl Reader<'_> {
         Error::Graph { message: format!("command '{}': {message}", self.entry.name), place: place.clone(), hint }
     }
 
-    /// Names become folders, variables and names in braces, so they are plain.
     fn check_names(&self) -> Result<()> {
-        let settings = self.entry.settings.iter().map(|setting| &setting.key);
-        let files = self.command.files.iter().map(|(name, _)| name);
-        let outputs = self.command.outputs.iter().map(|(name, _)| name);
-        if let Some(name) = settings.chain(files).chain(outputs).find(|name| !is_plain(&name.value)) {
-            let message = format!("'{}' cannot be a name: expected letters, digits, '-' and '_'", name.value);
-            return Err(self.fault(message, &name.place, None));
-        }
         if let Some((name, _)) = self.command.files.iter().find(|(name, _)| name.value == PROGRAM) {
             let hint = Some("choose another name".to_owned());
             return Err(self.fault(format!("the file '{PROGRAM}' is the program itself"), &name.place, hint));
@@ -200,18 +188,17 @@ impl Reader<'_> {
         }
     }
 
-    /// What is hashed of it. The first three names have a space in them, so no parameter can be called that.
+    fn fields(&self) -> CommandFields {
+        let texts = |(name, value): &(Placed<String>, Placed<String>)| (name.value.clone(), value.value.clone());
+        CommandFields {
+            words: self.command.arguments.iter().map(|word| word.value.clone()).collect(),
+            outputs: self.command.outputs.iter().map(|(name, _)| name.value.clone()).collect(),
+            environment: self.command.environment.iter().map(texts).collect(),
+        }
+    }
+
     fn parameters(&self) -> Map<String, Value> {
-        let words: Vec<Value> = self.command.arguments.iter().map(|word| word.value.clone().into()).collect();
-        let outputs: Vec<Value> = self.command.outputs.iter().map(|(name, _)| name.value.clone().into()).collect();
-        let environment = self
-            .command
-            .environment
-            .iter()
-            .map(|(name, value)| (format!("env {}", name.value), value.value.clone().into()));
-        let fixed = [("the command".to_owned(), words.into()), ("the outputs".to_owned(), outputs.into())];
-        let settings = self.entry.settings.iter().map(|set| (set.key.value.clone(), set.value.value.clone()));
-        fixed.into_iter().chain(environment).chain(settings).collect()
+        self.entry.settings.iter().map(|set| (set.key.value.clone(), set.value.value.clone())).collect()
     }
 }
 

@@ -16,4 +16,4 @@ pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outlook, Outputs, Planned, Planner, Reason, outputs_of};
 pub use points::Point;
 pub use selection::{Selection, Wishes};
-pub use template::{FILES, Piece, Placeholder, Template};
+pub use template::{Piece, Placeholder, Template};

@@ -1,7 +1,7 @@
 //! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, Label, PortName, StageName, closest};
+use crate::key::{Digest, Entrance, FieldHasher, Label, Manifest, PortName, StageName, closest};
 use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::parameter::parameters;
@@ -50,6 +50,57 @@ pub struct Node {
     pub retries: usize,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
+}
+
+impl Node {
+    /// What its key is made of, but for what is at its inputs.
+    pub(crate) fn manifest(&self) -> Manifest {
+        Manifest {
+            command: match &self.program {
+                Program::Worker => None,
+                Program::Command(line) => Some(line.fields.clone()),
+            },
+            parameters: self.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            seed: self.seed,
+            ..Manifest::new(&*self.description.name, &*self.description.version)
+        }
+    }
+
+    /// The digest of all that makes a node what it is, but for its name: nodes of one identity are one node.
+    pub(super) fn identity(&self) -> Digest {
+        let mut hasher = FieldHasher::new("pipe-node-1");
+        hasher.field(self.stage.as_str().as_bytes());
+        hasher.field(self.manifest().key().0.as_bytes());
+        hasher.field(&self.inputs.len().to_le_bytes());
+        for (entrance, origin) in &self.inputs {
+            hasher.field(entrance.port.as_str().as_bytes());
+            hasher.field(entrance.label.as_str().as_bytes());
+            match origin {
+                Origin::Output { stage, port } => {
+                    hasher.field(&stage.index().to_le_bytes());
+                    hasher.field(port.as_str().as_bytes());
+                }
+                Origin::Outside(path) => {
+                    hasher.field(b"");
+                    hasher.field(path.as_os_str().as_encoded_bytes());
+                }
+            }
+        }
+        let secrets = match &self.program {
+            Program::Worker => &[][..],
+            Program::Command(line) => &line.secrets,
+        };
+        hasher.field(&secrets.len().to_le_bytes());
+        secrets.iter().for_each(|name| hasher.field(name.as_bytes()));
+        let Resources { gpus, threads, memory, device } = &self.resources;
+        hasher.field(&gpus.to_le_bytes());
+        hasher.field(&threads.map_or_else(Vec::new, |threads| threads.to_le_bytes().to_vec()));
+        hasher.field(&memory.to_le_bytes());
+        hasher.field(device.as_deref().unwrap_or_default().as_bytes());
+        hasher.field(&self.retries.to_le_bytes());
+        hasher.field(&self.timeout.map_or(0, |limit| limit.as_nanos()).to_le_bytes());
+        hasher.finish()
+    }
 }
 
 /// What does a stage's work.

@@ -2,9 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::inputs::{OutsideFiles, Witness};
-use crate::key::Digest;
-use crate::key::{Difference, Key, Manifest};
-use crate::key::{PortName, StageName};
+use crate::key::{Difference, Digest, FILES, Key, Manifest, PortName, StageName};
 use crate::plan::graph::Graph;
 use crate::plan::node::{Node, Origin, Program};
 use crate::plan::selection::Selection;
@@ -26,6 +24,8 @@ pub enum Reason {
     Changed(Vec<Difference>),
     /// Its key is the last one, but the result is not in the store any more.
     Gone,
+    /// Nothing differs, but its last result has a key of an earlier format.
+    KeyFormat,
     /// Its result is damaged.
     Damaged(String),
     /// The user forced it, by `--force` or `--from`.
@@ -48,6 +48,7 @@ impl fmt::Display for Reason {
                 }
             }
             Self::Gone => f.write_str("its result is no longer in the store"),
+            Self::KeyFormat => f.write_str("its result has a key of an earlier format"),
             Self::Damaged(why) => write!(f, "its result is damaged: {why}"),
             Self::Forced => f.write_str("forced"),
         }
@@ -291,7 +292,7 @@ impl<'a> Planner<'a> {
         for (entrance, origin) in &self.graph.stages[stage].inputs {
             if let Origin::Output { stage, port } = origin
                 && !known.contains_key(stage)
-                && let Some(digest) = before.inputs.get(&entrance.to_string())
+                && let Some(digest) = before.inputs.get(entrance)
             {
                 node_known.entry(*stage).or_default().insert(port.clone(), *digest);
             }
@@ -307,7 +308,7 @@ impl<'a> Planner<'a> {
 
     fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {
         let node: &Node = &self.graph.stages[stage];
-        let mut inputs = BTreeMap::new();
+        let mut manifest = node.manifest();
         for (entrance, origin) in &node.inputs {
             let digest = match origin {
                 Origin::Outside(path) => self.outside.digest(path)?,
@@ -318,15 +319,14 @@ impl<'a> Planner<'a> {
                     })?
                 }
             };
-            inputs.insert(entrance.to_string(), digest);
+            match &node.program {
+                Program::Command(_) if entrance.port.as_str() == FILES => {
+                    manifest.files.insert(entrance.label.clone(), digest);
+                }
+                _ => drop(manifest.inputs.insert(entrance.clone(), digest)),
+            }
         }
-        Ok(Manifest {
-            stage: node.description.name.clone(),
-            version: node.description.version.clone(),
-            parameters: node.parameters.clone().into_iter().collect(),
-            seed: node.seed,
-            inputs,
-        })
+        Ok(manifest)
     }
 
     fn why(&self, stage: NodeIndex, manifest: &Manifest) -> Reason {
@@ -334,7 +334,11 @@ impl<'a> Planner<'a> {
             None => Reason::New,
             Some(last) => {
                 let differences = manifest.differences(&last.manifest);
-                if differences.is_empty() { Reason::Gone } else { Reason::Changed(differences) }
+                match differences.is_empty() {
+                    false => Reason::Changed(differences),
+                    true if last.key != manifest.key() => Reason::KeyFormat,
+                    true => Reason::Gone,
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The points of a sweep in one graph: what has the same content at several points is one node.
 
 use crate::error::{Error, Result};
-use crate::key::{PointName, StageName, closest};
+use crate::key::{Digest, PointName, StageName, closest};
 use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, unsigned};
 use crate::plan::graph::base;
 use crate::plan::node::{Known, Node, Origin, node};
@@ -120,8 +120,8 @@ struct Loom<'a> {
     known: &'a Known,
     folder: &'a Path,
     stages: DiGraph<Node, ()>,
-    /// The node of each content.
-    woven: HashMap<String, NodeIndex>,
+    /// The node of each identity.
+    woven: HashMap<Digest, NodeIndex>,
     names: HashMap<StageName, NodeIndex>,
 }
 
@@ -182,7 +182,7 @@ impl Loom<'_> {
     }
 
     fn weave(&mut self, node: Node, point: &PointEntry) -> Result<NodeIndex> {
-        let identity = identity(&node);
+        let identity = node.identity();
         if let Some(same) = self.woven.get(&identity) {
             return Ok(*same);
         }
@@ -224,18 +224,8 @@ fn touches(point: &PointEntry, node: &Node, entry: Option<&StageEntry>) -> BTree
 
 /// `finetune@tasks.negatives=3`, or the plain name for a stage that nothing touches.
 fn name(stage: &StageName, point: &PointEntry, touches: &BTreeSet<usize>) -> StageName {
-    if touches.is_empty() {
-        return stage.clone();
-    }
     let labels: Vec<String> = touches.iter().map(|at| point.choices[*at].label()).collect();
-    StageName::new(format!("{stage}@{}", labels.join(",")))
-}
-
-/// Everything that makes a node what it is, but for its name.
-fn identity(node: &Node) -> String {
-    let Node { name: _, stage, description, parameters, seed, inputs, resources, program, retries, timeout } = node;
-    let uses = &description.name;
-    format!("{stage} {uses} {parameters:?} {seed:?} {inputs:?} {resources:?} {program:?} {retries} {timeout:?}")
+    StageName::at(stage, &labels.join(","))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
 //! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
 
-use crate::key::{Entrance, Label, PortName};
+use crate::key::{Entrance, FILES, Label, PortName};
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +34,6 @@ pub enum Placeholder {
     /// The folder that outlives the attempt.
     Checkpoint,
 }
-
-/// The port at which files outside the store enter a command.
-pub const FILES: &str = "files";
 
 impl Template {
     /// Takes a word apart.

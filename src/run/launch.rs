@@ -1,8 +1,8 @@
 //! From a stage's order to the process that does its work: the worker with a spec, or a program of the user's.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, PortName};
-use crate::plan::{CommandLine, FILES, Placeholder, Template};
+use crate::key::{Entrance, FILES, PortName};
+use crate::plan::{CommandLine, Placeholder, Template};
 use crate::run::executor::Order;
 use crate::run::process::Start;
 use contract::Spec;
@@ -41,8 +41,8 @@ pub(crate) fn worker(order: &Order, outputs: BTreeMap<String, PathBuf>) -> Start
 /// A program of the user's, in a folder of its own in which its inputs are links.
 pub(crate) fn command(order: &Order, line: &CommandLine, folder: &Path) -> Result<Start> {
     let links = link_inputs(order, folder)?;
-    let given = order.spec.parameters.iter().filter(|(name, _)| line.parameters.contains_key(*name));
-    let parameters = serde_json::to_vec_pretty(&given.collect::<BTreeMap<_, _>>()).unwrap_or_default();
+    let given: BTreeMap<_, _> = order.spec.parameters.iter().collect();
+    let parameters = serde_json::to_vec_pretty(&given).unwrap_or_default();
     let temporary = folder.join("tmp");
     fs::create_dir(&temporary)
         .and_then(|()| fs::write(folder.join("parameters.json"), parameters))
@@ -53,7 +53,7 @@ pub(crate) fn command(order: &Order, line: &CommandLine, folder: &Path) -> Resul
     command.current_dir(folder).env_clear().env("LC_ALL", "C.UTF-8").env("TMPDIR", &temporary);
     command.envs(["PATH", "HOME", "USER"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     set_resources(&mut command, order);
-    command.envs(variables(order, &links)).envs(&line.environment).envs(secrets(line));
+    command.envs(variables(order, &links)).envs(&line.fields.environment).envs(secrets(line));
     Ok(Start { command, first_line: None, says_done: false, timeout: order.timeout })
 }
 

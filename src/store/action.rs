@@ -95,7 +95,7 @@ impl Action {
         if action.format != FORMAT {
             return Err(format!("it has form {}, expected {FORMAT}", action.format));
         }
-        if action.key != key || action.manifest.key() != key {
+        if action.key != key || !action.manifest.has_key(key) {
             return Err("it is the record of another key".to_owned());
         }
         Ok(action)
@@ -109,11 +109,9 @@ mod tests {
 
     fn action() -> Action {
         let manifest = Manifest {
-            stage: "ingest".to_owned(),
-            version: "1".to_owned(),
             parameters: BTreeMap::from([("rate".to_owned(), 0.1.into())]),
             seed: Some(3),
-            inputs: BTreeMap::new(),
+            ..Manifest::new("ingest", "1")
         };
         Action {
             format: FORMAT,

@@ -187,13 +187,7 @@ mod tests {
         let artifact = store.seal(&output).unwrap().unwrap();
         store.keep(&output, &artifact).unwrap();
         drop(std::fs::remove_dir_all(&output));
-        let manifest = Manifest {
-            stage: stage.to_owned(),
-            version: "1".to_owned(),
-            parameters: BTreeMap::new(),
-            seed: None,
-            inputs: BTreeMap::new(),
-        };
+        let manifest = Manifest::new(stage, "1");
         let provenance = Provenance {
             run: "r".to_owned(),
             pipeline: "p".to_owned(),

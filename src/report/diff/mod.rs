@@ -3,9 +3,7 @@
 mod text;
 
 use crate::error::Result;
-use crate::key::Digest;
-use crate::key::StageName;
-use crate::key::{Difference, Manifest};
+use crate::key::{Difference, Digest, KeyField, Manifest, StageName};
 use crate::report::compare::{Measured, of_actions};
 use crate::store::{Action, RunRecord, StageRecord, Store};
 use serde::Serialize;
@@ -124,8 +122,7 @@ impl<'a> Side<'a> {
     fn measured(&self, store: &Store) -> Result<Vec<(String, Measured)>> {
         let mut measured = Vec::new();
         for (stage, action) in &self.actions {
-            let point = stage.as_str().split_once('@').map_or("", |(_, point)| point);
-            measured.extend(of_actions(store, [action])?.into_iter().map(|row| (point.to_owned(), row)));
+            measured.extend(of_actions(store, [action])?.into_iter().map(|row| (stage.point().to_owned(), row)));
         }
         Ok(measured)
     }
@@ -141,7 +138,7 @@ fn differing(stage: &StageName, old: Option<Manifest>, new: Option<Manifest>, no
     let Some((old, new)) = old.zip(new) else { return StageDifference::only(stage, How::Unknown) };
     let differences = new.differences(&old);
     let from_before = |difference: &Difference| {
-        difference.fact.starts_with("input ")
+        matches!(difference.field, KeyField::Input(_))
             && difference.new.as_deref().and_then(Digest::parse).is_some_and(|digest| now.made(digest))
     };
     let how = if differences.iter().all(from_before) { How::Before } else { How::Own };

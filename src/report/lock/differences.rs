@@ -12,7 +12,7 @@ use std::fmt;
 /// A stage that is not what the lock says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deviation {
-    /// Its key is made of other facts: old in the lock, new in the pipeline.
+    /// Its key is made of other fields: old in the lock, new in the pipeline.
     Changed(StageName, Vec<Difference>),
     /// The lock does not have it.
     Added(StageName),
@@ -23,12 +23,12 @@ pub enum Deviation {
 }
 
 impl Deviation {
-    /// One object for each fact that differs.
+    /// One object for each field of the key that differs.
     pub fn json(&self) -> Vec<Value> {
         match self {
             Self::Changed(stage, differences) => differences
                 .iter()
-                .map(|d| json!({ "stage": stage, "what": "changed", "fact": d.name(), "old": d.old, "new": d.new }))
+                .map(|d| json!({ "stage": stage, "what": "changed", "field": d.field.to_string(), "old": d.old, "new": d.new }))
                 .collect(),
             Self::Added(stage) => vec![json!({ "stage": stage, "what": "added" })],
             Self::Removed(stage) => vec![json!({ "stage": stage, "what": "removed" })],

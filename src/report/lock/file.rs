@@ -1,4 +1,4 @@
-//! The form of a lock: one fact a line, sorted, a blank line between stages, so that git merges it by line.
+//! The form of a lock: one field a line, sorted, a blank line between stages, so that git merges it by line.
 //!
 //! ```text
 //! finetune code 5d0c…
@@ -11,31 +11,27 @@
 //! finetune stage finetune
 //! ```
 //!
-//! The facts are those that the key is the digest of. Blanks and `%` in a name are written as `%20` and `%25`.
+//! Among them are the fields that the key is the digest of. Blanks and `%` in a name are written as `%20` and `%25`, and a
+//! dot in the name of a port as `%2e`, since one stands between a port and a label.
+//!
+//! A lock of format 1, in which keys are of format 1 too, is read, and never written.
 
 use crate::error::{Error, Result};
-use crate::key::Digest;
-use crate::key::{Key, Manifest};
-use crate::key::{PortName, StageName};
+use crate::key::{Digest, Key, KeyField, Manifest, PortName, StageName};
 use crate::machine::Hardware;
 use crate::report::lock::figures::Figure;
+use crate::report::lock::line::{Format, Line, Subject, escaped};
 use crate::report::lock::{Lock, Locked};
 use crate::source::{Place, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The first line, which says how the others are read.
-const FORMAT: &str = "pipe-lock 1";
-
 const COMMENT: &str = "# What each stage is made of and what it led to. Written by `pipe lock`; keep it in git.";
-
-/// Parts of a command, which are hashed as parameters, and the words for them in a lock.
-const PARTS_OF_COMMANDS: [(&str, &str); 2] = [("the command", "command"), ("the outputs", "outputs")];
 
 /// The lock as a file.
 pub fn text(lock: &Lock) -> String {
-    let mut text = format!("{FORMAT}\n{COMMENT}\n");
+    let mut text = format!("{}\n{COMMENT}\n", Format::Two.first_line());
     for (stage, locked) in &lock.stages {
         let mut lines = lines(locked);
         lines.sort();
@@ -48,26 +44,12 @@ pub fn text(lock: &Lock) -> String {
 }
 
 fn lines(locked: &Locked) -> Vec<String> {
-    let facts = locked.manifest.facts().into_iter().map(|(name, value)| format!("{} {value}", fact_in_lock(&name)));
-    let outputs = locked.outputs.iter().map(|(port, digest)| format!("output {} {digest}", escaped(port.as_str())));
-    let hardware = locked.hardware.iter().map(|class| format!("hardware {class}"));
-    let figures = locked.figures.iter().map(|(name, figure)| format!("value {} {figure}", escaped(name)));
-    facts.chain(outputs).chain(hardware).chain(figures).chain([format!("key {}", locked.key())]).collect()
-}
-
-/// A fact's name as it stands in a lock.
-fn fact_in_lock(fact: &str) -> String {
-    let Some((word, name)) = fact.split_once(' ') else { return fact.to_owned() };
-    if word != "parameter" {
-        return format!("{word} {}", escaped(name));
-    }
-    match PARTS_OF_COMMANDS.iter().find(|(hashed, _)| *hashed == name) {
-        Some((_, word)) => (*word).to_owned(),
-        None => match name.strip_prefix("env ") {
-            Some(variable) => format!("env {}", escaped(variable)),
-            None => format!("parameter {}", escaped(name)),
-        },
-    }
+    let line = |subject: Subject, value: &dyn std::fmt::Display| format!("{} {value}", subject.written());
+    let fields = locked.manifest.fields().into_iter().map(|(field, value)| line(Subject::Field(field), &value));
+    let outputs = locked.outputs.iter().map(|(port, digest)| line(Subject::Output(port.clone()), digest));
+    let hardware = locked.hardware.iter().map(|class| line(Subject::Hardware, class));
+    let figures = locked.figures.iter().map(|(name, figure)| line(Subject::Value(name.clone()), figure));
+    fields.chain(outputs).chain(hardware).chain(figures).chain([line(Subject::Key, &locked.key())]).collect()
 }
 
 /// Reads a lock.
@@ -78,33 +60,32 @@ pub fn parse(source: &Arc<Source>) -> Result<Lock> {
     let text = match &**source {
         Source::File { text, .. } | Source::Argument(text) => text,
     };
+    let Some((first, _)) = text.split_once('\n') else {
+        return Err(fault(source, 0..text.len(), "this is no lock: it is empty, or cut off".to_owned()));
+    };
+    let format = Format::of(first.trim_end_matches('\r')).ok_or_else(|| {
+        let message = format!("this is no lock: its first line is not '{}'", Format::Two.first_line());
+        fault(source, 0..first.len(), message)
+    })?;
     let mut stages: BTreeMap<StageName, Draft> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut start = 0;
-    for (number, whole) in text.split_inclusive('\n').enumerate() {
+    let mut start = first.len() + 1;
+    for whole in text[start..].split_inclusive('\n') {
         let line = whole.trim_end_matches(['\n', '\r']);
         let place = start..start + line.len();
         start += whole.len();
-        if number == 0 {
-            if line == FORMAT {
-                continue;
-            }
-            return Err(fault(source, place, format!("this is no lock: its first line is not '{FORMAT}'")));
-        }
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = Entry::read(line).ok_or_else(|| fault(source, place.clone(), what_is_wrong(line)))?;
-        if !seen.insert((entry.stage.clone(), entry.fact.clone())) {
-            return Err(fault(source, place, format!("'{} {}' is here twice", entry.stage, entry.fact)));
+        let read = Line::read(line, format).ok_or_else(|| fault(source, place.clone(), what_is_wrong(line)))?;
+        if !seen.insert((read.stage.clone(), read.subject.clone())) {
+            let message = format!("'{} {}' is here twice", read.stage, read.subject.written());
+            return Err(fault(source, place, message));
         }
-        let draft = stages.entry(StageName::new(&entry.stage)).or_insert_with(|| Draft::new(place.clone()));
-        draft.add(&entry).ok_or_else(|| fault(source, place, what_is_wrong(line)))?;
+        let draft = stages.entry(StageName::new(&read.stage)).or_insert_with(|| Draft::new(place.clone()));
+        draft.add(read).ok_or_else(|| fault(source, place, what_is_wrong(line)))?;
     }
-    if text.is_empty() {
-        return Err(fault(source, 0..0, "this is no lock: it is empty".to_owned()));
-    }
-    let locked = stages.into_iter().map(|(stage, draft)| Ok((stage.clone(), draft.finish(&stage, source)?)));
+    let locked = stages.into_iter().map(|(stage, draft)| Ok((stage.clone(), draft.finish(&stage, source, format)?)));
     Ok(Lock { stages: locked.collect::<Result<_>>()? })
 }
 
@@ -112,7 +93,7 @@ fn what_is_wrong(line: &str) -> String {
     if ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark)) {
         "a merge left a conflict here".to_owned()
     } else {
-        "this is not a line of a lock: expected STAGE FACT VALUE".to_owned()
+        "this is not a line of a lock: expected STAGE FIELD VALUE".to_owned()
     }
 }
 
@@ -121,40 +102,10 @@ fn fault(source: &Arc<Source>, span: Range<usize>, message: String) -> Error {
     Error::Syntax { message, place: Place::new(source, span), hint: Some(hint) }
 }
 
-/// A line: the stage, the fact's name and its value.
-struct Entry {
-    stage: String,
-    fact: String,
-    value: String,
-}
-
-impl Entry {
-    fn read(line: &str) -> Option<Self> {
-        let (stage, rest) = line.split_once(' ')?;
-        let (word, rest) = rest.split_once(' ')?;
-        let entry = |fact: String, value: &str| Self { stage: unescaped(stage), fact, value: value.to_owned() };
-        let named = || {
-            let (name, value) = rest.split_once(' ')?;
-            Some((unescaped(name), value))
-        };
-        if let Some((hashed, _)) = PARTS_OF_COMMANDS.iter().find(|(_, in_lock)| *in_lock == word) {
-            return Some(entry(format!("parameter {hashed}"), rest));
-        }
-        Some(match word {
-            "stage" | "code" | "seed" | "key" | "hardware" => entry(word.to_owned(), rest),
-            "env" => named().map(|(name, value)| entry(format!("parameter env {name}"), value))?,
-            "parameter" | "input" | "output" | "value" => {
-                named().map(|(name, value)| entry(format!("{word} {name}"), value))?
-            }
-            _ => return None,
-        })
-    }
-}
-
 /// A stage of which some lines were read.
 struct Draft {
     place: Range<usize>,
-    facts: Vec<(String, String)>,
+    fields: Vec<(Subject, String)>,
     outputs: BTreeMap<PortName, Digest>,
     hardware: Option<Hardware>,
     figures: BTreeMap<String, Figure>,
@@ -163,60 +114,55 @@ struct Draft {
 
 impl Draft {
     fn new(place: Range<usize>) -> Self {
-        let (facts, outputs, figures) = Default::default();
-        Self { place, facts, outputs, hardware: None, figures, key: None }
+        let (fields, outputs, figures) = Default::default();
+        Self { place, fields, outputs, hardware: None, figures, key: None }
     }
 
-    fn add(&mut self, entry: &Entry) -> Option<()> {
-        match (entry.fact.as_str(), entry.fact.split_once(' ')) {
-            ("key", _) => self.key = Some(Key::parse(&entry.value)?),
-            ("hardware", _) => self.hardware = Some(Hardware::parse(&entry.value)?),
-            (_, Some(("output", port))) => drop(self.outputs.insert(PortName::new(port), Digest::parse(&entry.value)?)),
-            (_, Some(("value", name))) => drop(self.figures.insert(name.to_owned(), Figure::parse(&entry.value)?)),
-            _ => self.facts.push((entry.fact.clone(), entry.value.clone())),
+    fn add(&mut self, Line { subject, value, .. }: Line<'_>) -> Option<()> {
+        match subject {
+            Subject::Key => self.key = Some(Key::parse(value)?),
+            Subject::Hardware => self.hardware = Some(Hardware::parse(value)?),
+            Subject::Output(port) => drop(self.outputs.insert(port, Digest::parse(value)?)),
+            Subject::Value(name) => drop(self.figures.insert(name, Figure::parse(value)?)),
+            Subject::Field(_) | Subject::JoinedInput(_) => self.fields.push((subject, value.to_owned())),
         }
         Some(())
     }
 
-    fn finish(self, stage: &StageName, source: &Arc<Source>) -> Result<Locked> {
+    fn finish(self, stage: &StageName, source: &Arc<Source>, format: Format) -> Result<Locked> {
         let wrong = |message: String| fault(source, self.place.clone(), message);
-        let manifest = Manifest::of_facts(self.facts).ok_or_else(|| {
-            wrong(format!("the facts of '{stage}' are not whole, or one has a value that it cannot have"))
+        let uses = self.fields.iter().find(|(subject, _)| *subject == Subject::Field(KeyField::Stage));
+        let uses = uses.map(|(_, uses)| uses.clone()).unwrap_or_default();
+        let fields = self.fields.into_iter().filter_map(|(subject, value)| Some((subject.field(&uses)?, value)));
+        let manifest = Manifest::of_fields(fields).ok_or_else(|| {
+            wrong(format!("the fields of the key of '{stage}' are not whole, or one has a value that it cannot have"))
         })?;
-        if self.key != Some(manifest.key()) {
-            return Err(wrong(format!("the key of '{stage}' is not that of its facts: lines of two locks are mixed")));
+        if self.key != Some(format.key(&manifest)) {
+            return Err(wrong(format!("the key of '{stage}' is not that of its fields: lines of two locks are mixed")));
         }
         Ok(Locked { manifest, outputs: self.outputs, hardware: self.hardware, figures: self.figures })
     }
 }
 
-/// What cannot stand in a name of a lock, and what stands for it.
-const ESCAPES: [(char, &str); 5] = [('%', "%25"), (' ', "%20"), ('\n', "%0a"), ('\r', "%0d"), ('#', "%23")];
-
-fn escaped(name: &str) -> String {
-    ESCAPES.iter().fold(name.to_owned(), |text, (letter, escape)| text.replace(*letter, escape))
-}
-
-fn unescaped(text: &str) -> String {
-    ESCAPES.iter().rev().fold(text.to_owned(), |text, (letter, escape)| text.replace(escape, &letter.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::{CommandFields, Entrance, Label};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    fn locked(parameters: BTreeMap<String, Value>, outputs: &[String], seed: Option<u64>) -> Locked {
+    fn locked(parameters: BTreeMap<String, Value>, names: &[String], seed: Option<u64>) -> Locked {
+        let digest = |name: &String| Digest::of(name.as_bytes());
+        let input = |name: &String| (Entrance { port: PortName::new("in"), label: Label::new(name) }, digest(name));
         let manifest = Manifest {
-            stage: "command".to_owned(),
-            version: "1".to_owned(),
             parameters,
             seed,
-            inputs: outputs.iter().map(|name| (format!("in.{name}"), Digest::of(name.as_bytes()))).collect(),
+            inputs: names.iter().map(input).collect(),
+            files: names.iter().map(|name| (Label::new(name), digest(name))).collect(),
+            ..Manifest::new("command", "1")
         };
-        let digests = outputs.iter().map(|name| (PortName::new(name), Digest::of(name.as_bytes())));
-        Locked { manifest, outputs: digests.collect(), hardware: None, figures: BTreeMap::new() }
+        let outputs = names.iter().map(|name| (PortName::new(name), digest(name)));
+        Locked { manifest, outputs: outputs.collect(), hardware: None, figures: BTreeMap::new() }
     }
 
     fn read(text: &str) -> Result<Lock> {
@@ -224,34 +170,36 @@ mod tests {
     }
 
     fn one() -> Lock {
-        let parameters = BTreeMap::from([
-            ("the command".to_owned(), json!(["sh", "-c", "a\nb"])),
-            ("env LANG".to_owned(), json!("C")),
-            ("k".to_owned(), json!(0.1)),
-        ]);
-        let mut locked = locked(parameters, &["model".to_owned()], Some(7));
+        let mut locked = locked(BTreeMap::from([("k".to_owned(), json!(0.1))]), &["model".to_owned()], Some(7));
+        locked.manifest.command = Some(CommandFields {
+            words: ["sh", "-c", "a\nb"].map(str::to_owned).to_vec(),
+            outputs: vec!["model".to_owned()],
+            environment: BTreeMap::from([("LANG".to_owned(), "C".to_owned())]),
+        });
         locked.hardware = Hardware::parse("x86_64 AuthenticAMD avx2 cpu");
         locked.figures.insert("pipe.HR@10".to_owned(), Figure { value: 0.4, interval: Some([0.35, 0.45]) });
         Lock { stages: BTreeMap::from([(StageName::new("fit@k=a b"), locked)]) }
     }
 
     #[test]
-    fn a_lock_is_lines_of_facts_in_order() {
+    fn a_lock_is_lines_of_fields_in_order() {
         let digits = |text: &str| {
             let digest = regex_lite::Regex::new("[0-9a-f]{64}").unwrap();
             digest.replace_all(text, "[DIGEST]").into_owned()
         };
         insta::assert_snapshot!(digits(&text(&one())), @r#"
-        pipe-lock 1
+        pipe-lock 2
         # What each stage is made of and what it led to. Written by `pipe lock`; keep it in git.
 
         fit@k=a%20b code 1
         fit@k=a%20b command ["sh","-c","a\nb"]
         fit@k=a%20b env LANG "C"
+        fit@k=a%20b file model [DIGEST]
         fit@k=a%20b hardware x86_64 AuthenticAMD avx2 cpu
         fit@k=a%20b input in.model [DIGEST]
         fit@k=a%20b key [DIGEST]
         fit@k=a%20b output model [DIGEST]
+        fit@k=a%20b outputs ["model"]
         fit@k=a%20b parameter k 0.1
         fit@k=a%20b seed 7
         fit@k=a%20b stage command
@@ -269,8 +217,9 @@ mod tests {
         let merged = format!("{whole}<<<<<<< ours\n");
         for (text, said) in [
             ("", "it is empty"),
-            ("x", "its first line"),
-            (&mixed, "not that of its facts"),
+            ("pipe-lock 2", "cut off"),
+            ("x\n", "its first line"),
+            (&mixed, "not that of its fields"),
             (&twice, "here twice"),
             (&merged, "a merge left a conflict"),
             (&format!("{whole}a b\n"), "not a line of a lock"),
@@ -280,6 +229,17 @@ mod tests {
             assert!(error.to_string().contains(said), "{error}");
             assert_eq!(error.exit_code(), 11);
         }
+    }
+
+    #[test]
+    fn a_lock_of_format_1_is_read_as_what_it_means() {
+        let mut lock = one();
+        let locked = lock.stages.values_mut().next().unwrap();
+        let today = text(&Lock { stages: BTreeMap::from([(StageName::new("s"), locked.clone())]) });
+        let then = today.replace("pipe-lock 2", "pipe-lock 1").replace(" file model", " input files.model");
+        assert!(read(&then).unwrap_err().to_string().contains("not that of its fields"), "the key is of today");
+        let (key, key_then) = (locked.key().to_string(), locked.manifest.key_of_format_1().to_string());
+        assert_eq!(read(&then.replace(&key, &key_then)).unwrap().stages[&StageName::new("s")], *locked);
     }
 
     proptest! {
@@ -298,7 +258,7 @@ mod tests {
         }
 
         #[test]
-        fn any_lines_are_a_lock_or_an_error(lines in "(pipe-lock 1\n)?([a-c] (key|seed|stage|code|output|parameter) [0-9a ]{0,3}\n){0,3}") {
+        fn any_lines_are_a_lock_or_an_error(lines in "(pipe-lock [12]\n)?([a-c] (key|seed|stage|code|output|parameter|input|file) [0-9a. ]{0,3}\n){0,3}") {
             if let Err(error) = read(&lines) {
                 prop_assert_eq!(error.exit_code(), 11);
             }

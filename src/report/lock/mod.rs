@@ -3,6 +3,7 @@
 mod differences;
 mod figures;
 mod file;
+mod line;
 
 pub use differences::{Deviation, deviations};
 pub use figures::{Figure, Figures, figures};

@@ -1,9 +1,7 @@
 //! From an input that differs to what the user changed, stage by stage.
 
 use crate::inputs::listing_changes;
-use crate::key::Digest;
-use crate::key::{Difference, Manifest};
-use crate::key::{PortName, RunId, StageName};
+use crate::key::{Difference, Digest, Entrance, FILES, KeyField, Manifest, PortName, RunId, StageName};
 use crate::plan::{Decision, Graph, Origin};
 use crate::report::why::{Cause, Changed, Past, Source};
 use crate::store::{Action, Store};
@@ -51,9 +49,14 @@ impl Chain<'_> {
         past: &Past,
         said: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Option<Source> {
-        let entrance = difference.fact.strip_prefix("input ")?;
-        let inputs = &self.graph.stages[stage].inputs;
-        let (_, origin) = inputs.iter().find(|(known, _)| known.to_string() == entrance)?;
+        let origin = match &difference.field {
+            KeyField::Input(entrance) => self.graph.stages[stage].inputs.get(entrance)?,
+            KeyField::File(label) => {
+                let entrance = Entrance { port: PortName::new(FILES), label: label.clone() };
+                self.graph.stages[stage].inputs.get(&entrance)?
+            }
+            _ => return None,
+        };
         let digest = |value: &Option<String>| value.as_deref().and_then(Digest::parse);
         let old = digest(&difference.old);
         Some(match origin {

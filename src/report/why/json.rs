@@ -39,6 +39,7 @@ fn word(reason: &Reason) -> &'static str {
         Reason::New => "new",
         Reason::Changed(_) => "changed",
         Reason::Gone => "gone",
+        Reason::KeyFormat => "key-format",
         Reason::Damaged(_) => "damaged",
         Reason::Forced => "forced",
     }
@@ -68,7 +69,7 @@ fn changed(Changed { difference, source }: &Changed) -> Value {
         }
     });
     json!({
-        "fact": difference.name(), "old": difference.old, "new": difference.new, "from": source,
+        "field": difference.field.to_string(), "old": difference.old, "new": difference.new, "from": source,
     })
 }
 
