@@ -69,7 +69,7 @@ fn loaded() -> Option<pipeline::Pipeline> {
 
 /// What the line has after `pipe` and the command, but for options.
 fn words() -> Vec<String> {
-    let line = std::env::args().skip_while(|word| word != "--").skip(1);
+    let line = super::command_line().skip_while(|word| word != "--").skip(1);
     line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn runs() -> Vec<CompletionCandidate> {
 /// The stages that have a log in the run that the line names, or in the latest.
 pub(crate) fn logged() -> Vec<CompletionCandidate> {
     let Some(store) = store() else { return Vec::new() };
-    let words: Vec<String> = std::env::args().skip_while(|word| word != "--").skip(3).collect();
+    let words: Vec<String> = super::command_line().skip_while(|word| word != "--").skip(3).collect();
     let named = words.iter().filter(|word| !word.is_empty()).find_map(|word| store.find_run(word).ok());
     let Some(run) = named.or_else(|| store.find_run("latest").ok()) else { return Vec::new() };
     run.stages.iter().map(|stage| CompletionCandidate::new(stage.stage.as_str())).collect()

@@ -46,3 +46,8 @@ pub use runs::runs;
 pub use show::show;
 pub use tokenize::tokenize;
 pub use why::why;
+
+/// The words of the command line as text. A path may have bytes that are not UTF-8, for which a sign stands here.
+fn command_line() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+}

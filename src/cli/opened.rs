@@ -52,6 +52,7 @@ impl Opened {
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
+        graph.check_paths(store.root())?;
         Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare, index, sheet })
     }
 

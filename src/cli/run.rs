@@ -61,7 +61,7 @@ pub(super) fn settings(opened: &Opened, jobs: Option<u16>, device: &str) -> Resu
         jobs: jobs.map_or(opened.machine.threads, usize::from),
         keep_going: false,
         device: device.to_owned(),
-        arguments: std::env::args().skip(1).collect(),
+        arguments: super::command_line().skip(1).collect(),
     })
 }
 

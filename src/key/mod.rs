@@ -13,6 +13,8 @@ pub use difference::Difference;
 pub use digest::{Digest, FieldHasher};
 pub use field::KeyField;
 pub use manifest::{CommandFields, Key, Manifest};
-pub use names::{Entrance, FILES, Label, PointName, PortName, RESERVED, RunId, StageName, closest, is_plain};
+pub use names::{
+    Entrance, FILES, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, closest, is_plain,
+};
 pub use tree::FileEntry;
 pub(crate) use tree::{ArtifactHasher, listed};

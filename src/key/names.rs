@@ -94,7 +94,11 @@ impl fmt::Display for Entrance {
     }
 }
 
-/// Whether a text may name a pipeline, a stage or a label: letters, digits, `-` and `_`.
+/// The longest name of a pipeline, a stage at a point, a port or a label, in bytes. A file system allows 255; the store puts up
+/// to 45 around a name: `.files.json`, and while a file is written a dot, the process, a count and `.new`.
+pub const LONGEST_NAME: usize = 200;
+
+/// Whether a text may name a pipeline, a stage, a port or a label: letters, digits, `-` and `_`.
 pub fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

@@ -7,6 +7,7 @@ use crate::pipeline::locate::{Located, locate};
 use crate::pipeline::model::Pipeline;
 use crate::pipeline::overrides::apply;
 use crate::pipeline::parse::layer;
+use crate::pipeline::values::too_long;
 use crate::source::{Place, Placed, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub fn load(asked: &str, profiles: &[String], settings: &[String]) -> Result<(Lo
     let mut pipeline = assemble(layers, &start)?;
     for profile in profiles {
         pipeline.name = format!("{}@{profile}", pipeline.name);
+    }
+    if let Some(message) = too_long(&pipeline.name, "a pipeline with its profiles") {
+        return Err(Error::Usage { message, hint: Some("give the pipeline or a profile a shorter name".to_owned()) });
     }
     for setting in settings {
         apply(&mut pipeline, setting)?;

@@ -21,3 +21,4 @@ pub use parse::parse;
 pub use paths::resolve;
 pub use sweep::{Assignment, Axis, Choice, PointEntry, Sweep};
 pub use values::bytes;
+pub(crate) use values::too_long;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::{closest, is_plain};
 use crate::pipeline::model::{Pipeline, Setting, StageEntry};
-use crate::pipeline::values::parse_value;
+use crate::pipeline::values::{NUL, has_nul, parse_value};
 use crate::source::{Place, Placed, Source};
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ pub(super) fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
     };
     let value = parse_value(text.trim()).unwrap_or_else(|| text.into());
     let value = Placed { value, place: Place::new(&source, target.len() + 1..argument.len()) };
+    if has_nul(&value.value) {
+        return Err(Error::Parameter { message: NUL.to_owned(), place: value.place, hint: None });
+    }
     if pipeline.sweep.as_ref().is_some_and(|sweep| sweep.sets(target)) {
         let message = format!("'{target}' is an axis of the sweep, so it cannot be set");
         let hint = Some("--point picks points of the sweep".to_owned());

@@ -161,10 +161,11 @@ impl Reader<'_> {
 
     /// Checks the name of a variable of the environment.
     fn variable(&self, span: Range<usize>, name: &str) -> Result<()> {
-        if !name.is_empty() && !name.contains('=') {
+        if !name.is_empty() && !name.contains(['=', '\0']) {
             return Ok(());
         }
-        Err(self.error(span, format!("'{name}' cannot name a variable: expected a name without '='"), None))
+        let message = format!("'{}' cannot name a variable: expected a name without '=' and NUL", name.escape_debug());
+        Err(self.error(span, message, None))
     }
 
     /// A table of texts by name.

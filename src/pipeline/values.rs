@@ -1,7 +1,7 @@
 //! The values of a pipeline file: each read as what it has to be, or an error that points at it.
 
 use crate::error::{Error, Result};
-use crate::key::{PortName, StageName, closest, is_plain};
+use crate::key::{LONGEST_NAME, PortName, StageName, closest, is_plain};
 use crate::source::{Place, Placed, Source};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -64,10 +64,15 @@ impl Reader<'_> {
     /// The same with a hint at what to do.
     pub(super) fn plain_or(&self, span: Range<usize>, name: &str, what: &str, hint: Option<String>) -> Result<()> {
         if is_plain(name) {
-            return Ok(());
+            return self.short(span, name, what);
         }
         let message = format!("'{}' cannot name {what}: expected letters, digits, '-' and '_'", name.escape_debug());
         Err(self.error(span, message, hint))
+    }
+
+    /// Checks that a name fits into the name of a file.
+    pub(super) fn short(&self, span: Range<usize>, name: &str, what: &str) -> Result<()> {
+        too_long(name, what).map_or(Ok(()), |message| Err(self.error(span, message, None)))
     }
 
     /// The stage and the output that a text `STAGE.OUTPUT` names.
@@ -134,7 +139,11 @@ impl Reader<'_> {
     }
 
     pub(super) fn text(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<String> {
-        value.get_ref().as_str().map(str::to_owned).ok_or_else(|| self.mistyped(value, key, "a text in quotes"))
+        let text = value.get_ref().as_str().ok_or_else(|| self.mistyped(value, key, "a text in quotes"))?;
+        if text.contains('\0') {
+            return Err(self.error(value.span(), NUL.to_owned(), None));
+        }
+        Ok(text.to_owned())
     }
 
     pub(super) fn table<'t, 'i>(&self, value: &'t Spanned<DeValue<'i>>, key: &str) -> Result<&'t DeTable<'i>> {
@@ -142,8 +151,34 @@ impl Reader<'_> {
     }
 
     pub(super) fn json(&self, value: &Spanned<DeValue<'_>>) -> Result<serde_json::Value> {
-        to_json(value.get_ref()).map_err(|message| self.error(value.span(), message, None))
+        let json = to_json(value.get_ref()).map_err(|message| self.error(value.span(), message, None))?;
+        if has_nul(&json) {
+            return Err(self.error(value.span(), NUL.to_owned(), None));
+        }
+        Ok(json)
     }
+}
+
+/// What is said of a text that no path, argument or variable can be.
+pub(super) const NUL: &str = "there is a NUL character (\\u0000) here: no path, argument or variable can have one";
+
+/// Whether a text in a value has a NUL character.
+pub(super) fn has_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(values) => values.iter().any(has_nul),
+        serde_json::Value::Object(entries) => entries.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// What is said of a name that does not fit into the name of a file.
+pub(crate) fn too_long(name: &str, what: &str) -> Option<String> {
+    const SHOWN: usize = 40;
+    (name.len() > LONGEST_NAME).then(|| {
+        let start: String = name.chars().take(SHOWN).collect();
+        format!("'{start}…' is {} bytes long: the name of {what} has at most {LONGEST_NAME}", name.len())
+    })
 }
 
 /// The same value in JSON's terms; a date or a number that JSON cannot hold is an error.

@@ -4,6 +4,7 @@ mod command;
 mod graph;
 mod node;
 mod parameter;
+mod paths;
 mod planner;
 mod points;
 mod selection;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{Digest, PointName, StageName, closest};
-use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, unsigned};
+use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, too_long, unsigned};
 use crate::plan::graph::base;
 use crate::plan::node::{Known, Node, Origin, node};
 use crate::source::Place;
@@ -146,6 +146,10 @@ impl Loom<'_> {
                 }
             }
             node.name = name(&below.stage, point, &touches);
+            if let Some(message) = too_long(node.name.as_str(), "a stage at a point") {
+                let hint = Some("give the stage or the point a shorter name".to_owned());
+                return Err(Error::Syntax { message, place: point.place.clone(), hint });
+            }
             let woven = self.weave(node, point)?;
             made.insert(*index, woven);
             touched.insert(*index, touches);

@@ -1,0 +1,34 @@
+//! The paths that stages are told: as text, so they have to be some.
+
+use crate::error::{Error, Result};
+use crate::plan::graph::Graph;
+use crate::plan::node::{Node, Origin, Program};
+use std::path::Path;
+
+impl Graph {
+    /// Checks that each stage can be told the paths that it needs when the store is at `root`: the worker reads all of its
+    /// paths from JSON, and a command has the path of its checkpoint among its words.
+    pub fn check_paths(&self, root: &Path) -> Result<()> {
+        for node in self.stages.node_weights() {
+            let told = told(node, root).into_iter().find(|path| path.to_str().is_none());
+            if let Some(path) = told {
+                return Err(Error::Usage {
+                    message: format!("the path {} is not UTF-8, so {} cannot be told it", path.display(), node.name),
+                    hint: Some("name another store with --store or PIPE_STORE, or rename the folder".to_owned()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told<'a>(node: &'a Node, root: &'a Path) -> Vec<&'a Path> {
+    match &node.program {
+        Program::Worker => {
+            let outside = |origin: &'a Origin| if let Origin::Outside(path) = origin { Some(&**path) } else { None };
+            std::iter::once(root).chain(node.inputs.values().filter_map(outside)).collect()
+        }
+        Program::Command(_) if node.description.checkpoints => vec![root],
+        Program::Command(_) => Vec::new(),
+    }
+}
