@@ -10,32 +10,39 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// With a message, when a variable has neither value nor default, or a value that is not UTF-8, or a brace is not closed.
 pub fn resolve(text: &str, folder: &Path) -> Result<PathBuf, String> {
-    let mut path = String::new();
-    // The text of the file that is left to read. It becomes shorter with each variable.
-    let mut rest = text.to_owned();
-    while let Some(start) = rest.find("${") {
-        let inside = rest[start + 2..].to_owned();
-        let length = closing_brace(&inside).ok_or_else(|| format!("the brace of '${{{inside}' is not closed"))?;
-        let (variable, after) = (&inside[..length], &inside[length + 1..]);
-        let (name, default) =
-            variable.split_once(":-").map_or((variable, None), |(name, default)| (name, Some(default)));
-        path += &rest[..start];
-        match (value(name)?, default) {
-            (Some(value), _) if path.is_empty() => {
-                let absolute = std::path::absolute(&value).map_err(|error| format!("{name}={value}: {error}"))?;
-                path += absolute.to_str().ok_or_else(|| format!("{name}={value}: the current folder is not UTF-8"))?;
-                rest = after.to_owned();
-            }
-            (Some(value), _) => {
-                path += &value;
-                rest = after.to_owned();
-            }
-            (None, Some(default)) => rest = format!("{default}{after}"),
-            (None, None) => return Err(format!("the environment has no variable {name}")),
+    let not_closed = || format!("a brace of '{text}' is not closed");
+    let (mut path, mut rest) = (String::new(), text);
+    // How many variables have no value, and their default is being read.
+    let mut defaults = 0_usize;
+    loop {
+        let variable = rest.find("${").unwrap_or(rest.len());
+        if let Some(end) = rest[..variable].find('}').filter(|_| defaults > 0) {
+            path += &rest[..end];
+            rest = &rest[end + 1..];
+            defaults -= 1;
+            continue;
         }
+        path += &rest[..variable];
+        let Some(inside) = rest.get(variable + 2..) else { break };
+        let end = inside.find('}').ok_or_else(not_closed)?;
+        let (name, default) = match inside[..end].split_once(":-") {
+            Some((name, _)) => (name, Some(&inside[name.len() + 2..])),
+            None => (&inside[..end], None),
+        };
+        rest = match (value(name)?, default) {
+            (None, None) => return Err(format!("the environment has no variable {name}")),
+            (None, Some(default)) => {
+                defaults += 1;
+                default
+            }
+            (Some(value), default) => {
+                path += &if path.is_empty() { absolute(name, value)? } else { value };
+                let skipped = default.map_or(Some(&inside[end..]), |default| default.get(closing_brace(default)?..));
+                &skipped.ok_or_else(not_closed)?[1..]
+            }
+        };
     }
-    path += &rest;
-    Ok(tidy(&folder.join(path)))
+    if defaults > 0 { Err(not_closed()) } else { Ok(tidy(&folder.join(path))) }
 }
 
 /// The value of a variable; `None` for one that is not set, or empty.
@@ -49,14 +56,20 @@ fn value(name: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// The path that begins with the value of that variable, from where the user is.
+fn absolute(name: &str, value: String) -> Result<String, String> {
+    let path = std::path::absolute(&value).map_err(|error| format!("{name}={value}: {error}"))?;
+    path.into_os_string().into_string().map_err(|_| format!("{name}={value}: the current folder is not UTF-8"))
+}
+
 /// Where the brace of a variable is closed, past those of variables in its default.
-fn closing_brace(inside: &str) -> Option<usize> {
+fn closing_brace(default: &str) -> Option<usize> {
     let mut open = 0_usize;
-    for (at, letter) in inside.char_indices() {
+    for (at, letter) in default.char_indices() {
         match letter {
             '}' if open == 0 => return Some(at),
             '}' => open -= 1,
-            '{' if inside[..at].ends_with('$') => open += 1,
+            '{' if default[..at].ends_with('$') => open += 1,
             _ => {}
         }
     }
@@ -114,7 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_takes_the_place_of_a_default_with_variables_in_it() {
+        let home = std::env::var("HOME").unwrap();
+        let path = resolve("a/${HOME:-${PIPE_TEST_NOT_SET:-x}/y}/b}", Path::new("/house")).unwrap();
+        assert_eq!(path, Path::new("/house/a").join(format!("{home}/b}}").trim_start_matches('/')));
+    }
+
+    #[test]
     fn an_open_brace_is_an_error() {
-        assert!(resolve("${HOME", Path::new("/house")).is_err());
+        for text in ["${HOME", "${HOME:-x", "${PIPE_TEST_NOT_SET:-x", "${PIPE_TEST_NOT_SET:-${HOME:-}", "${"] {
+            assert!(resolve(text, Path::new("/house")).unwrap_err().contains("is not closed"), "{text}");
+        }
     }
 }
