@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 /// The whole program: reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
-    if std::env::var_os(cli::candidates::VARIABLE).is_some() && cli::candidates::answer() {
+    if std::env::var_os(cli::completions::VARIABLE).is_some() && cli::completions::answer() {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();

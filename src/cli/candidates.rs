@@ -3,25 +3,12 @@
 //! The script of `pipe completions` calls this program with `COMPLETE` set to the shell and the words of the line after
 //! `--`. Nothing here starts the worker, opens the store or prints an error: where nothing is found, nothing is offered.
 
-use crate::cli::arguments::Arguments;
 use crate::pipeline;
 use crate::store::Store;
-use clap::CommandFactory as _;
-use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-
-/// The variable that asks for candidates.
-pub(crate) const VARIABLE: &str = "COMPLETE";
-
-/// Answers a shell that asks for candidates. False when it was none of the shells that we know.
-pub(crate) fn answer() -> bool {
-    let here = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE);
-    asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false)
-}
 
 /// The pipelines that a word may become: by name, or by path once it has a slash.
 pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {

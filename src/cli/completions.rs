@@ -1,11 +1,22 @@
 //! `pipe completions`: prints the script that a shell needs to complete our command line.
 
-use crate::cli::arguments::CompletionsArguments;
-use crate::cli::candidates::VARIABLE;
+use crate::cli::arguments::{Arguments, CompletionsArguments};
 use crate::error::{Error, Result};
+use clap::CommandFactory as _;
+use clap_complete::CompleteEnv;
 use clap_complete::env::Shells;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// The variable that asks for candidates.
+pub(crate) const VARIABLE: &str = "COMPLETE";
+
+/// Answers a shell that asks for candidates. False when it was none of the shells that we know.
+pub(crate) fn answer() -> bool {
+    let here = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE);
+    asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false)
+}
 
 /// Prints the script, which calls this very program for the candidates.
 pub fn completions(arguments: &CompletionsArguments) -> Result<()> {

@@ -4,7 +4,7 @@ pub mod arguments;
 mod cache;
 pub(crate) mod candidates;
 mod compare;
-mod completions;
+pub(crate) mod completions;
 mod diff;
 mod doctor;
 mod export;

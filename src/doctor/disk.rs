@@ -1,6 +1,6 @@
 //! The disk under the store: that it can be written, what kind of file system it has, and what is free.
 
-use crate::doctor::{Examined, Finding};
+use crate::doctor::finding::{Examined, Finding};
 use crate::error::Error;
 use crate::terminal::size;
 use std::io::Write as _;

@@ -1,6 +1,6 @@
 //! The machine: what stages can share, and how many files a process may have open.
 
-use crate::doctor::Finding;
+use crate::doctor::finding::Finding;
 use crate::machine::Machine;
 use crate::terminal::size;
 use rustix::process::{Resource, getrlimit};

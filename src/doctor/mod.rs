@@ -1,41 +1,19 @@
 //! What a machine has of all that `pipe` needs, each thing with its state and the way out.
 
 mod disk;
+mod finding;
 mod machine;
 mod program;
 mod store;
 
+pub use finding::{Finding, Level};
+
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::worker;
+use finding::Examined;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
-
-/// How a thing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// As it should be.
-    Fine,
-    /// Runs work, but not all of them, or not for long.
-    Warning,
-    /// No run works.
-    Problem,
-}
-
-/// What was found of one thing.
-#[derive(Debug)]
-pub struct Finding {
-    /// The thing.
-    pub topic: &'static str,
-    /// How it is.
-    pub level: Level,
-    /// What was found, for people.
-    pub found: String,
-    /// What to do, where something is to be done.
-    pub hint: Option<String>,
-    /// What was found, for programs.
-    pub facts: Map<String, Value>,
-}
 
 /// Everything that was found.
 #[derive(Debug, Default)]
@@ -75,9 +53,6 @@ pub fn examine(store: Option<PathBuf>, worker: Option<PathBuf>) -> Report {
     report
 }
 
-/// A finding, or the error that stands for a problem.
-type Examined = std::result::Result<Finding, (&'static str, Error)>;
-
 impl Report {
     fn add(&mut self, examined: Examined) {
         let finding = examined.unwrap_or_else(|(topic, error)| {
@@ -116,49 +91,5 @@ impl Report {
     /// The problem that prevents runs, if there is one.
     pub fn conclude(self) -> Result<()> {
         self.failure.map_or(Ok(()), Err)
-    }
-}
-
-impl Finding {
-    fn fine(topic: &'static str, found: impl Into<String>) -> Self {
-        Self { topic, level: Level::Fine, found: found.into(), hint: None, facts: Map::new() }
-    }
-
-    fn warning(topic: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { topic, level: Level::Warning, found: found.into(), hint: Some(hint.into()), facts: Map::new() }
-    }
-
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.facts.insert(name.to_owned(), value.into());
-        self
-    }
-
-    fn text(&self, coloured: bool) -> String {
-        let word = format!("{:<7}", self.level.word());
-        let word = if coloured { format!("\x1b[{}m{word}\x1b[0m", self.level.colour()) } else { word };
-        let indented = |text: &str| text.replace('\n', "\n                     ");
-        let mut text = format!("{word}  {:<10}  {}\n", self.topic, indented(&self.found));
-        if let Some(hint) = &self.hint {
-            text += &format!("{:21}→ {}\n", "", indented(hint));
-        }
-        text
-    }
-}
-
-impl Level {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Fine => "ok",
-            Self::Warning => "warning",
-            Self::Problem => "problem",
-        }
-    }
-
-    fn colour(self) -> &'static str {
-        match self {
-            Self::Fine => "32",
-            Self::Warning => "33",
-            Self::Problem => "31",
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The two programs, and the libraries that the worker finds.
 
-use crate::doctor::{Examined, Finding};
+use crate::doctor::finding::{Examined, Finding};
 use crate::error::Error;
 use crate::fs::{Disk, file_digest};
 use crate::machine::gpus;

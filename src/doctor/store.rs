@@ -1,6 +1,7 @@
 //! The store: its folder, the disk beneath it, its index, and what was left over.
 
-use crate::doctor::{Examined, Finding, disk};
+use crate::doctor::disk;
+use crate::doctor::finding::{Examined, Finding};
 use crate::inputs::IndexState;
 use crate::store::Store;
 use std::path::PathBuf;

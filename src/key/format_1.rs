@@ -15,14 +15,21 @@ const WORDS: &str = "the command";
 const OUTPUTS: &str = "the outputs";
 const ENVIRONMENT: &str = "env ";
 
-/// The key that the manifest had in format 1.
-pub(crate) fn key(manifest: &Manifest) -> Key {
-    let mut hasher = FieldHasher::new(FORMAT);
-    for (name, value) in fields(manifest) {
-        hasher.field(name.as_bytes());
-        hasher.field(value.as_bytes());
+impl Manifest {
+    /// Whether a record of this manifest may have this key: the one of today, or the one of format 1.
+    pub fn has_key(&self, key: Key) -> bool {
+        self.key() == key || self.key_of_format_1() == key
     }
-    Key(hasher.finish())
+
+    /// The key that it had in format 1.
+    pub(crate) fn key_of_format_1(&self) -> Key {
+        let mut hasher = FieldHasher::new(FORMAT);
+        for (name, value) in fields(self) {
+            hasher.field(name.as_bytes());
+            hasher.field(value.as_bytes());
+        }
+        Key(hasher.finish())
+    }
 }
 
 fn fields(manifest: &Manifest) -> Vec<(String, String)> {
@@ -134,8 +141,9 @@ mod tests {
         let written = r#"{"stage":"command","version":"1","parameters":{"env LANGUAGE":"en","lines":2,"list":[1,2],"name":"x","rate":0.1,"the command":["sh","-c","head -n {parameters.lines} {inputs.words}/words.txt > {outputs.o}/v; echo {seed} $LANGUAGE >> {outputs.o}/v"],"the outputs":["o"],"wide":true},"seed":11,"inputs":{"words":"4111ea6ad09fe3ba43e9bb5855be1eae62390aa8aab06bccb64ab5340ed19cd5"}}"#;
         let manifest: Manifest = serde_json::from_str(written).unwrap();
         let key_then = "b3c7b56d55fd984149be2663c74ba0f37851003db3335e1063d04ff3b2f14319";
-        assert_eq!(key(&manifest).to_string(), key_then);
-        assert!(manifest.has_key(key(&manifest)) && manifest.key() != key(&manifest));
+        let key = manifest.key_of_format_1();
+        assert_eq!(key.to_string(), key_then);
+        assert!(manifest.has_key(key) && manifest.key() != key);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! One function lists the fields of a [`Manifest`]. The key hashes that list, an explanation compares two of them and a
 //! lock writes one down, so they can never disagree.
 
+use crate::key::exact;
 use crate::key::{Difference, Digest, Entrance, FieldHasher, KeyField, Label, PortName};
-use crate::key::{exact, format_1};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -34,8 +34,7 @@ impl fmt::Display for Key {
 }
 
 /// Everything that decides what a stage makes. Where and how it runs (device, host, threads, time) is not in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Manifest {
     /// The stage, such as `ingest`: what it is, not what a pipeline calls it.
     pub stage: String,
@@ -89,16 +88,6 @@ impl Manifest {
             hasher.field(value.as_bytes());
         }
         Key(hasher.finish())
-    }
-
-    /// Whether a record of this manifest may have this key: the one of today, or the one of format 1.
-    pub fn has_key(&self, key: Key) -> bool {
-        self.key() == key || self.key_of_format_1() == key
-    }
-
-    /// The key that it had in format 1.
-    pub(crate) fn key_of_format_1(&self) -> Key {
-        format_1::key(self)
     }
 
     /// The fields with their values as text, in one order: what is hashed, compared, and written to a lock.
@@ -173,58 +162,6 @@ fn by_port<S: Serializer>(inputs: &BTreeMap<Entrance, Digest>, serializer: S) ->
         map.serialize_entry(port, labels)?;
     }
     map.end()
-}
-
-/// A manifest as it is written: with `code` today, with `version` in format 1.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    stage: String,
-    code: Option<String>,
-    version: Option<String>,
-    command: Option<CommandFields>,
-    #[serde(deserialize_with = "exact::values")]
-    parameters: BTreeMap<String, Value>,
-    seed: Option<u64>,
-    inputs: BTreeMap<String, WrittenInput>,
-    #[serde(default)]
-    files: BTreeMap<Label, Digest>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WrittenInput {
-    /// Of format 1, where the label was a part of the name.
-    Joined(Digest),
-    Labelled(BTreeMap<Label, Digest>),
-}
-
-impl TryFrom<Written> for Manifest {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let Written { stage, code, version, command, parameters, seed, inputs, files } = written;
-        let (mut joined, mut labelled) = (BTreeMap::new(), BTreeMap::new());
-        for (name, input) in inputs {
-            match input {
-                WrittenInput::Joined(digest) => drop(joined.insert(name, digest)),
-                WrittenInput::Labelled(labels) => labelled.extend(
-                    labels
-                        .into_iter()
-                        .map(|(label, digest)| (Entrance { port: PortName::new(name.as_str()), label }, digest)),
-                ),
-            }
-        }
-        match (code, version) {
-            (Some(code), None) if joined.is_empty() => {
-                Ok(Self { stage, code, command, parameters, seed, inputs: labelled, files })
-            }
-            (None, Some(version)) if labelled.is_empty() && files.is_empty() && command.is_none() => {
-                format_1::manifest(stage, version, parameters, seed, joined)
-            }
-            _ => Err("the fields of a key are of no one format".to_owned()),
-        }
-    }
 }
 
 #[cfg(test)]

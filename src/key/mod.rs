@@ -8,6 +8,7 @@ pub(crate) mod format_1;
 mod manifest;
 mod names;
 mod tree;
+mod written;
 
 pub use difference::Difference;
 pub use digest::{Digest, FieldHasher};

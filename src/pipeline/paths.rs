@@ -36,7 +36,7 @@ pub fn resolve(text: &str, folder: &Path) -> Result<PathBuf, String> {
                 default
             }
             (Some(value), default) => {
-                path += &if path.is_empty() { absolute(name, value)? } else { value };
+                path += &if path.is_empty() { absolute(name, &value)? } else { value };
                 let skipped = default.map_or(Some(&inside[end..]), |default| default.get(closing_brace(default)?..));
                 &skipped.ok_or_else(not_closed)?[1..]
             }
@@ -57,8 +57,8 @@ fn value(name: &str) -> Result<Option<String>, String> {
 }
 
 /// The path that begins with the value of that variable, from where the user is.
-fn absolute(name: &str, value: String) -> Result<String, String> {
-    let path = std::path::absolute(&value).map_err(|error| format!("{name}={value}: {error}"))?;
+fn absolute(name: &str, value: &str) -> Result<String, String> {
+    let path = std::path::absolute(value).map_err(|error| format!("{name}={value}: {error}"))?;
     path.into_os_string().into_string().map_err(|_| format!("{name}={value}: the current folder is not UTF-8"))
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::{CommandFields, Entrance, FILES, Label, PortName, closest};
 use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
-use crate::plan::node::Origin;
+use crate::plan::origin::Origin;
 use crate::plan::template::{Piece, Placeholder, Template};
 use crate::source::{Place, Placed};
 use contract::{Description, InputPort, Kind, OutputPort};

@@ -2,7 +2,9 @@
 
 mod command;
 mod graph;
+mod join;
 mod node;
+mod origin;
 mod parameter;
 mod paths;
 mod planner;
@@ -12,7 +14,8 @@ mod template;
 
 pub use command::CommandLine;
 pub use graph::Graph;
-pub use node::{Node, Origin, Program};
+pub use node::{Node, Program};
+pub use origin::Origin;
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outlook, Outputs, Planned, Planner, Reason, outputs_of};
 pub use points::Point;

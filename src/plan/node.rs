@@ -4,28 +4,14 @@ use crate::error::{Error, Result};
 use crate::key::{Digest, Entrance, FieldHasher, Label, Manifest, PortName, StageName, closest};
 use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
+use crate::plan::origin::Origin;
 use crate::plan::parameter::parameters;
 use contract::Description;
-use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Where what enters a stage comes from.
-#[derive(Clone, Debug)]
-pub enum Origin {
-    /// An output of another stage.
-    Output {
-        /// The stage.
-        stage: NodeIndex,
-        /// The output.
-        port: PortName,
-    },
-    /// A file or folder outside the store.
-    Outside(PathBuf),
-}
 
 /// A stage of the graph, ready to be planned.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::plan::graph::Graph;
-use crate::plan::node::{Node, Origin, Program};
+use crate::plan::node::{Node, Program};
+use crate::plan::origin::Origin;
 use std::path::Path;
 
 impl Graph {

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::key::{Digest, PointName, StageName, closest};
 use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, too_long, unsigned};
-use crate::plan::graph::base;
-use crate::plan::node::{Known, Node, Origin, node};
+use crate::plan::join::base;
+use crate::plan::node::{Known, Node, node};
+use crate::plan::origin::Origin;
 use crate::source::Place;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::Value;

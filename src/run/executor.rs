@@ -1,67 +1,20 @@
 //! Running one stage: its attempts, and the keeping of what it made.
 
 use crate::error::{Error, Result};
-use crate::fs::FileLock;
-use crate::inputs::Witness;
-use crate::key::{Label, PortName, StageName};
-use crate::machine::Hardware;
-use crate::plan::{Job, Program};
+use crate::key::{Label, PortName};
+use crate::plan::Program;
 use crate::run::hold::Hold;
 use crate::run::launch;
+use crate::run::order::Order;
 use crate::run::process::{self, Log};
-use crate::store::{Action, Artifact, FORMAT, Lookup, NeedsList, Provenance, Store, now};
-use contract::{Event, FailureKind, Spec};
+use crate::store::{Action, Artifact, FORMAT, Lookup, Provenance, Store, now};
+use contract::{Event, FailureKind};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
-
-/// All that an executor needs to run one stage.
-#[derive(Debug)]
-pub(crate) struct Order {
-    /// The stage.
-    pub(crate) stage: NodeIndex,
-    /// Its name in the pipeline.
-    pub(crate) name: StageName,
-    /// The pipeline, for the record.
-    pub(crate) pipeline: String,
-    /// What is to be made, and its key.
-    pub(crate) job: Job,
-    /// What does the work.
-    pub(crate) program: Program,
-    /// What the stage is told, but for the folders to write to.
-    pub(crate) spec: Spec,
-    /// The outputs that it declares.
-    pub(crate) ports: Vec<PortName>,
-    /// The folder to write in.
-    pub(crate) scratch: PathBuf,
-    /// The file for its log.
-    pub(crate) log: PathBuf,
-    /// The worker.
-    pub(crate) worker: PathBuf,
-    /// The program that holds commands on a leash.
-    pub(crate) leash: PathBuf,
-    /// GPUs that are its own.
-    pub(crate) gpus: Vec<String>,
-    /// What it reads, as it was when its digests were taken, or when the stage was about to begin.
-    pub(crate) reads: Vec<Witness>,
-    /// Where the run writes down what it needs.
-    pub(crate) needs: Option<NeedsList>,
-    /// The run, for the record.
-    pub(crate) run: String,
-    /// The machine's name, for the record.
-    pub(crate) host: String,
-    /// The class of the hardware, for the record.
-    pub(crate) hardware: Hardware,
-    /// How often it is tried again after a failure that may pass.
-    pub(crate) retries: usize,
-    /// How long one attempt may take.
-    pub(crate) timeout: Option<Duration>,
-    /// The right to run this key, held until the result is kept.
-    pub(crate) lease: FileLock,
-}
 
 /// What an executor tells the dispatcher.
 #[derive(Debug)]

@@ -5,9 +5,8 @@
 use crate::error::Result;
 use crate::inputs::Index as _;
 use crate::key::{RunId, StageName};
-use crate::run::{Ending, Observer};
+use crate::run::{Ending, Json, Observer};
 use crate::store::{RunRecord, StageRecord, StageState, Store, new_run_id, now};
-use crate::terminal::Json;
 use contract::Event;
 use std::time::Instant;
 

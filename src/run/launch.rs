@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::{Entrance, FILES, PortName};
 use crate::plan::{CommandLine, Placeholder, Template};
-use crate::run::executor::Order;
+use crate::run::order::Order;
 use crate::run::process::Start;
 use contract::Spec;
 use fs_err as fs;

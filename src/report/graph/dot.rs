@@ -1,14 +1,14 @@
 //! The graph in the language of Graphviz.
 
-use crate::report::graph::style::Border;
-use crate::report::graph::{Drawing, Kind, Node, sentence};
+use crate::report::graph::drawing::{Drawing, Kind, Node, sentence};
+use crate::report::graph::style::{Border, Style};
 
 /// A `digraph` with a box for each node; the style tells the state, as does the tooltip.
 pub(super) fn draw(drawing: &Drawing) -> String {
     let mut text = format!("digraph {} {{\n", quoted(&drawing.pipeline));
     text += "  node [shape=\"box\", fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=\"10\"];\n";
     for (place, node) in drawing.nodes.iter().enumerate() {
-        let look = node.style();
+        let look = Style::of(&node.kind);
         text += &format!(
             "  {} [label={}, style=\"{}\", fillcolor=\"{}\", color=\"{}\"{}];\n",
             node.id(place),
@@ -27,7 +27,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
 }
 
 fn style(node: &Node) -> &'static str {
-    match node.style().border {
+    match Style::of(&node.kind).border {
         _ if matches!(node.kind, Kind::Outside) => "filled,rounded",
         Border::Plain => "filled",
         Border::Thick => "filled,bold",

@@ -1,6 +1,6 @@
 //! The graph for programs.
 
-use crate::report::graph::{Drawing, Edge, Kind, Node};
+use crate::report::graph::drawing::{Drawing, Edge, Kind, Node};
 use serde_json::{Value, json};
 
 /// An object with the nodes and the edges: from a stage, or from a file, to a stage.

@@ -1,7 +1,7 @@
 //! The graph in the language of Mermaid.
 
+use crate::report::graph::drawing::{Drawing, Kind};
 use crate::report::graph::style::{Border, Style};
-use crate::report::graph::{Drawing, Kind};
 use crate::store::StageState;
 
 /// A flowchart with a box for each stage and a slanted one for each outside file; the class tells the state.

@@ -2,55 +2,22 @@
 //! become of each stage.
 
 mod dot;
+mod drawing;
 mod json;
 mod mermaid;
 mod style;
 mod svg;
 mod text;
 
+pub use drawing::Drawing;
+
 use crate::error::Result;
 use crate::key::Entrance;
 use crate::plan::{Graph, Origin, Planned};
-use crate::store::StageState;
+use drawing::{Edge, Kind, Node};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use style::Style;
-
-/// A graph with the state of each of its stages, ready to be drawn.
-#[derive(Debug)]
-pub struct Drawing {
-    /// The pipeline's name.
-    pipeline: String,
-    /// Stages and outside files, each after everything that it uses.
-    nodes: Vec<Node>,
-    /// What enters the stages, in the order of the stages.
-    edges: Vec<Edge>,
-}
-
-/// A stage, or a file or folder outside the store.
-#[derive(Debug)]
-struct Node {
-    /// The stage's name, or the path.
-    name: String,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Stage { uses: String, state: StageState, reason: String },
-    Outside,
-}
-
-/// Something that a stage takes.
-#[derive(Debug)]
-struct Edge {
-    from: usize,
-    to: usize,
-    /// The output that it is; outside files have none.
-    output: Option<String>,
-    entrance: String,
-}
 
 impl Drawing {
     /// The drawing of a planned graph. Paths beneath `here` are shown relative to it.
@@ -118,42 +85,5 @@ impl Drawing {
         let name = path.strip_prefix(here).unwrap_or(path).display().to_string();
         self.nodes.push(Node { name, kind: Kind::Outside });
         self.nodes.len() - 1
-    }
-}
-
-impl Node {
-    /// A name that every language of pictures takes: stages may be called `end` or `node`, which some do not.
-    fn id(&self, place: usize) -> String {
-        match self.kind {
-            Kind::Stage { .. } => format!("stage{place}"),
-            Kind::Outside => format!("file{place}"),
-        }
-    }
-
-    fn style(&self) -> Style {
-        Style::of(&self.kind)
-    }
-
-    /// The lines of its label: the stage and, where it is called otherwise, what it uses.
-    fn label(&self) -> Vec<String> {
-        match &self.kind {
-            Kind::Stage { uses, .. } => vec![self.name.clone(), format!("uses {uses}")],
-            Kind::Outside => vec![self.name.clone()],
-        }
-    }
-}
-
-impl Edge {
-    fn label(&self) -> String {
-        self.output.as_ref().map_or_else(|| self.entrance.clone(), |output| format!("{output} → {}", self.entrance))
-    }
-}
-
-/// A state and its reason in one sentence.
-fn sentence(state: StageState, reason: &str) -> String {
-    match state {
-        StageState::Waiting => format!("{state} {reason}"),
-        _ if reason.is_empty() => state.to_string(),
-        _ => format!("{state}: {reason}"),
     }
 }

@@ -1,6 +1,6 @@
 //! How the nodes of a graph look, by kind and state; each format translates it.
 
-use crate::report::graph::Kind;
+use crate::report::graph::drawing::Kind;
 use crate::store::StageState;
 
 /// How a node looks.

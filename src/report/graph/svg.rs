@@ -3,8 +3,8 @@
 //! The crate's own writer gives its styles in an order that changes from run to run and leaves room that nothing fills.
 
 use crate::error::{Error, Result};
+use crate::report::graph::drawing::{Drawing, Kind, Node};
 use crate::report::graph::style::{Border, Style};
-use crate::report::graph::{Drawing, Kind, Node};
 use crate::store::StageState;
 use layout::core::base::Orientation;
 use layout::core::color::Color;

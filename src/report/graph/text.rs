@@ -10,8 +10,8 @@
 //! A lane begins under its node and ends at the last row that uses it. A row's line begins at the leftmost lane that it
 //! takes from and ends at its own node; where it crosses a lane without taking from it, the line is broken by the lane.
 
+use crate::report::graph::drawing::{Drawing, Kind, sentence};
 use crate::report::graph::style::Style;
-use crate::report::graph::{Drawing, Kind, sentence};
 use crate::store::StageState;
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
     let (name_width, uses_width) = widths(drawing);
     let mut text = String::new();
     for (row, node) in rows.iter().zip(&drawing.nodes) {
-        let Style { sign, code, .. } = node.style();
+        let Style { sign, code, .. } = Style::of(&node.kind);
         let padding = " ".repeat(lanes - row.width());
         text += &format!("{}{}{}{padding}  ", row.before, paint(sign, code), row.after);
         text += &match &node.kind {
@@ -176,7 +176,7 @@ fn states(drawing: &Drawing) -> impl Iterator<Item = StageState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::graph::{Edge, Node};
+    use crate::report::graph::drawing::{Edge, Node};
     use proptest::prelude::*;
 
     /// A graph of so many stages, all cached, joined as the pairs say.

@@ -5,51 +5,28 @@
 //! each with the interval of its reference.
 
 mod bytes;
+mod comparison;
 mod figures;
 mod findings;
 mod numbers;
 mod report;
+mod verdict;
 
+pub use comparison::Comparison;
 pub use findings::{Change, Finding};
 pub use numbers::Largest;
 pub use report::Against;
+pub use verdict::Verdict;
 
 use crate::error::Result;
 use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
-use crate::plan::{Graph, Origin, outputs_of};
-use crate::report::lock::{Lock, Locked};
+use crate::plan::{Origin, outputs_of};
+use crate::report::lock::Locked;
 use crate::report::metrics;
-use crate::store::{Action, Store};
+use crate::store::Action;
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
-/// What became of a stage that ran again.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// Every byte is the same.
-    Same,
-    /// Numbers differ by no more than the outputs allow; the largest difference.
-    Within(f64),
-    /// Something differs, though what entered was the same.
-    Differs(Vec<Finding>),
-    /// Something differs, and so does what entered it, which comes from these stages.
-    Follows(BTreeSet<StageName>, Vec<Finding>),
-    /// The reference was made on another class of hardware, and this many figures are what it lets expect.
-    Expected(usize),
-    /// The reference was made on another class of hardware, and these figures are not what it lets expect.
-    Unexpected(Vec<String>),
-    /// The reference was made on another class of hardware, and there are no figures to compare.
-    NotCompared,
-}
-
-impl Verdict {
-    /// Whether the stage was not reproduced.
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Differs(_) | Self::Follows(..) | Self::Unexpected(_))
-    }
-}
 
 /// A stage that ran again, and what became of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,21 +37,6 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The class of hardware of the reference, where it is known.
     pub reference: Option<Hardware>,
-}
-
-/// What is compared with what.
-#[derive(Debug)]
-pub struct Comparison<'a> {
-    /// The pipeline.
-    pub graph: &'a Graph,
-    /// What the stages led to before.
-    pub reference: &'a Lock,
-    /// Where the content of that may be.
-    pub store: &'a Store,
-    /// Where the stages ran again.
-    pub again: &'a Store,
-    /// Who knows tensors and tables, where there is anyone.
-    pub worker: Option<PathBuf>,
 }
 
 impl Comparison<'_> {

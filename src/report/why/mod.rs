@@ -1,94 +1,19 @@
 //! Why a stage would run, or would not: the difference of the manifests that are hashed, followed upstream to its cause.
 
 mod chain;
+mod explanation;
 mod json;
 mod text;
 
+pub use explanation::{Cause, Changed, Explanation, Past, Source};
+
 use crate::error::{Error, Result};
-use crate::inputs::Change;
-use crate::key::{Difference, Key, Manifest};
-use crate::key::{PortName, StageName};
+use crate::key::{Manifest, StageName};
 use crate::plan::{Decision, Graph, Outlook, Outputs, Planner, outputs_of};
-use crate::store::{Action, RunRecord, Store};
+use crate::store::{RunRecord, Store};
 use chain::Chain;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// What there is to say of a stage.
-#[derive(Debug)]
-pub struct Explanation {
-    /// The pipeline.
-    pub pipeline: String,
-    /// The stage.
-    pub stage: StageName,
-    /// Its state, and why.
-    pub outlook: Outlook,
-    /// What its key is made of; without what is not known yet, for a stage that depends on others.
-    pub key: Option<Key>,
-    /// What it is compared with.
-    pub against: Option<Past>,
-    /// What differs from that.
-    pub changes: Vec<Changed>,
-    /// The stages that run before it, for one that depends on what they make.
-    pub upstream: Vec<Self>,
-}
-
-/// An earlier time at which a stage had a key.
-#[derive(Clone, Debug)]
-pub struct Past {
-    /// The run.
-    pub run: String,
-    /// When that run, or the stage in it, began, in seconds since 1970.
-    pub started: u64,
-    /// What the key was made of.
-    pub manifest: Manifest,
-}
-
-/// A fact that differs.
-#[derive(Debug)]
-pub struct Changed {
-    /// The fact, old and new.
-    pub difference: Difference,
-    /// Where it comes from, for an input.
-    pub source: Option<Source>,
-}
-
-/// Where an input comes from.
-#[derive(Debug)]
-pub enum Source {
-    /// An output of another stage.
-    Output {
-        /// The stage.
-        stage: StageName,
-        /// The output.
-        port: PortName,
-        /// Why it is another.
-        cause: Cause,
-    },
-    /// A file or folder outside the store.
-    Outside {
-        /// Where it is.
-        path: PathBuf,
-        /// What changed in a folder, by file, where that is known.
-        files: Vec<Change>,
-        /// How many more.
-        more: usize,
-    },
-}
-
-/// Why an output is another than it was.
-#[derive(Debug)]
-pub enum Cause {
-    /// Its stage ran again, because of this.
-    RanAgain(Vec<Changed>),
-    /// Its stage ran again, as was said of it already.
-    AsSaid,
-    /// Its stage made something else from the same key.
-    NotReproducible,
-    /// What made the old one is no longer known.
-    Unknown,
-}
 
 /// Explains a stage, compared with its newest result in the pipeline or with what it was in a run.
 ///
@@ -194,12 +119,6 @@ impl Explainer<'_, '_> {
             })
             .collect();
         causes.into_iter().map(|cause| self.explain(cause, None)).collect()
-    }
-}
-
-impl From<Action> for Past {
-    fn from(action: Action) -> Self {
-        Self { run: action.provenance.run, started: action.provenance.started, manifest: action.manifest }
     }
 }
 

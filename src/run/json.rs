@@ -1,7 +1,7 @@
 //! A run for a program: one JSON object a line.
 
 use crate::key::StageName;
-use crate::run::{Ending, Observer};
+use crate::run::observer::{Ending, Observer};
 use contract::Event;
 use serde_json::{Value, json};
 use std::io::Write;
