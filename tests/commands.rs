@@ -126,6 +126,51 @@ fn a_secret_is_passed_on_and_never_written_down_nor_shown() {
 }
 
 #[test]
+fn a_secret_is_not_shown_in_the_escapes_that_programs_print() {
+    let secret = "pässwörd/😀 \"x\\y";
+    let forms = [
+        r#"p\u00e4ssw\u00f6rd/\ud83d\ude00 \"x\\y"#,
+        r#"p\u00E4ssw\u00F6rd\/\uD83D\uDE00 \"x\\y"#,
+        r#"p\\u00e4ssw\\u00f6rd/\\ud83d\\ude00 \\\"x\\\\y"#,
+        "p%C3%A4ssw%C3%B6rd%2F%F0%9F%98%80%20%22x%5Cy",
+        "p%c3%a4ssw%c3%b6rd/%f0%9f%98%80+%22x%5cy",
+        "cMOkc3N3w7ZyZC/wn5iAICJ4XHk=",
+        "70c3a4737377c3b672642ff09f98802022785c79",
+    ];
+    let space = with_script(
+        "cat {files.forms}; cat {files.forms} >&2; tail -n 1 {files.end}; exit 1",
+        "secret_env = ['TOKEN']\nfiles = { forms = 'forms', end = 'end' }",
+    );
+    let mut lines = String::new();
+    for form in &forms[..2] {
+        lines += &format!("{{\"event\":\"log\",\"message\":\"token: {form}\"}}\n");
+        lines += &format!("{{\"event\":\"progress\",\"done\":1,\"total\":2,\"message\":\"{form}\"}}\n");
+    }
+    space.write("forms", lines + &forms.join("\n") + "\n");
+    for form in &forms[..2] {
+        space.write(
+            "end",
+            format!("{{\"event\":\"failed\",\"failure\":{{\"kind\":\"stage\",\"message\":\"{form}\"}}}}\n"),
+        );
+        for json in [true, false] {
+            let output =
+                space.command(&["run", "p"]).args(json.then_some("--json")).env("TOKEN", secret).output().unwrap();
+            let mut said =
+                String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(20), "{said}");
+            for run in std::fs::read_dir(space.path("artifacts/runs")).unwrap() {
+                for file in std::fs::read_dir(run.unwrap().path()).unwrap() {
+                    said += &std::fs::read_to_string(file.unwrap().path()).unwrap();
+                }
+            }
+            for part in ["ssw", "u00e4", "u00E4", "%C3", "%c3", "c3a473", "N3w7Zy", "ud83d", "uD83D"] {
+                assert!(!said.contains(part), "'{part}' is left: {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_missing_secret_matters_only_to_a_stage_that_would_run() {
     let space = with_script("echo x > {outputs.out}/x", "secret_env = ['PIPE_TEST_TOKEN']");
     let refused = run(&space);

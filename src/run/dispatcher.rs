@@ -15,7 +15,7 @@ use crate::key::Key;
 use crate::machine::Hardware;
 use crate::machine::Machine;
 use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
-use crate::run::executor::{Finished, Inputs, Word, add_input, execute};
+use crate::run::attempts::{Finished, Inputs, Word, add_input, execute};
 use crate::run::hold::Hold;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;

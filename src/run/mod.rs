@@ -1,18 +1,20 @@
 //! Running what a plan says: the dispatcher decides, executors each run one stage in a process of its own.
 
+mod attempts;
 mod dispatcher;
-mod executor;
 mod hold;
 mod interrupt;
 mod journal;
 mod json;
 mod launch;
 mod leash;
+mod lines;
 mod memory;
 mod observer;
 mod order;
 mod process;
 mod queue;
+mod redact;
 mod slots;
 
 pub use dispatcher::{Settings, Summary, run};

@@ -4,10 +4,12 @@ use crate::error::{Error, Result};
 use crate::key::StageName;
 use crate::run::hold::{Ended, Hold};
 use crate::run::leash::NOT_STARTED;
+use crate::run::lines::Lines;
 use crate::run::memory::{self, OutOfMemoryKills};
+use crate::run::redact::Redactor;
 use contract::{Event, Failure, FailureKind};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -84,9 +86,7 @@ fn listen(child: &mut Child, log: &Log, hold: &Hold, tells_all: bool, tell: &(dy
     let process = child.id();
     std::thread::scope(|threads| {
         threads.spawn(move || {
-            for line in lines(stderr) {
-                log.line(&line);
-            }
+            each_line(stderr, &log.redactor, |line| drop(log.line(&line)));
         });
         threads.spawn(move || {
             let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return };
@@ -96,32 +96,34 @@ fn listen(child: &mut Child, log: &Log, hold: &Hold, tells_all: bool, tell: &(dy
             hold.end_what_is_left();
         });
         let mut heard = Heard::default();
-        for line in lines(stdout) {
+        each_line(stdout, &log.redactor, |line| {
             heard.memory = memory::peak(process).or(heard.memory);
-            // Before it is taken apart, so that no event carries a secret on.
-            let line = log.black_out(&line);
-            match serde_json::from_str(&line) {
-                Ok(Event::Failed { failure }) => heard.failure = Some(failure),
-                Ok(Event::Done) => heard.done = true,
-                Ok(Event::Log { message }) => tell(Event::Log { message: log.line(&message) }),
-                Ok(event) => tell(event),
-                Err(_) if tells_all => tell(Event::Log { message: log.line(&line) }),
-                Err(_) => drop(log.line(&line)),
+            match log.event(&line) {
+                Some(Event::Failed { failure }) => heard.failure = Some(failure),
+                Some(Event::Done) => heard.done = true,
+                Some(Event::Log { message }) => tell(Event::Log { message: log.line(&message) }),
+                Some(event) => tell(event),
+                None if tells_all => tell(Event::Log { message: log.line(&line) }),
+                None => drop(log.line(&line)),
             }
-        }
+        });
         heard
     })
 }
 
-/// The lines of a stream. What is not UTF-8 in them is replaced.
-fn lines(stream: Option<impl Read>) -> impl Iterator<Item = String> {
-    let reader = stream.map(BufReader::new);
-    reader.into_iter().flat_map(|reader| reader.split(b'\n')).map_while(std::io::Result::ok).map(|mut line| {
-        if line.last() == Some(&b'\r') {
-            line.pop();
+/// Hands on the lines of a stream.
+fn each_line(stream: Option<impl Read>, redactor: &Redactor, mut then: impl FnMut(String)) {
+    let (mut lines, mut buffer) = (Lines::default(), vec![0; 1 << 16]);
+    let Some(mut stream) = stream else { return };
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => lines.add(&buffer[..read], redactor).into_iter().for_each(&mut then),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
         }
-        String::from_utf8_lossy(&line).into_owned()
-    })
+    }
+    lines.end().into_iter().for_each(then);
 }
 
 /// The end of a process that did not succeed.
@@ -173,25 +175,36 @@ pub(crate) struct Log {
     /// Where it is.
     pub(crate) path: PathBuf,
     file: Mutex<(std::fs::File, String)>,
-    secrets: Vec<String>,
+    redactor: Redactor,
 }
 
 impl Log {
-    /// Opens the log to add to it. Secrets are blacked out.
+    /// Opens the log to add to it, without secrets.
     pub(crate) fn open(path: &Path, secrets: &[String]) -> Result<Self> {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|error| Error::io("writing", path, error))?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new((file, String::new())), secrets: forms(secrets) })
+        Ok(Self { path: path.to_owned(), file: Mutex::new((file, String::new())), redactor: Redactor::new(secrets) })
     }
 
-    /// A text without secrets.
-    fn black_out(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    /// The event that a line is, without secrets. An event that would still show one, in a number for example, is none.
+    fn event(&self, line: &str) -> Option<Event> {
+        let clean = |text: String| self.redactor.redact(&text);
+        let event = match serde_json::from_str(line).ok()? {
+            Event::Log { message } => Event::Log { message: clean(message) },
+            Event::Progress { done, total, message } => Event::Progress { done, total, message: clean(message) },
+            Event::Failed { failure: Failure { kind, message, hint } } => {
+                Event::Failed { failure: Failure { kind, message: clean(message), hint: hint.map(clean) } }
+            }
+            Event::Done => Event::Done,
+        };
+        let is_clean = |text: String| self.redactor.is_clean(&text);
+        let shows_number = matches!(&event, Event::Progress { done, total, .. } if !is_clean(done.to_string()) || !is_clean(total.to_string()));
+        (!shows_number).then_some(event)
     }
 
     /// Adds a line and gives it as it was written. A log that cannot be written stops nothing.
     pub(crate) fn line(&self, text: &str) -> String {
-        let text = self.black_out(text);
+        let text = self.redactor.redact(text);
         if let Ok(mut file) = self.file.lock() {
             drop(writeln!(file.0, "{text}"));
             if !text.trim().is_empty() {
@@ -204,18 +217,4 @@ impl Log {
     fn last_line(&self) -> String {
         self.file.lock().map(|file| file.1.clone()).unwrap_or_default()
     }
-}
-
-/// What secrets look like in lines that are printed: each line of them, as it is and as a text in JSON. The longest come
-/// first, since one may begin with another.
-fn forms(secrets: &[String]) -> Vec<String> {
-    let lines = secrets.iter().flat_map(|secret| secret.lines()).filter(|line| !line.is_empty());
-    let mut forms: Vec<String> = lines
-        .flat_map(|line| {
-            let json = serde_json::Value::from(line).to_string();
-            [line.to_owned(), json[1..json.len() - 1].to_owned()]
-        })
-        .collect();
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    forms
 }
