@@ -3,7 +3,6 @@
 //! One function lists the fields of a [`Manifest`]. The key hashes that list, an explanation compares two of them and a
 //! lock writes one down, so they can never disagree.
 
-use crate::key::exact;
 use crate::key::{Difference, Digest, Entrance, FieldHasher, KeyField, Label, PortName};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -122,7 +121,7 @@ impl Manifest {
                 KeyField::Environment(name) => {
                     environment.insert(name, serde_json::from_str::<String>(&value).ok()?);
                 }
-                KeyField::Parameter(name) => drop(parameters.insert(name, exact::value(&value).ok()?)),
+                KeyField::Parameter(name) => drop(parameters.insert(name, serde_json::from_str(&value).ok()?)),
                 KeyField::Command => words = Some(serde_json::from_str(&value).ok()?),
                 KeyField::Outputs => outputs = Some(serde_json::from_str(&value).ok()?),
                 KeyField::Seed => seed = Some(value.parse().ok()?),
@@ -285,6 +284,12 @@ mod tests {
             prop_assert_eq!(one.key() == other.key(), is_same, "{:?} and {:?}", one, other);
             prop_assert_eq!(one.differences(&other).is_empty(), is_same, "{:?} and {:?}", one, other);
             prop_assert!(!one.has_key(other.key()) || is_same);
+        }
+
+        #[test]
+        fn a_number_is_read_to_the_last_bit(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+            let written = serde_json::json!({ "z": [number], "a": { "b": number } }).to_string();
+            prop_assert_eq!(serde_json::from_str::<Value>(&written).unwrap().to_string(), written);
         }
 
         #[test]

@@ -2,7 +2,6 @@
 
 mod difference;
 mod digest;
-pub(crate) mod exact;
 mod field;
 pub(crate) mod format_1;
 mod manifest;

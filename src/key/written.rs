@@ -1,8 +1,8 @@
 //! Reading manifests, of every format in which they were ever written.
 
+use crate::key::format_1;
 use crate::key::manifest::{CommandFields, Manifest};
 use crate::key::{Digest, Entrance, Label, PortName};
-use crate::key::{exact, format_1};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,7 +16,6 @@ struct Written {
     code: Option<String>,
     version: Option<String>,
     command: Option<CommandFields>,
-    #[serde(deserialize_with = "exact::values")]
     parameters: BTreeMap<String, Value>,
     seed: Option<u64>,
     inputs: BTreeMap<String, WrittenInput>,

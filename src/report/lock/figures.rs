@@ -1,9 +1,7 @@
 //! The figures in a metrics artifact: what is compared where digests cannot be, on another class of hardware.
 
 use crate::error::{Error, Result};
-use crate::key::exact;
 use fs_err as fs;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,9 +73,9 @@ fn rows(path: &Path) -> Result<Vec<Map<String, Value>>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("reading", path, error)),
     };
-    let texts: Vec<Box<RawValue>> = serde_json::from_slice(&bytes).unwrap_or_default();
-    let values = texts.iter().filter_map(|text| exact::value(text.get()).ok());
-    Ok(values.filter_map(|value| if let Value::Object(row) = value { Some(row) } else { None }).collect())
+    let values: Vec<Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let rows = values.into_iter().filter_map(|value| if let Value::Object(row) = value { Some(row) } else { None });
+    Ok(rows.collect())
 }
 
 fn name_of(row: &Map<String, Value>, without: Option<&str>) -> String {
