@@ -1,7 +1,7 @@
-//! Two rankings that need no training, the floors under every model: popularity and item-kNN.
+//! Two rankings that need no training, the baselines of every model: popularity and item-kNN.
 //!
 //! Statistics come from training rows only. A user's history is everything before the test item. Every item is ranked,
-//! none is sampled, and equal scores stand in the order of [`frames::tie_order`].
+//! none is sampled, and equal scores stand in the order of [`recommender::tie_order`].
 //!
 //! * [`Popularity`]: `score(j) = n_j`, how often `j` occurs in training rows.
 //! * [`ItemKnn`]: with `c_ij = Σ 1/|s - t|` over all places `s`, `t` of one sequence, at most `window` apart, that hold

@@ -47,7 +47,7 @@ pub use parameters::{Collisions, LastLevel, Parameters, Projection};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use epochs::Losses;
 use figures::Figures;
-use frames::{Codes, write_json};
+use frames::{Codes, kinds, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
 use neighbourhoods::Neighbourhoods;
@@ -87,22 +87,22 @@ impl Stage for Codebook {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("items", "item-embeddings", "Embeddings of the items, from behaviour."),
-            InputPort::optional("text", "text-embeddings", "Embeddings of the items' text, for llm_alignment."),
+            InputPort::required("items", kinds::ITEM_EMBEDDINGS, "Embeddings of the items, from behaviour."),
+            InputPort::optional("text", kinds::TEXT_EMBEDDINGS, "Embeddings of the items' text, for llm_alignment."),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("codes", "codes", "`codes.parquet`: the code of each item at each level."),
+            OutputPort::new("codes", kinds::CODES, "`codes.parquet`: the code of each item at each level."),
             OutputPort::new(
                 "codebook",
-                "codebook",
+                kinds::CODEBOOK,
                 "`codebook.safetensors`: level_1 to level_N [codes, d]; projection [h, d] with bias [d] where text was used; with encoder_decoder encoder_1.weight [in, out], encoder_1.bias [out] and so on, and decoder_1.",
             ),
             OutputPort::new(
                 "report",
-                "report",
+                kinds::REPORT,
                 "`report.json`: collisions, code use, new tokens, residual by level, surviving neighbourhoods, losses; and pictures of these: `residual.svg`, `code_use.svg`, `neighbourhoods.svg`.",
             ),
         ]
@@ -111,10 +111,7 @@ impl Stage for Codebook {
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         // The tensors here are small; the device's start-up and transfers would cost more than they save.
         tch::set_num_threads(1);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(context.threads())
-            .build()
-            .map_err(|error| Failure::other("start threads", error))?;
+        let pool = recommender::thread_pool(context)?;
         pool.install(|| run(&parameters, context))
     }
 }
@@ -224,10 +221,7 @@ fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result
         .hint("bind text embeddings to 'text', or set llm_alignment = false"));
     };
     let text = Rows::read(folder)?;
-    if text.len() != items {
-        let message = format!("'text' has {} rows, 'items' has {items}; expected one row per item in both", text.len());
-        return Err(Failure::new(FailureKind::Conflict, message).hint("make both from the same dataset"));
-    }
+    recommender::same_ingest(("items", items), ("text", text.len()))?;
     Ok(Some(text))
 }
 

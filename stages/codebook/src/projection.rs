@@ -151,8 +151,10 @@ mod tests {
 
     #[test]
     fn a_ridge_finds_a_linear_map_whatever_its_centre() {
-        let text =
-            Rows { dim: 3, values: (0..300).map(|n| frames::tie_order(n) as f32 / u64::MAX as f32 + 4.0).collect() };
+        let text = Rows {
+            dim: 3,
+            values: (0..300).map(|n| recommender::tie_order(n) as f32 / u64::MAX as f32 + 4.0).collect(),
+        };
         let of_text = |row: &[f32]| [2.0 * row[0] - row[2] + 7.0, row[1] + 0.5 * row[2]];
         let items = Rows { dim: 2, values: text.values.chunks_exact(3).flat_map(of_text).collect() };
         let map = Linear::ridge(&text, &items, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();

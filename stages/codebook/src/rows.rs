@@ -1,6 +1,7 @@
 //! Embeddings as rows of numbers, read from a file and brought to one scale.
 
 use contract::{Failure, FailureKind, Result};
+use frames::{Embeddings, EmbeddingsOf};
 use nn::failed;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -15,20 +16,10 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Reads the tensor `items` of `embeddings.safetensors`; every number must be finite.
+    /// Reads the embeddings of items.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("embeddings.safetensors");
-        let mut tensors = nn::safetensors_file::read(&path)?;
-        let tensor = tensors.remove("items").ok_or_else(|| {
-            let found: Vec<String> = tensors.into_keys().collect();
-            Failure::new(
-                FailureKind::MissingField,
-                format!("{} has no tensor 'items'; it has {found:?}", path.display()),
-            )
-        })?;
-        let rows = Self::of(&tensor)?;
-        rows.check_finite(&path)?;
-        Ok(rows)
+        let Embeddings { dim, values } = Embeddings::read(folder, EmbeddingsOf::Items)?;
+        Ok(Self { dim, values })
     }
 
     /// The rows of a tensor `[rows, dim]`.
@@ -120,18 +111,5 @@ impl Rows {
             }
         }
         unit
-    }
-
-    fn check_finite(&self, path: &Path) -> Result<()> {
-        match self.values.iter().position(|value| !value.is_finite()) {
-            Some(place) => {
-                let (row, column) = (place / self.dim, place % self.dim);
-                let found = self.values[place];
-                let message =
-                    format!("{}: row {row}, column {column} is {found}, expected a finite number", path.display());
-                Err(Failure::new(FailureKind::MalformedRow, message))
-            }
-            None => Ok(()),
-        }
     }
 }

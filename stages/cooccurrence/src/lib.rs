@@ -20,7 +20,7 @@ pub use counts::{SparseRows, windowed_counts};
 use association::positive_information;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use decomposition::decompose;
-use frames::{Interactions, Split, write_json};
+use frames::{Embeddings, EmbeddingsOf, Interactions, Split, kinds, write_json};
 use nn::failed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -79,23 +79,24 @@ impl Stage for Cooccurrence {
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
-        vec![InputPort::required("interactions", "interactions", "Who interacted with what; training rows count.")]
+        vec![InputPort::required("interactions", kinds::INTERACTIONS, "Who interacted with what; training rows count.")]
     }
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("items", "item-embeddings", "`embeddings.safetensors`: `items` [items, dim]."),
-            OutputPort::new("report", "report", "`report.json`: sizes, singular values, the share that they explain."),
+            OutputPort::new("items", kinds::ITEM_EMBEDDINGS, "`embeddings.safetensors`: `items` [items, dim]."),
+            OutputPort::new(
+                "report",
+                kinds::REPORT,
+                "`report.json`: sizes, singular values, the share that they explain.",
+            ),
         ]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         // Rows are spread over our own threads; a second level inside libtorch would only contend with them.
         tch::set_num_threads(1);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(context.threads())
-            .build()
-            .map_err(|error| Failure::other("start threads", error))?;
+        let pool = recommender::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         parameters.check(interactions.dataset.items)?;
         pool.install(|| run(&parameters, context, &interactions))
@@ -152,7 +153,10 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
     let embeddings = Tensor::f_from_slice(&weights)
         .and_then(|weights| found.left.f_mul(&weights))
         .map_err(failed("weigh the embeddings"))?;
-    let path = context.output("items").join("embeddings.safetensors");
-    nn::safetensors_file::write(&path, &[("items".to_owned(), embeddings)])?;
+    let values: Vec<f32> = embeddings
+        .f_contiguous()
+        .and_then(|embeddings| Vec::try_from(embeddings.f_view(-1)?))
+        .map_err(failed("read the embeddings"))?;
+    Embeddings { dim: parameters.dim, values }.write(context.output("items"), EmbeddingsOf::Items, None)?;
     write_json(context.output("report"), "report.json", &report)
 }

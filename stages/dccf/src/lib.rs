@@ -33,23 +33,22 @@ mod propagation;
 mod ranking;
 mod sampler;
 mod train;
-mod validation;
 mod vectors;
 mod weights;
 
 pub use parameters::Parameters;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Interactions, Split, write_json};
+use frames::{Embeddings, EmbeddingsOf, Interactions, Split, kinds, write_json};
 use graph::Graph;
 use loss::Objective;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
-use ranking::{Embeddings, rank};
+use ranking::FinalEmbeddings;
+use recommender::Validation;
 use sampler::Sampler;
 use serde::Serialize;
 use train::{Epoch, Evaluation, Schedule, Trained, Training};
-use validation::Validation;
 use weights::{Shapes, Weights};
 
 /// The stage `dccf`.
@@ -90,23 +89,23 @@ impl Stage for Dccf {
     fn inputs() -> Vec<InputPort> {
         vec![InputPort::required(
             "interactions",
-            "interactions",
+            kinds::INTERACTIONS,
             "Who interacted with what; training rows are learned.",
         )]
     }
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("items", "item-embeddings", "`embeddings.safetensors`: `items` [items, dim]."),
-            OutputPort::new("users", "user-embeddings", "`embeddings.safetensors`: `users` [users, dim]."),
+            OutputPort::new("items", kinds::ITEM_EMBEDDINGS, "`embeddings.safetensors`: `items` [items, dim]."),
+            OutputPort::new("users", kinds::USER_EMBEDDINGS, "`embeddings.safetensors`: `users` [users, dim]."),
             OutputPort::new(
                 "rankings",
-                "rankings",
+                kinds::RANKINGS,
                 "`rankings.parquet`: the top_k items of each user with a test item.",
             ),
             OutputPort::new(
                 "report",
-                "report",
+                kinds::REPORT,
                 "`report.json`: sizes, the loss of each epoch, and the NDCG of validation items.",
             ),
         ]
@@ -116,10 +115,7 @@ impl Stage for Dccf {
         parameters.check()?;
         // Blocks are spread over our own threads; a second level inside libtorch would only contend with them.
         tch::set_num_threads(1);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(context.threads())
-            .build()
-            .map_err(|error| Failure::other("start threads", error))?;
+        let pool = recommender::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         context.log(format!("trains on the processor with {} threads", context.threads()));
         pool.install(|| run(&parameters, context, &interactions))
@@ -152,14 +148,21 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
     let weights = Weights::random(shapes, parameters.initialisation, &mut rng);
     let trained = training.run(weights, &mut rng, context)?;
     let (_, sum) = objective.forward(&graph, &trained.weights)?;
-    if sum.iter().any(|value| !value.is_finite()) {
-        return Err(Failure::new(FailureKind::Diverged, "the trained embeddings are not all finite numbers")
-            .hint(format!("take a learning_rate below {}", parameters.learning_rate)));
-    }
-    let (users, embeddings) = sum.split_at(graph.users * parameters.dim);
-    write_embeddings(context, "users", users, parameters.dim)?;
-    write_embeddings(context, "items", embeddings, parameters.dim)?;
-    write_rankings(parameters, context, interactions, users, embeddings)?;
+    let dim = parameters.dim;
+    let (users, items) = sum.split_at(graph.users * dim);
+    let write = |port: &str, values: &[f32], of: EmbeddingsOf| {
+        let embeddings = Embeddings { dim, values: values.to_vec() };
+        embeddings.write(context.output(port), of, None).map_err(|failure| match failure.kind {
+            FailureKind::Diverged => failure.hint(format!("take a learning_rate below {}", parameters.learning_rate)),
+            _ => failure,
+        })
+    };
+    write("users", users, EmbeddingsOf::Users)?;
+    write("items", items, EmbeddingsOf::Items)?;
+    let embeddings = FinalEmbeddings { dim, users, items };
+    let tested = recommender::tested_users(interactions)?;
+    recommender::rank(&embeddings, &tested, &interactions.before_test(), parameters.top_k)?
+        .write(context.output("rankings"))?;
     write_json(context.output("report"), "report.json", &report(&graph, &sampler, trained, parameters.top_k))
 }
 
@@ -204,24 +207,6 @@ impl Schedule {
             patience: parameters.patience,
         }
     }
-}
-
-fn write_embeddings(context: &Context, port: &str, values: &[f32], dim: usize) -> Result<()> {
-    let path = context.output(port).join("embeddings.safetensors");
-    nn::safetensors_file::write(&path, &[(port.to_owned(), matrix::tensor(values, dim)?)])
-}
-
-fn write_rankings(
-    parameters: &Parameters,
-    context: &Context,
-    interactions: &Interactions,
-    users: &[f32],
-    items: &[f32],
-) -> Result<()> {
-    let targets = interactions.targets();
-    let ranked: Vec<u32> = (0..).zip(&targets).filter(|(_, target)| target.is_some()).map(|(user, _)| user).collect();
-    let embeddings = Embeddings { dim: parameters.dim, users, items };
-    rank(embeddings, &ranked, &interactions.before_test(), parameters.top_k)?.write(context.output("rankings"))
 }
 
 #[cfg(test)]

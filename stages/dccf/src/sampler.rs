@@ -4,6 +4,7 @@ use crate::parameters::Sampling;
 use rand::Rng;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
+use recommender::UserItems;
 
 /// Triples of a batch, column by column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,27 +20,19 @@ pub(crate) struct Batch {
 /// Draws users with a positive of theirs, and a negative uniformly among all other items.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    positives: Vec<Vec<u32>>,
+    users: Vec<UserItems>,
+    /// The users that have a positive and for whom there is a negative.
     eligible: Vec<u32>,
-    items: u32,
     sampling: Sampling,
 }
 
 impl Sampler {
     /// A sampler over the users that have at least one training item, and at least one item that is not.
     pub(crate) fn new(positives: &[Vec<u32>], items: usize, sampling: Sampling) -> Self {
-        let positives: Vec<Vec<u32>> = positives
-            .iter()
-            .map(|list| {
-                let mut sorted = list.clone();
-                sorted.sort_unstable();
-                sorted.dedup();
-                sorted
-            })
-            .collect();
-        let eligible =
-            (0..positives.len() as u32).filter(|&user| (1..items).contains(&positives[user as usize].len())).collect();
-        Self { positives, eligible, items: items as u32, sampling }
+        let users: Vec<UserItems> = positives.iter().map(|list| UserItems::new(list, items)).collect();
+        let is_eligible = |user: &UserItems| !user.positives().is_empty() && user.negatives() > 0;
+        let eligible = (0..).zip(&users).filter(|(_, user)| is_eligible(user)).map(|(number, _)| number).collect();
+        Self { users, eligible, sampling }
     }
 
     /// Whether there is anybody to draw.
@@ -49,7 +42,7 @@ impl Sampler {
 
     /// Number of distinct training pairs.
     pub(crate) fn pairs(&self) -> usize {
-        self.positives.iter().map(Vec::len).sum()
+        self.users.iter().map(|user| user.positives().len()).sum()
     }
 
     /// Number of batches of `size` triples in an epoch.
@@ -78,14 +71,15 @@ impl Sampler {
 
     /// The training pairs of users that a negative can be drawn for.
     fn usable(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.eligible.iter().flat_map(|&user| self.positives[user as usize].iter().map(move |&item| (user, item)))
+        let positives = |user: u32| self.users[user as usize].positives().iter().map(move |&item| (user, item));
+        self.eligible.iter().flat_map(move |&user| positives(user))
     }
 
     fn of_users(&self, size: usize, rng: &mut ChaCha8Rng) -> Batch {
         let mut batch = Batch::default();
         for _ in 0..size {
             let user = self.eligible[rng.random_range(0..self.eligible.len() as u32) as usize];
-            let own = &self.positives[user as usize];
+            let own = self.users[user as usize].positives();
             let positive = own[rng.random_range(0..own.len() as u32) as usize];
             self.add(&mut batch, user, positive, rng);
         }
@@ -100,13 +94,8 @@ impl Sampler {
 
     /// Adds the triple of a pair and a negative.
     fn add(&self, batch: &mut Batch, user: u32, positive: u32, rng: &mut ChaCha8Rng) {
-        let own = &self.positives[user as usize];
-        let negative = loop {
-            let item = rng.random_range(0..self.items);
-            if own.binary_search(&item).is_err() {
-                break item;
-            }
-        };
+        // Only users with a negative are eligible.
+        let Some(negative) = self.users[user as usize].draw(rng) else { return };
         batch.users.push(user);
         batch.positives.push(positive);
         batch.negatives.push(negative);

@@ -116,7 +116,7 @@ fn it_beats_popularity_on_clusters() {
     let popular: Vec<frames::RankedList> = (0..data.dataset.users as u32)
         .map(|user| frames::RankedList {
             user,
-            items: frames::top_k(&popularity, 20, |item| history[user as usize].contains(&item)),
+            items: recommender::top_k(&popularity, 20, |item| history[user as usize].contains(&item)),
         })
         .collect();
     let (learned, baseline) = (hits(&rankings.excluded, &data.targets()), hits(&popular, &data.targets()));

@@ -3,12 +3,12 @@
 use crate::adam::Adam;
 use crate::graph::Graph;
 use crate::loss::{Objective, Terms};
-use crate::ranking::Embeddings;
+use crate::ranking::FinalEmbeddings;
 use crate::sampler::Sampler;
-use crate::validation::Validation;
 use crate::weights::Weights;
 use contract::{Context, Failure, FailureKind, Progress, Result};
 use rand_chacha::ChaCha8Rng;
+use recommender::{EarlyStopping, Evaluated, Validation};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -78,26 +78,6 @@ pub(crate) struct Training<'a> {
     pub schedule: Schedule,
 }
 
-/// The evaluations so far, and the best weights.
-#[derive(Debug, Default)]
-struct Best {
-    weights: Option<Weights>,
-    at: usize,
-    evaluations: Vec<Evaluation>,
-}
-
-impl Best {
-    /// Notes an evaluation; whether the last `patience` ones brought no gain.
-    fn note(&mut self, found: Evaluation, weights: &Weights, patience: usize) -> bool {
-        self.evaluations.push(found);
-        let latest = self.evaluations.len() - 1;
-        if self.weights.is_none() || found.ndcg > self.evaluations[self.at].ndcg {
-            (self.weights, self.at) = (Some(weights.clone()), latest);
-        }
-        latest - self.at >= patience
-    }
-}
-
 impl Training<'_> {
     /// Trains the weights.
     pub(crate) fn run(&self, mut weights: Weights, rng: &mut ChaCha8Rng, context: &Context) -> Result<Trained> {
@@ -106,7 +86,7 @@ impl Training<'_> {
         let batches = self.sampler.batches(batch);
         let progress = context.progress((most * batches) as u64);
         let started = Instant::now();
-        let (mut epochs, mut best) = (Vec::with_capacity(most), Best::default());
+        let (mut epochs, mut stopping) = (Vec::with_capacity(most), EarlyStopping::new(patience));
         for epoch in 1..=most {
             let mut mean = Terms::default();
             for (done, triples) in (1..).zip(self.sampler.epoch(batch, rng)) {
@@ -121,25 +101,27 @@ impl Training<'_> {
             epochs.push(Epoch { epoch, loss: mean.total(), terms: mean });
             let is_due = epoch.is_multiple_of(evaluate_every) || epoch == most;
             if let Some(validation) = self.validation.filter(|_| is_due) {
-                let found = Evaluation { epoch, ndcg: self.evaluate(validation, &weights)? };
-                context.log(format!("epoch {epoch}: loss {:.4}, validation NDCG {:.5}", mean.total(), found.ndcg));
-                if best.note(found, &weights, patience) {
+                let ndcg = self.evaluate(validation, &weights)?;
+                context.log(format!("epoch {epoch}: loss {:.4}, validation NDCG {ndcg:.5}", mean.total()));
+                if stopping.add(Evaluated { epoch, value: ndcg }, || Ok::<_, Failure>(weights.clone()))? {
                     break;
                 }
             }
         }
         let steps = epochs.len() * batches;
         context.log(format!("{steps} steps in {:.0} s", started.elapsed().as_secs_f64()));
-        let Best { weights: kept, at, evaluations } = best;
-        let chosen = evaluations.get(at).map_or(epochs.len(), |evaluation| evaluation.epoch);
-        Ok(Trained { weights: kept.unwrap_or(weights), epochs, steps, evaluations, chosen })
+        let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
+        let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
+        let evaluations = stopping.evaluations().iter().map(evaluation).collect();
+        let weights = stopping.into_best_weights().unwrap_or(weights);
+        Ok(Trained { weights, epochs, steps, evaluations, chosen })
     }
 
     fn evaluate(&self, validation: &Validation, weights: &Weights) -> Result<f64> {
         let (_, sum) = self.objective.forward(self.graph, weights)?;
         let dim = self.objective.dim;
         let (users, items) = sum.split_at(self.graph.users * dim);
-        validation.ndcg(Embeddings { dim, users, items })
+        Ok(validation.measure(&FinalEmbeddings { dim, users, items })?.ndcg)
     }
 
     fn tell(&self, progress: &Progress, started: Instant, (epoch, batch): (usize, usize), loss: f64) {

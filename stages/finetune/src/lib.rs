@@ -37,7 +37,7 @@ pub use parameters::{Keep, NewTokens, Parameters, Precision, Train};
 
 use checkpoint::Checkpoints;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Codes, Prompts};
+use frames::{Codes, Prompts, kinds};
 use nn::{Llama, LoraConfig, Parameter};
 use samples::Samples;
 use tch::{Device, Kind};
@@ -60,11 +60,15 @@ impl Stage for Finetune {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("tasks", "prompts", "Questions and answers."),
-            InputPort::required("codes", "codes", "The items' codes, which become tokens."),
-            InputPort::optional("codebook", "codebook", "The codes' vectors, where new_tokens is mlp-2 or mlp-3."),
-            InputPort::optional("validation", "prompts", "Questions about held-out items, measured after each epoch."),
-            InputPort::required("llm", "language-model", "The model to tune: a Hugging Face folder.").or_path(),
+            InputPort::required("tasks", kinds::PROMPTS, "Questions and answers."),
+            InputPort::required("codes", kinds::CODES, "The items' codes, which become tokens."),
+            InputPort::optional("codebook", kinds::CODEBOOK, "The codes' vectors, where new_tokens is mlp-2 or mlp-3."),
+            InputPort::optional(
+                "validation",
+                kinds::PROMPTS,
+                "Questions about held-out items, measured after each epoch.",
+            ),
+            InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model to tune: a Hugging Face folder.").or_path(),
         ]
     }
 
@@ -72,12 +76,12 @@ impl Stage for Finetune {
         vec![
             OutputPort::new(
                 "model",
-                "tuned-model",
+                kinds::TUNED_MODEL,
                 "A PEFT adapter, or a Hugging Face folder where all weights train.",
             ),
             OutputPort::new(
                 "curve",
-                "report",
+                kinds::REPORT,
                 "report.json: the loss by step and on validation, and what was trained on; loss.svg: the picture of it.",
             ),
         ]

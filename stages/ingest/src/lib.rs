@@ -38,7 +38,7 @@ mod tests;
 mod texts;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::write_json;
+use frames::{kinds, write_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,17 +132,21 @@ impl Stage for Ingest {
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("interactions", "interactions", "interactions.parquet and dataset.json, whole sequences."),
-            OutputPort::new("users", "users", "users.parquet: the original identifier of each user."),
-            OutputPort::new("items", "items", "items.parquet: identifier, title, description, brand, categories."),
+            OutputPort::new(
+                "interactions",
+                kinds::INTERACTIONS,
+                "interactions.parquet and dataset.json, whole sequences.",
+            ),
+            OutputPort::new("users", kinds::USERS, "users.parquet: the original identifier of each user."),
+            OutputPort::new("items", kinds::ITEMS, "items.parquet: identifier, title, description, brand, categories."),
             OutputPort::new(
                 "reviews",
-                "reviews",
+                kinds::REVIEWS,
                 "reviews.parquet: what users wrote; no row where nothing was written.",
             ),
             OutputPort::new(
                 "report",
-                "report",
+                kinds::REPORT,
                 "report.json: rows read, kept and dropped, by reason; leaks looked for.",
             ),
         ]

@@ -11,6 +11,7 @@ mod folder;
 mod vocabulary;
 
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use frames::kinds;
 use nn::Llama;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,13 +83,17 @@ impl Stage for SmallLlama {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::optional("items", "items", "Titles, descriptions and categories for the tokenizer's corpus."),
-            InputPort::optional("reviews", "reviews", "Reviews for the tokenizer's corpus."),
+            InputPort::optional(
+                "items",
+                kinds::ITEMS,
+                "Titles, descriptions and categories for the tokenizer's corpus.",
+            ),
+            InputPort::optional("reviews", kinds::REVIEWS, "Reviews for the tokenizer's corpus."),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("model", "language-model", "A Hugging Face folder: config, weights and tokenizer.")]
+        vec![OutputPort::new("model", kinds::LANGUAGE_MODEL, "A Hugging Face folder: config, weights and tokenizer.")]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {

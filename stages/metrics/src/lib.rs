@@ -35,7 +35,7 @@ mod truth;
 pub use parameters::Parameters;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Codes, Hits, Interactions, Measured, Rankings, Ranks, Seen, UserRank, write_json};
+use frames::{Codes, Hits, Interactions, Measured, Rankings, Ranks, Seen, UserRank, kinds, write_json};
 use measure::Measure;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -62,9 +62,9 @@ impl Stage for Metrics {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("interactions", "interactions", "Holds the test items."),
-            InputPort::optional("codes", "codes", "Codes of the items, for hits on codes."),
-            InputPort::required("rankings", "rankings", "The lists to measure; the label names the model.").many(),
+            InputPort::required("interactions", kinds::INTERACTIONS, "Holds the test items."),
+            InputPort::optional("codes", kinds::CODES, "Codes of the items, for hits on codes."),
+            InputPort::required("rankings", kinds::RANKINGS, "The lists to measure; the label names the model.").many(),
         ]
     }
 
@@ -72,11 +72,15 @@ impl Stage for Metrics {
         vec![
             OutputPort::new(
                 "metrics",
-                "metrics",
+                kinds::METRICS,
                 "metrics.json: a row per model, seen and kind of hit; intervals.json: 95 % intervals; by_length.json: \
                  by length of the history.",
             ),
-            OutputPort::new("ranks", "ranks", "ranks.parquet: each test item's rank, empty where it is not found."),
+            OutputPort::new(
+                "ranks",
+                kinds::RANKS,
+                "ranks.parquet: each test item's rank, empty where it is not found.",
+            ),
         ]
     }
 

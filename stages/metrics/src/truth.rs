@@ -26,10 +26,9 @@ impl Truth {
         let items = interactions.dataset.items;
         let code = match codes {
             None => (0..).take(items).collect(),
-            Some(codes) if codes.items() == items => number_codes(codes),
             Some(codes) => {
-                let message = format!("codes are of {} items, interactions of {items}", codes.items());
-                return Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"));
+                recommender::same_ingest(("interactions", items), ("codes", codes.items()))?;
+                number_codes(codes)
             }
         };
         let history = interactions.sequences(&[Split::Train]).iter().map(|items| items.len() as u32).collect();

@@ -5,11 +5,12 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
 use contract::{Context, Spec, Stage as _};
-use frames::{Codes, Dataset, Interactions, RankedList, Rankings, Seen, Split, top_k};
+use frames::{Codes, Dataset, Interactions, RankedList, Rankings, Seen, Split};
 use metrics::{Metrics, Parameters};
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
+use recommender::top_k;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;

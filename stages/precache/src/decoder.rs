@@ -2,6 +2,7 @@
 
 use crate::trie::Trie;
 use contract::{Failure, FailureKind, Result};
+use frames::{Rows, check_finite};
 use nn::{AttentionMask, KvCache, Llama, failed};
 use prompts::code_token;
 use tch::{Kind, TchError, Tensor};
@@ -128,10 +129,9 @@ impl<'a> Decoder<'a> {
         let logits = self.model.logits(hidden)?;
         let tokens = &self.tokens[level];
         let values = self.normalised(&logits, tokens).map_err(failed("compute log-probabilities"))?;
-        if values.iter().any(|value| value.is_nan()) {
-            return Err(Failure::new(FailureKind::Diverged, "the model's scores are not numbers")
-                .hint("its training diverged: tune it again with a lower learning rate"));
-        }
+        check_finite("log-probabilities", &values, tokens.len(), Rows::PLAIN).map_err(|found| {
+            found.computed().hint("the training of the model diverged: tune it again with a lower learning rate")
+        })?;
         Ok(LogProbabilities { values, slots: hidden.size()[1] as usize, columns: tokens.len() })
     }
 

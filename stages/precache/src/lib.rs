@@ -10,7 +10,7 @@
 //! paths go on. At the last level every child of every remaining path is a candidate, so a list may hold more than
 //! `beam` codes, and it is shorter than `top_k` only when those children are fewer: then widen the beam.
 //!
-//! All items of a code are candidates with the code's score, in [`frames::tie_order`]. `excluded` drops items of the
+//! All items of a code are candidates with the code's score, in [`recommender::tie_order`]. `excluded` drops items of the
 //! user's whole history, `kept` does not.
 //!
 //! A user's prompt is read once. The beams of a user are then fed as one sequence behind it, level by level, and a
@@ -24,7 +24,7 @@ mod trie;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use decoder::Decoder;
-use frames::{Codes, Interactions, RankedList, Rankings};
+use frames::{Codes, Interactions, RankedList, Rankings, kinds};
 use nn::Llama;
 use prompt::UserPrompt;
 use prompts::Phrasing;
@@ -70,15 +70,15 @@ impl Stage for Precache {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("interactions", "interactions", "The users' histories."),
-            InputPort::required("codes", "codes", "The codes of every item."),
-            InputPort::required("llm", "language-model", "The model that was tuned.").or_path(),
-            InputPort::required("model", "tuned-model", "The adapter, or the whole tuned model."),
+            InputPort::required("interactions", kinds::INTERACTIONS, "The users' histories."),
+            InputPort::required("codes", kinds::CODES, "The codes of every item."),
+            InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model that was tuned.").or_path(),
+            InputPort::required("model", kinds::TUNED_MODEL, "The adapter, or the whole tuned model."),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("rankings", "rankings", "rankings.parquet: user, seen, rank, item, score.")]
+        vec![OutputPort::new("rankings", kinds::RANKINGS, "rankings.parquet: user, seen, rank, item, score.")]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
@@ -88,11 +88,7 @@ impl Stage for Precache {
         let device = nn::start(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = Codes::read(context.input("codes")?)?;
-        let (found, expected) = (codes.items(), interactions.dataset.items);
-        if found != expected {
-            let message = format!("'codes' has {found} items, 'interactions' has {expected}");
-            return Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"));
-        }
+        recommender::same_ingest(("interactions", interactions.dataset.items), ("codes", codes.items()))?;
         let (model, tokenizer) = nn::load_tuned(context.input("llm")?, context.input("model")?, device)?;
         let rankings = rank(&model, tokenizer, &codes, &interactions, &parameters, context)?;
         rankings.write(context.output("rankings"))
@@ -112,7 +108,7 @@ fn rank(
     let trie = Trie::of(codes);
     let decoder = Decoder::new(model, &tokenizer, &trie)?;
     let histories = interactions.before_test();
-    let tested = (0_u32..).zip(interactions.targets()).filter_map(|(user, target)| target.map(|_| user)).collect();
+    let tested = recommender::tested_users(interactions)?;
     let max_history = interactions.dataset.max_history;
     let prompts = prompt::encode(tokenizer, codes, tested, &histories, max_history, parameters.phrasing)?;
 

@@ -2,24 +2,23 @@
 
 use crate::search::Leaf;
 use crate::trie::Trie;
-use frames::tie_order;
+use recommender::best_first;
 
 /// A list of items and scores, best first.
 pub(crate) type Ranked = Vec<(u32, f32)>;
 
 /// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score stand in
-/// [`tie_order`].
+/// [`recommender::tie_order`].
 pub(crate) fn lists(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
     let of_leaf = |leaf: &Leaf| trie.node(leaf.node).items.iter().map(|&item| (item, leaf.score)).collect::<Vec<_>>();
     let mut items: Ranked = leaves.iter().flat_map(of_leaf).collect();
-    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| tie_order(a.0).cmp(&tie_order(b.0)));
     // No list reaches further down than this.
     let enough = top_k + seen.len();
     if items.len() > enough {
-        items.select_nth_unstable_by(enough - 1, order);
+        items.select_nth_unstable_by(enough - 1, best_first);
         items.truncate(enough);
     }
-    items.sort_unstable_by(order);
+    items.sort_unstable_by(best_first);
     let excluded = items.iter().copied().filter(|(item, _)| !seen.contains(item)).take(top_k).collect();
     items.truncate(top_k);
     (items, excluded)
@@ -30,6 +29,7 @@ mod tests {
     use super::*;
     use crate::trie::ROOT;
     use frames::Codes;
+    use recommender::tie_order;
 
     #[test]
     fn items_of_a_code_share_its_score_and_seen_ones_are_dropped() {

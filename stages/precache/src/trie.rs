@@ -1,6 +1,7 @@
 //! The trie of valid codes: its paths from the root to a leaf are the codes that items have.
 
-use frames::{Codes, tie_order};
+use frames::Codes;
+use recommender::tie_order;
 
 /// The root's place among the nodes.
 pub(crate) const ROOT: usize = 0;

@@ -20,6 +20,7 @@ mod words;
 use behaviour::purchases;
 use catalogue::Catalogue;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use frames::kinds;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
@@ -89,8 +90,12 @@ impl Stage for Sample {
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("reviews", "amazon-reviews", "reviews.json.gz: one JSON object a line, by item and time."),
-            OutputPort::new("metadata", "amazon-metadata", "metadata.json.gz: one JSON object a line, by item."),
+            OutputPort::new(
+                "reviews",
+                kinds::AMAZON_REVIEWS,
+                "reviews.json.gz: one JSON object a line, by item and time.",
+            ),
+            OutputPort::new("metadata", kinds::AMAZON_METADATA, "metadata.json.gz: one JSON object a line, by item."),
         ]
     }
 

@@ -1,11 +1,13 @@
 //! Samples from users' sequences: the next item, and items that the user would not want.
 
-use crate::negatives::Negatives;
 use crate::parameters::{Directions, Histories, Parameters};
 use crate::report::Reason;
 use crate::{Material, Samples};
 use frames::Prompts;
 use prompts::{TaskKind, negative_prompt, next_item_prompt, wording};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use recommender::UserItems;
 
 /// Adds the samples of all users; user u is group u, and, told backwards, a group of its own behind those.
 pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
@@ -15,9 +17,12 @@ pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Param
             samples.report.leave_out(Reason::ShortHistory);
             continue;
         }
-        let mut negatives = Negatives::of_user(sequence, material.item_texts.len(), seed, user);
+        let items = UserItems::new(sequence, material.item_texts.len());
+        // A random stream for each user, so that one user's draws do not depend on another's sequence.
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(u64::from(user));
         let user = User { group, wording: wording(seed, user), sequence };
-        user.add_all(samples, material, parameters, |count| negatives.draw(count));
+        user.add_all(samples, material, parameters, |count| items.draw_distinct(count as usize, &mut random));
     }
     if parameters.directions == Directions::Both {
         add_backwards(samples, material, parameters, seed);

@@ -17,7 +17,6 @@
 //! out for validation, the question about each is written apart.
 
 mod history;
-mod negatives;
 mod parameters;
 mod predecessor;
 mod preferences;
@@ -27,7 +26,8 @@ mod text;
 pub use parameters::{Directions, Histories, Parameters};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind, Users};
+use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind, Users, kinds};
+use recommender::same_ingest;
 use report::Report;
 
 /// The stage that writes prompts.
@@ -44,40 +44,49 @@ impl Stage for Tasks {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("interactions", "interactions", "The users' sequences; only training rows are used."),
-            InputPort::required("codes", "codes", "The codes of every item."),
-            InputPort::optional("items", "items", "Titles and descriptions, for the text task."),
-            InputPort::optional("users", "users", "The users' original identifiers, for the preference task."),
+            InputPort::required(
+                "interactions",
+                kinds::INTERACTIONS,
+                "The users' sequences; only training rows are used.",
+            ),
+            InputPort::required("codes", kinds::CODES, "The codes of every item."),
+            InputPort::optional("items", kinds::ITEMS, "Titles and descriptions, for the text task."),
+            InputPort::optional("users", kinds::USERS, "The users' original identifiers, for the preference task."),
             InputPort::optional(
                 "preferences",
-                "preferences",
+                kinds::PREFERENCES,
                 "What users prefer, as LC-Rec publishes it: JSON, user_explicit_preference = {user: [text, ...]}.",
             )
             .or_path(),
-            InputPort::optional("reviews", "reviews", "The users' words about items, for the query task."),
+            InputPort::optional("reviews", kinds::REVIEWS, "The users' words about items, for the query task."),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
         vec![
-            OutputPort::new("prompts", "prompts", "prompts.parquet: group, kind, prompt, label."),
+            OutputPort::new("prompts", kinds::PROMPTS, "prompts.parquet: group, kind, prompt, label."),
             OutputPort::new(
                 "validation",
-                "prompts",
+                kinds::PROMPTS,
                 "prompts.parquet: the next-item question about each validation item; empty where none is held out.",
             ),
-            OutputPort::new("report", "report", "report.json: samples of each kind, and what was left out and why."),
+            OutputPort::new(
+                "report",
+                kinds::REPORT,
+                "report.json: samples of each kind, and what was left out and why.",
+            ),
         ]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = Codes::read(context.input("codes")?)?;
-        same_items(&interactions, "codes", codes.items())?;
+        let reference = ("interactions", interactions.dataset.items);
+        same_ingest(reference, ("codes", codes.items()))?;
         let items = context.optional_input("items").map(Items::read).transpose()?;
         let reviews = context.optional_input("reviews").map(Reviews::read).transpose()?;
         if let Some(items) = &items {
-            same_items(&interactions, "items", items.id.len())?;
+            same_ingest(reference, ("items", items.id.len()))?;
         }
 
         let users = context.optional_input("users").map(Users::read).transpose()?;
@@ -151,15 +160,6 @@ impl Samples {
         self.groups += 1;
         self.groups - 1
     }
-}
-
-fn same_items(interactions: &Interactions, port: &str, found: usize) -> Result<()> {
-    let expected = interactions.dataset.items;
-    if found == expected {
-        return Ok(());
-    }
-    let message = format!("'{port}' has {found} items, 'interactions' has {expected}");
-    Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"))
 }
 
 #[cfg(test)]

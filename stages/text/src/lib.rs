@@ -13,8 +13,10 @@ pub use embedder::{Embedder, text_of};
 pub use parameters::{Layer, Parameters};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::Items;
-use nn::safetensors_file;
+use frames::{Embeddings, EmbeddingsOf, Items, kinds};
+use nn::failed;
+use std::path::Path;
+use tch::Tensor;
 
 /// Embeds the items' texts.
 #[derive(Debug)]
@@ -30,13 +32,14 @@ impl Stage for TextEmbedding {
 
     fn inputs() -> Vec<InputPort> {
         vec![
-            InputPort::required("items", "items", "Titles and descriptions."),
-            InputPort::required("llm", "language-model", "The language model whose vectors are averaged.").or_path(),
+            InputPort::required("items", kinds::ITEMS, "Titles and descriptions."),
+            InputPort::required("llm", kinds::LANGUAGE_MODEL, "The language model whose vectors are averaged.")
+                .or_path(),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("embeddings", "text-embeddings", "embeddings.safetensors: items, f32 [items, h].")]
+        vec![OutputPort::new("embeddings", kinds::TEXT_EMBEDDINGS, "embeddings.safetensors: items, f32 [items, h].")]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
@@ -59,9 +62,19 @@ impl Stage for TextEmbedding {
         let embedder = Embedder::open(context.input("llm")?, &parameters, device)?;
         let progress = context.progress(texts.len() as u64);
         let vectors = embedder.embed(&texts, |done| progress.set(done as u64, "texts"))?;
-        safetensors_file::write(
-            &context.output("embeddings").join("embeddings.safetensors"),
-            &[("items".to_owned(), vectors)],
-        )
+        write(&vectors, &items.id, context.output("embeddings"))
     }
+}
+
+/// Writes the vectors `[items, h]`, f32 on the CPU.
+fn write(vectors: &Tensor, ids: &[String], folder: &Path) -> Result<()> {
+    let dim = vectors.size()[1].unsigned_abs() as usize;
+    let values: Vec<f32> = vectors
+        .f_contiguous()
+        .and_then(|vectors| Vec::try_from(vectors.f_view(-1)?))
+        .map_err(failed("read the vectors"))?;
+    Embeddings { dim, values }.write(folder, EmbeddingsOf::Items, Some(ids)).map_err(|failure| match failure.kind {
+        FailureKind::Diverged => failure.hint("the weights of the language model are too large: use another model"),
+        _ => failure,
+    })
 }

@@ -1,22 +1,26 @@
-//! The tables that pass between stages, each a folder with one Parquet file (and JSON beside it where said).
+//! The tables and embeddings that pass between stages, each a folder with one file (and JSON beside it where said).
 //!
 //! A table is read into plain vectors, one per column, and checked while it is read: a missing column, a column of
 //! another type or an empty cell is an error that names the file, the column, what was found and what was expected.
-//! Equal tables are written as equal bytes.
+//! Equal tables are written as equal bytes. No number that is NaN or infinite is read or written.
 
 mod codes;
+mod embeddings;
+mod finite;
 mod interactions;
 mod items;
 mod json;
+pub mod kinds;
 mod parquet;
 mod prompts;
 mod rankings;
 mod ranks;
 mod reviews;
-mod ties;
 mod users;
 
 pub use codes::Codes;
+pub use embeddings::{Embeddings, EmbeddingsOf};
+pub use finite::{NotFinite, Rows, check_finite};
 pub use interactions::{Dataset, Interactions, Split};
 pub use items::Items;
 pub use json::write_json;
@@ -24,5 +28,4 @@ pub use prompts::{Prompt, Prompts, TaskKind};
 pub use rankings::{RankedList, Rankings, Seen};
 pub use ranks::{Hits, Measured, Ranks, UserRank};
 pub use reviews::Reviews;
-pub use ties::{tie_order, top_k};
 pub use users::Users;

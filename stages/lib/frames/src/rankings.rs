@@ -1,5 +1,6 @@
 //! Ranked lists of items for users.
 
+use crate::finite::{NotFinite, Rows, check_finite};
 use crate::parquet::{Table, column, write};
 use contract::Result;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ impl Rankings {
     ///
     /// # Errors
     /// When the file is missing or damaged, a column is missing or of another type, rows are not sorted by seen, user
-    /// and rank, ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not a number.
+    /// and rank, ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not finite.
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
         let seen = table.words("seen", Seen::parse, "kept or excluded")?;
@@ -91,8 +92,8 @@ impl Rankings {
                 let found = format!("item {} stands twice in the list of user {}", item[row], user[row]);
                 return Err(table.bad_row(row, &found));
             }
-            if score[row].is_nan() {
-                return Err(table.bad_row(row, "score is not a number"));
+            if !score[row].is_finite() {
+                return Err(table.bad_row(row, &format!("score is {}, expected a finite number", score[row])));
             }
             if let Some(list) = rankings.lists_mut(seen[row]).last_mut() {
                 list.items.push((item[row], score[row]));
@@ -104,7 +105,8 @@ impl Rankings {
     /// Writes `rankings.parquet` to a folder, sorted by seen (excluded, kept), user and rank.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// [`FailureKind::Diverged`](contract::FailureKind::Diverged) when a score is not finite; the message names the
+    /// users. When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let (mut seen, mut user, mut rank) = (Vec::new(), Vec::new(), Vec::new());
         let (mut item, mut score) = (Vec::new(), Vec::new());
@@ -121,6 +123,8 @@ impl Rankings {
                 }
             }
         }
+        let rows = Rows { of: "user", numbers: Some(&user), ids: None };
+        check_finite("scores of the ranked items", &score, 1, rows).map_err(NotFinite::computed)?;
         let columns = vec![
             column("user", user),
             column("seen", seen),
@@ -156,6 +160,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         two_users().write(folder.path()).unwrap();
         assert_eq!(Rankings::read(folder.path()).unwrap(), two_users());
+    }
+
+    #[test]
+    fn scores_that_are_not_finite_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rankings = two_users();
+        rankings.excluded[1].items[1].1 = f32::NAN;
+        let failure = rankings.write(folder.path()).unwrap_err();
+        assert_eq!(failure.kind, contract::FailureKind::Diverged);
+        assert!(
+            failure.message.ends_with("1 of 6 rows have a number that is not finite: user 3 (column 0 is NaN)"),
+            "{failure}"
+        );
     }
 
     #[test]

@@ -21,19 +21,20 @@ impl Llama {
     /// Reads a model's folder to the device, in that kind.
     ///
     /// # Errors
-    /// When a file is absent or damaged, a weight is missing or of another shape than `config.json` says, or the
+    /// When a file is absent or damaged, a weight is missing, not finite or of another shape than `config.json` says, or the
     /// model is of a family that is not supported.
     pub fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self> {
         let config = LlamaConfig::read(folder)?;
         let mut weights = Weights::new();
         for file in weight_files(folder)? {
             let read = safetensors_file::read_each(&file, |name, tensor| {
+                safetensors_file::check_read(&file, name, &tensor)?;
                 let moved = tensor.f_to_device(device).and_then(|tensor| tensor.f_to_kind(kind));
                 weights.insert(name.to_owned(), moved.map_err(failed("place the weights on the device"))?);
                 Ok(())
             });
             read.map_err(|failure| match failure.kind {
-                FailureKind::Device => failure,
+                FailureKind::Device | FailureKind::MalformedRow => failure,
                 _ => failure.hint("fetch the file again: the model's shards must all be there and whole"),
             })?;
         }
@@ -160,10 +161,11 @@ pub(crate) fn stored_kind(folder: &Path) -> Result<Kind> {
 /// Reads the input-layer embedding `[V, h]` of a model's folder alone, as f32 on the CPU.
 ///
 /// # Errors
-/// When a file is absent or damaged, or none has it.
+/// When a file is absent or damaged, none has it, or a number in it is not finite.
 pub fn read_embedding(folder: &Path) -> Result<Tensor> {
     for file in weight_files(folder)? {
         if let Some(tensor) = safetensors_file::read_one(&file, EMBEDDING)? {
+            safetensors_file::check_read(&file, EMBEDDING, &tensor)?;
             return tensor.f_to_kind(Kind::Float).map_err(failed("read the embedding"));
         }
     }

@@ -2,7 +2,8 @@
 //! and PEFT layouts.
 //!
 //! * [`start`] sets threads, seed and device for a stage.
-//! * [`safetensors_file`] reads and writes named tensors, byte for byte the same for equal tensors.
+//! * [`safetensors_file`] reads and writes named tensors, byte for byte the same for equal tensors, and refuses
+//!   numbers that are not finite.
 //! * [`Llama`] is the decoder of Touvron et al. (2023) with the later additions of its family: grouped-query
 //!   attention, tied heads and Llama-3's rotary scaling.
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
@@ -13,6 +14,7 @@ mod adapter;
 mod attention;
 mod checkpoint;
 mod device;
+mod finite;
 mod llama;
 mod llama_config;
 mod lora;

@@ -1,7 +1,9 @@
 //! Named tensors in `.safetensors` files.
 
 use crate::failed;
+use crate::finite::check_tensor;
 use contract::{Failure, FailureKind, Result};
+use frames::NotFinite;
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use std::borrow::Cow;
@@ -12,17 +14,27 @@ use tch::{Device, Kind, Tensor};
 /// Reads all tensors of a file to the CPU, in the kinds in which they are stored.
 ///
 /// # Errors
-/// When the file is absent, truncated or of no known format.
+/// When the file is absent, truncated or of no known format, or a number in it is not finite.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
     read_each(path, |name, tensor| {
+        check_read(path, name, &tensor)?;
         tensors.insert(name.to_owned(), tensor);
         Ok(())
     })?;
     Ok(tensors)
 }
 
-/// Hands each tensor of a file to `take`, one at a time, so that no second copy of the file is held.
+/// Refuses a tensor that was read from that file when a number in it is not finite.
+///
+/// # Errors
+/// When a number is NaN or infinite; the message names the file, the tensor and the rows.
+pub fn check_read(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {
+    check_tensor(name, tensor, |found| found.read_from(path))
+}
+
+/// Hands each tensor of a file to `take`, one at a time, so that no second copy of the file is held. Numbers need
+/// not be finite.
 ///
 /// # Errors
 /// When the file is absent, truncated or of no known format, or `take` fails.
@@ -58,10 +70,12 @@ pub fn kind_of_one(path: &Path, name: &str) -> Result<Option<Kind>> {
 /// Writes tensors to a file. Equal tensors give equal bytes, whatever their order.
 ///
 /// # Errors
-/// When the file cannot be written or a tensor is of a kind that the format does not have.
+/// [`FailureKind::Diverged`] when a number is not finite; the message names the tensor and the rows. When the file cannot
+/// be written or a tensor is of a kind that the format does not have.
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
+        check_tensor(name, tensor, NotFinite::computed)?;
         stored.push((name.as_str(), Stored::new(tensor)?));
     }
     // Readers of the Hugging Face family ask for this entry.
@@ -180,6 +194,25 @@ mod tests {
         let read = read(&first).unwrap();
         assert_eq!(read["a"], transposed);
         assert_eq!(read["b"], numbers);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_neither_written_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        for kind in [Kind::Half, Kind::BFloat16, Kind::Float, Kind::Double] {
+            let broken = Tensor::from_slice(&[0f32, 1.0, f32::INFINITY, 2.0]).view([2, 2]).to_kind(kind);
+            let failure = write(&path, &[("a".to_owned(), broken.shallow_clone())]).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Diverged);
+            let expected = "tensor 'a': 1 of 2 rows have a number that is not finite: row 1 (column 0 is inf)";
+            assert_eq!(failure.message, expected);
+            assert!(!path.exists());
+            Tensor::write_safetensors(&[("a", broken)], &path).unwrap();
+            let failure = read(&path).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::MalformedRow);
+            assert_eq!(failure.message, format!("{}: {expected}", path.display()));
+            fs_err::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

@@ -58,9 +58,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |file: &str, tensors: &[(&str, Tensor)]| {
             let path = folder.path().join(file);
-            let named: Vec<_> =
-                tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.shallow_clone())).collect();
-            nn::safetensors_file::write(&path, &named).unwrap();
+            Tensor::write_safetensors(tensors, &path).unwrap();
             path
         };
         let same = Tensor::from_slice(&[1.0_f32, f32::NAN, f32::INFINITY]);

@@ -27,23 +27,25 @@ pub fn top_k(scores: &[f32], k: usize, skip: impl Fn(u32) -> bool) -> Vec<(u32, 
     for (item, &score) in (0..).zip(scores) {
         let candidate = (item, score);
         // Nearly all scores are below those kept, which one comparison tells.
-        let beaten = worst_kept.is_some_and(|worst| score < worst.1 || better(&candidate, &worst).is_gt());
+        let beaten = worst_kept.is_some_and(|worst| score < worst.1 || best_first(&candidate, &worst).is_gt());
         if beaten || score.is_nan() || skip(item) {
             continue;
         }
         best.push(candidate);
         if best.len() == k.saturating_mul(2) {
-            best.select_nth_unstable_by(k - 1, better);
+            best.select_nth_unstable_by(k - 1, best_first);
             best.truncate(k);
             worst_kept = best.last().copied();
         }
     }
-    best.sort_unstable_by(better);
+    best.sort_unstable_by(best_first);
     best.truncate(k);
     best
 }
 
-fn better(left: &(u32, f32), right: &(u32, f32)) -> Ordering {
+/// The order of ranked lists: the higher score first, and [`tie_order`] among items of equal score.
+#[must_use]
+pub fn best_first(left: &(u32, f32), right: &(u32, f32)) -> Ordering {
     // Not total_cmp: 0 and -0 are equal scores.
     let by_score = right.1.partial_cmp(&left.1).unwrap_or(Ordering::Equal);
     by_score.then_with(|| tie_order(left.0).cmp(&tie_order(right.0)))
@@ -75,7 +77,7 @@ mod tests {
     fn it_agrees_with_sorting_everything() {
         let scores: Vec<f32> = (0..5_000).map(|item| (tie_order(item) % 97) as f32).collect();
         let mut all: Vec<(u32, f32)> = (0..).zip(scores.iter().copied()).filter(|&(item, _)| item % 3 != 0).collect();
-        all.sort_by(better);
+        all.sort_by(best_first);
         for k in [1, 20, 700] {
             assert_eq!(top_k(&scores, k, |item| item % 3 == 0), all[..k]);
         }

@@ -1,0 +1,34 @@
+//! What recommenders share: scoring all items, ranked lists, negative sampling, and early stopping by validation.
+//!
+//! * [`Scorer`] scores all items for users, in parallel ([`Parallel`]) or block by block ([`InTurn`]).
+//! * [`rank`] makes each user's two lists of the best items, with and without the items of the history. Items of equal
+//!   score stand in the order of [`tie_order`].
+//! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it.
+//! * [`UserItems`] draws negative items for a user.
+//! * [`thread_pool`] starts the threads of a stage, and [`same_ingest`] refuses inputs that do not belong together.
+//!
+//! A sequential recommender, for example, ranks with
+//!
+//! ```ignore
+//! let users = recommender::tested_users(&interactions)?;
+//! let scorer = InTurn { items, block: 128, score: |users: &[u32], scores: &mut [f32]| model.score(users, scores) };
+//! recommender::rank(&scorer, &users, &interactions.before_test(), parameters.top_k)?.write(folder)
+//! ```
+
+mod early_stopping;
+mod ingest;
+mod lists;
+mod negatives;
+mod scorer;
+mod threads;
+mod top_k;
+mod validation;
+
+pub use early_stopping::{EarlyStopping, Evaluated};
+pub use ingest::same_ingest;
+pub use lists::{rank, tested_users};
+pub use negatives::UserItems;
+pub use scorer::{InTurn, Parallel, Scorer};
+pub use threads::thread_pool;
+pub use top_k::{best_first, tie_order, top_k};
+pub use validation::{Quality, Validation};
