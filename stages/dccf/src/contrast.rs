@@ -48,7 +48,7 @@ pub(crate) fn info_nce(p: &[f32], q: &[f32], dim: usize, temperature: f64) -> Re
 }
 
 /// The summed loss of some rows, whose own partners start at row `first` of Q, and the gradients times `scale`.
-fn block_loss(
+pub(crate) fn block_loss(
     p: &Tensor,
     q: &Tensor,
     first: usize,

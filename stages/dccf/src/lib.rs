@@ -17,9 +17,9 @@
 //! `C_u` and `C_i`, plus `contrast_weight × Σ [N(Z,H) + N(Z,B) + N(Z,T)]` over layers, on the batch's unique users and on
 //! its unique positive items, where N is InfoNCE with rows of length 1. Adam takes the steps.
 //!
-//! Forward and backward are written by hand over compressed sparse rows; dense products go through libtorch in blocks
-//! of rows. Everything runs on the processor, in parallel over disjoint rows and with sums in a fixed order, so results
-//! do not depend on the number of threads.
+//! On the CPU forward and backward are written by hand over compressed sparse rows; dense products go through libtorch in
+//! blocks of rows. They run in parallel over disjoint rows and with sums in a fixed order, so results do not depend on the
+//! number of threads. On a GPU the same loss is made of libtorch's operations ([`tensors`]).
 
 mod adam;
 mod contrast;
@@ -28,10 +28,12 @@ mod intent;
 mod layer;
 mod loss;
 mod matrix;
+mod model;
 mod parameters;
 mod propagation;
 mod ranking;
 mod sampler;
+mod tensors;
 mod train;
 mod vectors;
 mod weights;
@@ -48,6 +50,7 @@ use ranking::FinalEmbeddings;
 use recommender::Validation;
 use sampler::Sampler;
 use serde::Serialize;
+use tch::Device;
 use train::{Epoch, Evaluation, Schedule, Trained, Training};
 use weights::{Shapes, Weights};
 
@@ -113,16 +116,16 @@ impl Stage for Dccf {
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         parameters.check()?;
+        let device = nn::start(context)?;
         // Blocks are spread over our own threads; a second level inside libtorch would only contend with them.
         tch::set_num_threads(1);
         let pool = recommender::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
-        context.log(format!("trains on the processor with {} threads", context.threads()));
-        pool.install(|| run(&parameters, context, &interactions))
+        pool.install(|| run(&parameters, context, &interactions, device))
     }
 }
 
-fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) -> Result<()> {
+fn run(parameters: &Parameters, context: &Context, interactions: &Interactions, device: Device) -> Result<()> {
     let positives = interactions.sequences(&[Split::Train]);
     let items = interactions.dataset.items;
     let graph = Graph::new(&positives, items);
@@ -142,6 +145,7 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
         objective: &objective,
         validation: validation.as_ref(),
         schedule: Schedule::of(parameters),
+        device,
     };
     let shapes = Shapes { users: graph.users, items, dim: parameters.dim, intents: parameters.intents };
     let mut rng = ChaCha8Rng::seed_from_u64(context.seed());

@@ -102,11 +102,7 @@ impl Objective {
             let mut views = ViewGradients::of_output(&of_x);
             if self.contrast_weight != 0.0 {
                 for nodes in &sides {
-                    // Each side is averaged over its own rows; dividing by the users instead weighs the items' side.
-                    let weight = match self.contrast_mean {
-                        ContrastMean::Side => self.contrast_weight,
-                        ContrastMean::Users => self.contrast_weight * nodes.len() as f32 / sides[0].len() as f32,
-                    };
+                    let weight = contrast_weight(self, nodes.len(), sides[0].len());
                     terms.contrast += self.contrast(&layer, nodes, weight, &mut views)?;
                 }
             }
@@ -205,8 +201,18 @@ impl Objective {
     }
 }
 
+/// The factor of the contrastive terms of a side of `rows` nodes, in a batch of that many unique users.
+///
+/// Each side is averaged over its own rows; dividing by the users instead weighs the items' side.
+pub(crate) fn contrast_weight(objective: &Objective, rows: usize, users: usize) -> f32 {
+    match objective.contrast_mean {
+        ContrastMean::Side => objective.contrast_weight,
+        ContrastMean::Users => objective.contrast_weight * rows as f32 / users as f32,
+    }
+}
+
 /// The batch's unique users, and its unique positive items, as nodes in ascending order.
-fn contrasted(graph: &Graph, batch: &Batch) -> [Vec<usize>; 2] {
+pub(crate) fn contrasted(graph: &Graph, batch: &Batch) -> [Vec<usize>; 2] {
     let unique = |numbers: &[u32], offset: usize| {
         let mut nodes: Vec<usize> = numbers.iter().map(|&number| offset + number as usize).collect();
         nodes.sort_unstable();

@@ -1,8 +1,8 @@
 //! The training loop.
 
-use crate::adam::Adam;
 use crate::graph::Graph;
 use crate::loss::{Objective, Terms};
+use crate::model::Model;
 use crate::ranking::FinalEmbeddings;
 use crate::sampler::Sampler;
 use crate::weights::Weights;
@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use recommender::{EarlyStopping, Evaluated, Validation};
 use serde::Serialize;
 use std::time::Instant;
+use tch::Device;
 
 /// How long and how fast to train.
 #[derive(Debug, Clone, Copy)]
@@ -76,13 +77,15 @@ pub(crate) struct Training<'a> {
     pub validation: Option<&'a Validation>,
     /// How long and how fast.
     pub schedule: Schedule,
+    /// Where to train.
+    pub device: Device,
 }
 
 impl Training<'_> {
     /// Trains the weights.
-    pub(crate) fn run(&self, mut weights: Weights, rng: &mut ChaCha8Rng, context: &Context) -> Result<Trained> {
+    pub(crate) fn run(&self, weights: Weights, rng: &mut ChaCha8Rng, context: &Context) -> Result<Trained> {
         let Schedule { epochs: most, batch, learning_rate, evaluate_every, patience } = self.schedule;
-        let mut adam = Adam::new(&weights, learning_rate);
+        let mut model = Model::new(self.graph, self.objective, weights, learning_rate, self.device)?;
         let batches = self.sampler.batches(batch);
         let progress = context.progress((most * batches) as u64);
         let started = Instant::now();
@@ -90,20 +93,19 @@ impl Training<'_> {
         for epoch in 1..=most {
             let mut mean = Terms::default();
             for (done, triples) in (1..).zip(self.sampler.epoch(batch, rng)) {
-                let (terms, gradient) = self.objective.loss_and_gradient(self.graph, &weights, &triples)?;
+                let terms = model.step(&triples)?;
                 if !terms.total().is_finite() {
                     return Err(self.diverged(epoch, done, &terms));
                 }
-                adam.step(&mut weights, &gradient);
                 mean.add(&terms, 1.0 / batches as f64);
                 self.tell(&progress, started, (epoch, done), terms.total());
             }
             epochs.push(Epoch { epoch, loss: mean.total(), terms: mean });
             let is_due = epoch.is_multiple_of(evaluate_every) || epoch == most;
             if let Some(validation) = self.validation.filter(|_| is_due) {
-                let ndcg = self.evaluate(validation, &weights)?;
+                let ndcg = self.evaluate(validation, &model)?;
                 context.log(format!("epoch {epoch}: loss {:.4}, validation NDCG {ndcg:.5}", mean.total()));
-                if stopping.add(Evaluated { epoch, value: ndcg }, || Ok::<_, Failure>(weights.clone()))? {
+                if stopping.add(Evaluated { epoch, value: ndcg }, || model.weights())? {
                     break;
                 }
             }
@@ -113,12 +115,12 @@ impl Training<'_> {
         let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
         let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
         let evaluations = stopping.evaluations().iter().map(evaluation).collect();
-        let weights = stopping.into_best_weights().unwrap_or(weights);
+        let weights = stopping.into_best_weights().map_or_else(|| model.weights(), Ok)?;
         Ok(Trained { weights, epochs, steps, evaluations, chosen })
     }
 
-    fn evaluate(&self, validation: &Validation, weights: &Weights) -> Result<f64> {
-        let (_, sum) = self.objective.forward(self.graph, weights)?;
+    fn evaluate(&self, validation: &Validation, model: &Model<'_>) -> Result<f64> {
+        let sum = model.embeddings()?;
         let dim = self.objective.dim;
         let (users, items) = sum.split_at(self.graph.users * dim);
         Ok(validation.measure(&FinalEmbeddings { dim, users, items })?.ndcg)
