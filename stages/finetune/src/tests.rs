@@ -186,8 +186,8 @@ fn a_small_model_learns_its_answers_and_runs_repeat_to_the_byte() {
     write_inputs(folder.path());
     let parameters = Parameters {
         train: Train::All,
-        learning_rate: 1e-2,
-        epochs: 100,
+        learning_rate: 3e-3,
+        epochs: 200,
         batch_tokens: 120,
         new_token_deviation: 0.02,
         ..Parameters::default()
