@@ -84,3 +84,20 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
         assert_eq!(report["codes_used"].as_array().unwrap().len().to_string(), levels);
     }
 }
+
+#[test]
+fn embeddings_do_not_depend_on_the_number_of_threads() {
+    let space = Space::new();
+    let file = repository().join("pipelines/sample.toml");
+    let file = file.to_str().unwrap();
+    // With all users of the sample the first products are large enough for several threads of libtorch's own.
+    let few = ["--until", "dccf", "--set", "dccf.epochs=1"];
+    let items: Vec<String> = ["1", "2", "4"]
+        .map(|threads| {
+            let slots = format!("threads={threads}");
+            space.succeed(&[&["run", file, "--store", threads, "--slots", &slots], &few[..]].concat());
+            digests(&space, threads)["sample/dccf/items"].clone()
+        })
+        .into();
+    assert!(items.iter().all(|digest| *digest == items[0]), "{items:?}");
+}

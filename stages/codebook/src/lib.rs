@@ -110,8 +110,7 @@ impl Stage for Codebook {
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         // The tensors here are small; the device's start-up and transfers would cost more than they save.
-        tch::set_num_threads(1);
-        let pool = recommender::thread_pool(context)?;
+        let pool = nn::thread_pool(context)?;
         pool.install(|| run(&parameters, context))
     }
 }

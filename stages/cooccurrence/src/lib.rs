@@ -95,8 +95,7 @@ impl Stage for Cooccurrence {
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         // Rows are spread over our own threads; a second level inside libtorch would only contend with them.
-        tch::set_num_threads(1);
-        let pool = recommender::thread_pool(context)?;
+        let pool = nn::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         parameters.check(interactions.dataset.items)?;
         pool.install(|| run(&parameters, context, &interactions))

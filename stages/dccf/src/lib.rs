@@ -118,8 +118,7 @@ impl Stage for Dccf {
         parameters.check()?;
         let device = nn::start(context)?;
         // Blocks are spread over our own threads; a second level inside libtorch would only contend with them.
-        tch::set_num_threads(1);
-        let pool = recommender::thread_pool(context)?;
+        let pool = nn::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         pool.install(|| run(&parameters, context, &interactions, device))
     }

@@ -1,6 +1,7 @@
 //! Threads, seed and device of a stage.
 
 use contract::{Context, Failure, FailureKind, Result};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::path::{Path, PathBuf};
 use tch::{Cuda, Device};
 
@@ -21,6 +22,22 @@ pub fn start(context: &Context) -> Result<Device> {
     // The bits count, not the sign.
     tch::manual_seed(context.seed().cast_signed());
     Ok(device)
+}
+
+/// A pool of as many threads as the stage may use, in each of which libtorch works alone.
+///
+/// MKL keeps the number of its threads by thread, and a new one takes it from the environment: without this the first
+/// products in a thread are made by several, with other last bits, until libtorch happens to set the number there.
+///
+/// # Errors
+/// When the system refuses to start a thread.
+pub fn thread_pool(context: &Context) -> Result<ThreadPool> {
+    tch::set_num_threads(1);
+    ThreadPoolBuilder::new()
+        .num_threads(context.threads())
+        .start_handler(|_| tch::set_num_threads(1))
+        .build()
+        .map_err(|error| Failure::other("start threads", error))
 }
 
 fn choose(context: &Context) -> Result<Device> {

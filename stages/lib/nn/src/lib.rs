@@ -34,7 +34,7 @@ mod tokenizer;
 pub use adapter::load_tuned;
 pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
-pub use device::start;
+pub use device::{start, thread_pool};
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;

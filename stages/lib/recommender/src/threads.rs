@@ -5,7 +5,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// A pool of as many threads as the stage may use; `pool.install(..)` runs work in it.
 ///
-/// A stage that also uses libtorch calls `tch::set_num_threads(1)` first, or both levels of threads compete.
+/// A stage that also uses libtorch takes `nn::thread_pool` instead, in whose threads libtorch works alone.
 ///
 /// # Errors
 /// When the system refuses to start a thread.
