@@ -1,0 +1,173 @@
+//! The stage of every model: choose the number of epochs, train, rank.
+
+use super::Model;
+use super::evaluation::{CUTOFF, Evaluator, hold_out_last_training_item, occurrences, rankings};
+use super::negatives::NegativeSampler;
+use super::network::Network;
+use super::report::{Choice, HeldOut, Report};
+use super::samples::Samples;
+use super::train::{Trained, Training};
+use crate::parameters::{ModelParameters as _, Shared, Stopping};
+use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
+use frames::{Interactions, Split};
+use recommender::{Validation, thread_pool};
+use tch::Device;
+
+/// The ports of every model.
+pub(crate) fn inputs() -> Vec<InputPort> {
+    vec![InputPort::required("interactions", "interactions", "Who interacted with what; training rows are learned.")]
+}
+
+/// The ports of every model.
+pub(crate) fn outputs() -> Vec<OutputPort> {
+    vec![
+        OutputPort::new("items", "item-embeddings", "`embeddings.safetensors`: `items` [items, dim]."),
+        OutputPort::new("rankings", "rankings", "`rankings.parquet`: the top_k items of each user with a test item."),
+        OutputPort::new(
+            "report",
+            "report",
+            "`report.json`: sizes, the loss of each epoch, and how the number of epochs was chosen; `loss.svg` and \
+             `validation.svg`: the pictures.",
+        ),
+    ]
+}
+
+/// Trains a model and writes its outputs.
+pub(crate) fn run<M: Model>(parameters: &M::Parameters, context: &Context) -> Result<()> {
+    let shared = parameters.shared();
+    shared.check()?;
+    parameters.check_own()?;
+    let device = nn::start(context)?;
+    if device == Device::Cpu {
+        // Parts of a batch are spread over our own threads; a second level inside libtorch would only contend with them.
+        tch::set_num_threads(1);
+    }
+    let interactions = Interactions::read(context.input("interactions")?)?;
+    let stage = Run::<M> { parameters, shared: &shared, context, device, interactions: &interactions };
+    stage.check()?;
+    thread_pool(context)?.install(|| stage.run())
+}
+
+struct Run<'a, M: Model> {
+    parameters: &'a M::Parameters,
+    shared: &'a Shared,
+    context: &'a Context,
+    device: Device,
+    interactions: &'a Interactions,
+}
+
+impl<M: Model> Run<'_, M> {
+    fn check(&self) -> Result<()> {
+        let items = self.interactions.dataset.items;
+        if items >= 2 {
+            return Ok(());
+        }
+        let message = format!("interactions has {items} items, expected at least 2 to tell apart");
+        Err(Failure::new(FailureKind::NothingUsable, message).hint("give more interactions"))
+    }
+
+    fn run(&self) -> Result<()> {
+        let Shared { epochs, stopping, top_k, .. } = *self.shared;
+        let validation = Validation::of(self.interactions, CUTOFF);
+        let (mut network, trained, choice) = match (stopping, validation) {
+            (Stopping::Epochs, _) => {
+                let (network, trained) = self.train("training", self.interactions, epochs, None)?;
+                (network, trained, None)
+            }
+            (Stopping::Validation, Some(validation)) => {
+                let (network, trained) = self.train("training", self.interactions, epochs, Some(&validation))?;
+                let choice = Choice::of(HeldOut::Validation, &trained);
+                (network, trained, choice)
+            }
+            (Stopping::Validation, None) => {
+                let (chosen, choice) = self.choose_epochs()?;
+                let (network, trained) = self.train("training", self.interactions, chosen, None)?;
+                (network, trained, choice)
+            }
+        };
+        let sequences = self.interactions.sequences(&[Split::Train]);
+        let occurrences = occurrences(&sequences, network.items);
+        let lists = rankings(&mut network, self.interactions, &popularity(&occurrences), top_k)?;
+        lists.write(self.context.output("rankings"))?;
+        let path = self.context.output("items").join("embeddings.safetensors");
+        nn::safetensors_file::write(&path, &[("items".to_owned(), network.item_embeddings()?)])?;
+        self.report(&network, &sequences, &occurrences, trained, choice).write(self.context)
+    }
+
+    /// The number of epochs after which a training without each user's last training item finds these best.
+    fn choose_epochs(&self) -> Result<(usize, Option<Choice>)> {
+        let held = hold_out_last_training_item(self.interactions);
+        let Some(validation) = Validation::of(&held, CUTOFF) else {
+            let message = "no user has 2 training items, so none can be held out to choose the number of epochs";
+            return Err(Failure::new(FailureKind::NothingUsable, message)
+                .hint("give more interactions, or set stopping = \"epochs\""));
+        };
+        let (_, trained) = self.train("choice of the epochs", &held, self.shared.epochs, Some(&validation))?;
+        self.context.log(format!("trains again on all training items for {} epochs", trained.chosen));
+        Ok((trained.chosen, Choice::of(HeldOut::LastTrainingItem, &trained)))
+    }
+
+    fn train(
+        &self,
+        name: &str,
+        interactions: &Interactions,
+        epochs: usize,
+        validation: Option<&Validation>,
+    ) -> Result<(Network<M>, Trained)> {
+        let items = interactions.dataset.items;
+        let sequences = interactions.sequences(&[Split::Train]);
+        let samples = self.samples(&sequences);
+        if samples.len() == 0 {
+            let message =
+                format!("none of the {} users has 2 training items, so no item follows another", sequences.len());
+            return Err(
+                Failure::new(FailureKind::NothingUsable, message).hint("give more interactions, or another holdout")
+            );
+        }
+        let occurrences = occurrences(&sequences, items);
+        let negatives = NegativeSampler::new(self.shared, &occurrences);
+        let unknown = popularity(&occurrences);
+        let evaluator = validation.map(|validation| Evaluator { validation, histories: &sequences, unknown: &unknown });
+        let mut network = Network::new(self.parameters, items, self.context.seed(), self.device)?;
+        let training = Training { samples: &samples, negatives: &negatives, shared: self.shared, name };
+        let trained = training.run(&mut network, epochs, evaluator.as_ref(), self.context)?;
+        Ok((network, trained))
+    }
+
+    fn samples<'a>(&self, sequences: &'a [Vec<u32>]) -> Samples<'a> {
+        let items = self.interactions.dataset.items;
+        Samples::new(sequences, M::sampling(self.parameters), self.shared.max_length, items)
+    }
+
+    fn report(
+        &self,
+        network: &Network<M>,
+        sequences: &[Vec<u32>],
+        occurrences: &[u32],
+        trained: Trained,
+        choice: Option<Choice>,
+    ) -> Report {
+        let negatives = match NegativeSampler::new(self.shared, occurrences) {
+            NegativeSampler::All => network.items,
+            NegativeSampler::Shared { count, .. } => count,
+            NegativeSampler::Own => 1,
+        };
+        Report {
+            users: sequences.len(),
+            items: network.items,
+            samples_an_epoch: self.samples(sequences).len(),
+            users_with_fewer_than_two_training_items: sequences.iter().filter(|items| items.len() < 2).count(),
+            items_without_training_users: occurrences.iter().filter(|&&count| count == 0).count(),
+            weights: network.size(),
+            negatives,
+            choice,
+            steps: trained.steps,
+            epochs: trained.epochs,
+        }
+    }
+}
+
+/// The scores for a user without history: the more frequent an item, the higher.
+fn popularity(occurrences: &[u32]) -> Vec<f32> {
+    occurrences.iter().map(|&count| (f64::from(count) + 1.0).ln() as f32).collect()
+}
