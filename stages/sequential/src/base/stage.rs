@@ -10,7 +10,8 @@ use super::train::{Trained, Training};
 use crate::parameters::{ModelParameters as _, Shared, Stopping};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
 use frames::{Interactions, Split};
-use recommender::{Validation, thread_pool};
+use nn::thread_pool;
+use recommender::Validation;
 use tch::Device;
 
 /// The ports of every model.
@@ -38,10 +39,6 @@ pub(crate) fn run<M: Model>(parameters: &M::Parameters, context: &Context) -> Re
     shared.check()?;
     parameters.check_own()?;
     let device = nn::start(context)?;
-    if device == Device::Cpu {
-        // Parts of a batch are spread over our own threads; a second level inside libtorch would only contend with them.
-        tch::set_num_threads(1);
-    }
     let interactions = Interactions::read(context.input("interactions")?)?;
     let stage = Run::<M> { parameters, shared: &shared, context, device, interactions: &interactions };
     stage.check()?;
