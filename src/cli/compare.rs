@@ -138,7 +138,8 @@ fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Ac
     let mut figures = BTreeMap::new();
     for (column, figure) in opened.compare.iter().flat_map(|compare| &compare.columns) {
         let artifact = actions.get(&figure.stage).and_then(|action| action.outputs.get(&figure.output));
-        let file = artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.ends_with(".json")));
+        let file =
+            artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.as_str().ends_with(".json")));
         let Some((artifact, file)) = artifact.zip(file) else { continue };
         let path = opened.store.artifact(&artifact.digest).join(&file.path);
         let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;

@@ -5,8 +5,9 @@
 //! was interrupted by a signal is done again.
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read as _, Result, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,8 +31,10 @@ pub enum Operation<'a> {
     Append(&'a Path, &'a [u8]),
     /// What a file holds, or which names a folder has, is flushed to the disk.
     Sync(&'a Path),
-    /// A file's permissions are set.
+    /// The permissions of a file or folder are set.
     SetMode(&'a Path),
+    /// A file's content is copied to a new file.
+    Copy(&'a Path, &'a Path),
     /// A file or folder gets another name.
     Rename(&'a Path, &'a Path),
     /// A file is removed.
@@ -88,6 +91,11 @@ impl Disk {
         self.perform(Operation::Look(path), || std::fs::metadata(path))
     }
 
+    /// The status of a file, folder or link itself.
+    pub(crate) fn look_at_itself(&self, path: &Path) -> Result<std::fs::Metadata> {
+        self.perform(Operation::Look(path), || std::fs::symlink_metadata(path))
+    }
+
     /// The names in a folder, sorted.
     pub(crate) fn list(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         self.perform(Operation::List(folder), || {
@@ -121,22 +129,49 @@ impl Disk {
         self.perform(Operation::Sync(path), || std::fs::File::open(path)?.sync_all())
     }
 
-    pub(crate) fn make_read_only(&self, path: &Path) -> Result<()> {
-        self.perform(Operation::SetMode(path), || {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
+    /// Sets the permissions of a file or folder. A symbolic link is an error and not followed.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        self.perform(Operation::SetMode(path), || open_itself(path)?.set_permissions(Permissions::from_mode(mode)))
+    }
+
+    /// Copies a file to a path where nothing is yet, with its content and no more.
+    pub(crate) fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        self.perform(Operation::Copy(from, to), || {
+            let mut copy = std::fs::OpenOptions::new().write(true).create_new(true).open(to)?;
+            std::io::copy(&mut open_itself(from)?, &mut copy).map(drop)
         })
     }
 
+    /// Gives a file or folder another name. A folder that may not be written is made writable first where the system asks
+    /// for it, since moving it changes its entry for the folder above.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.perform(Operation::Rename(from, to), || std::fs::rename(from, to))
+        self.perform(Operation::Rename(from, to), || match std::fs::rename(from, to) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && grant(from) => std::fs::rename(from, to),
+            renamed => renamed,
+        })
     }
 
     pub(crate) fn remove_file(&self, path: &Path) -> Result<()> {
         self.perform(Operation::RemoveFile(path), || std::fs::remove_file(path))
     }
 
+    /// Removes a folder with all that is in it, also folders in it that forbid it and that we may change.
     pub(crate) fn remove_folder(&self, path: &Path) -> Result<()> {
-        self.perform(Operation::RemoveFolder(path), || std::fs::remove_dir_all(path))
+        self.perform(Operation::RemoveFolder(path), || match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                grant_all(path);
+                std::fs::remove_dir_all(path)
+            }
+            removed => removed,
+        })
+    }
+
+    /// Lets us read, change and enter every folder beneath a folder, and it itself.
+    pub(crate) fn open_up(&self, folder: &Path) -> Result<()> {
+        self.perform(Operation::SetMode(folder), || {
+            grant_all(folder);
+            Ok(())
+        })
     }
 
     pub(crate) fn link(&self, target: &Path, link: &Path) -> Result<()> {
@@ -164,6 +199,35 @@ impl Disk {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 done => return done,
             }
+        }
+    }
+}
+
+/// Opens a file or folder that is no symbolic link.
+fn open_itself(path: &Path) -> Result<std::fs::File> {
+    // Whatever takes its place in the meantime is not waited for.
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
+    std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// What the owner of a folder needs to read, change and enter it.
+const OWNER: u32 = 0o700;
+
+/// Gives us what we lack of a folder's permissions. Says whether something was given.
+fn grant(folder: &Path) -> bool {
+    let Ok(found) = std::fs::symlink_metadata(folder) else { return false };
+    let mode = found.permissions().mode();
+    found.is_dir()
+        && mode & OWNER != OWNER
+        && std::fs::set_permissions(folder, Permissions::from_mode((mode | OWNER) & 0o7777)).is_ok()
+}
+
+/// Gives us what we lack of the permissions of a folder and of all folders beneath it. Links are not followed.
+fn grant_all(folder: &Path) {
+    grant(folder);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            grant_all(&entry.path());
         }
     }
 }

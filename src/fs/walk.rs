@@ -1,4 +1,4 @@
-//! The files beneath a folder, one after another in the order in which an artifact lists them.
+//! The files and empty folders beneath a folder, one after another in the order in which an artifact lists them.
 //!
 //! Only the listings of the folders that stand open are in memory. Siblings are sorted by name, with `/` after the name
 //! of a folder, and folders are entered where they stand: that is the order of whole paths.
@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::fs::status::Status;
 use fs_err as fs;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Whether links are looked through or refused.
@@ -18,7 +19,7 @@ pub(crate) enum Links {
     Refuse,
 }
 
-/// A file that was found.
+/// A file or an empty folder that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     /// Its path relative to the folder, with `/` between folders.
@@ -27,7 +28,36 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its status.
     pub(crate) status: Status,
+    /// What it is.
+    pub(crate) kind: Kind,
 }
+
+/// What a walk finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A file that its owner may not execute.
+    File,
+    /// A file that its owner may execute.
+    Executable,
+    /// A folder with nothing in it.
+    EmptyFolder,
+}
+
+impl Kind {
+    /// What the system's answer says that something is.
+    pub(crate) fn of(found: &std::fs::Metadata) -> Self {
+        if found.is_dir() {
+            Self::EmptyFolder
+        } else if found.mode() & OWNER_EXECUTES != 0 {
+            Self::Executable
+        } else {
+            Self::File
+        }
+    }
+}
+
+/// The bit of a file's mode that lets its owner execute it.
+const OWNER_EXECUTES: u32 = 0o100;
 
 /// How many files are looked at, looked up and hashed together.
 const BATCH: usize = 1000;
@@ -61,7 +91,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// The next file's path relative to the folder.
+    /// The path of the next file relative to the folder, or that of the next empty folder, with `/` at its end.
     ///
     /// # Errors
     /// [`Error::Unusable`] for anything but files and folders, and for links that lead back to where they are.
@@ -72,15 +102,14 @@ impl Walk {
                 continue;
             };
             let listed = format!("{}{name}", folder.listed);
-            if !listed.ends_with('/') {
+            if !listed.ends_with('/') || self.enter(listed.clone())? == 0 {
                 return Ok(Some(listed));
             }
-            self.enter(listed)?;
         }
         Ok(None)
     }
 
-    /// The next files with their status; none when there are no more.
+    /// The next files and empty folders with their status; none when there are no more.
     ///
     /// # Errors
     /// As [`Walk::next_listed`]; [`Error::InputMoved`] when a file that was listed is gone.
@@ -91,10 +120,16 @@ impl Walk {
         {
             batch.push(listed);
         }
-        let look = |listed: String| {
+        let look = |mut listed: String| {
+            let is_folder = listed.ends_with('/');
+            listed.truncate(listed.len() - usize::from(is_folder));
             let path = self.root.join(&listed);
-            match Status::of(&path) {
-                Ok(status) => Ok(Found { listed, path, status }),
+            match std::fs::metadata(&path) {
+                Ok(found) if found.is_dir() == is_folder => {
+                    Ok(Found { listed, path, status: Status::from_metadata(&found), kind: Kind::of(&found) })
+                }
+                // It is something else by now.
+                Ok(_) => Err(Error::moved(&path)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::moved(&path)),
                 Err(error) => Err(Error::io("reading", &path, error)),
             }
@@ -110,7 +145,8 @@ impl Walk {
         std::mem::take(&mut self.entered)
     }
 
-    fn enter(&mut self, listed: String) -> Result<()> {
+    /// Goes into a folder. Gives the number of names in it.
+    fn enter(&mut self, listed: String) -> Result<usize> {
         let path = self.root.join(&listed);
         let status = Status::of(&path).map_err(|error| Error::io("reading", &path, error))?;
         let identity = status.identity();
@@ -120,9 +156,10 @@ impl Walk {
         }
         let mut names = self.list(&path)?;
         names.sort_unstable();
+        let count = names.len();
         self.entered.push((path, status));
         self.open.push(Open { listed, identity, rest: names.into_iter() });
-        Ok(())
+        Ok(count)
     }
 
     /// The names in a folder, with `/` after those of folders.
@@ -149,13 +186,14 @@ impl Walk {
     }
 }
 
-/// All files beneath a folder, as paths relative to it, sorted. Anything but files and folders is an error, in words.
-pub(crate) fn files_beneath(folder: &Path, links: Links) -> Result<std::result::Result<Vec<PathBuf>, String>> {
+/// All files and empty folders beneath a folder, as paths relative to it in the order of a walk; an empty folder's ends with
+/// `/`. Anything but files and folders is an error, in words.
+pub(crate) fn listed_beneath(folder: &Path, links: Links) -> Result<std::result::Result<Vec<String>, String>> {
     let all = || {
         let mut walk = Walk::of(folder, links)?;
         let mut found = Vec::new();
         while let Some(listed) = walk.next_listed()? {
-            found.push(PathBuf::from(listed));
+            found.push(listed);
         }
         Ok(found)
     };
@@ -180,7 +218,10 @@ mod tests {
             if batch.is_empty() {
                 return Ok(listed);
             }
-            listed.extend(batch.into_iter().map(|found| found.listed));
+            listed.extend(batch.into_iter().map(|found| {
+                let end = if found.kind == Kind::EmptyFolder { "/" } else { "" };
+                found.listed + end
+            }));
         }
     }
 
@@ -191,17 +232,39 @@ mod tests {
         #[test]
         fn the_order_is_an_artifacts(paths in prop::collection::vec("([ab.0/é -]|a/|b/|a\\.)([ab.0 -]/?){0,6}", 0..24)) {
             let folder = tempfile::tempdir().unwrap();
-            for path in &paths {
-                let path: PathBuf = path.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
+            for text in &paths {
+                let path: PathBuf = text.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
                 let path = folder.path().join(path);
                 // A name that is a file cannot be a folder as well; the first one stays.
-                if std::fs::create_dir_all(path.parent().unwrap()).is_ok() && !path.exists() {
+                if text.ends_with('/') {
+                    drop(std::fs::create_dir_all(path));
+                } else if std::fs::create_dir_all(path.parent().unwrap()).is_ok() && !path.exists() {
                     std::fs::write(path, "").unwrap();
                 }
             }
             let walked = listed(folder.path(), Links::Refuse).unwrap();
             prop_assert!(walked.is_sorted());
         }
+    }
+
+    #[test]
+    fn empty_folders_and_executables_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("a/empty/inner")).unwrap();
+        std::fs::write(path("a/plain"), "").unwrap();
+        std::fs::write(path("a.sh"), "").unwrap();
+        std::fs::set_permissions(path("a.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o744)).unwrap();
+        let found = Walk::of(folder.path(), Links::Refuse).unwrap().next_batch().unwrap();
+        let found: Vec<_> = found.iter().map(|found| (found.listed.as_str(), found.kind)).collect();
+        let expected = [("a.sh", Kind::Executable), ("a/empty/inner", Kind::EmptyFolder), ("a/plain", Kind::File)];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_empty_root_has_nothing_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(listed(folder.path(), Links::Refuse).unwrap().is_empty());
     }
 
     #[test]
@@ -228,7 +291,7 @@ mod tests {
         symlink(outside.path().join("there"), folder.path().join("linked")).unwrap();
         symlink(outside.path().join("there/file"), folder.path().join("alone")).unwrap();
         assert_eq!(listed(folder.path(), Links::Follow).unwrap(), ["alone", "linked/file"]);
-        let refused = files_beneath(folder.path(), Links::Refuse).unwrap().unwrap_err();
+        let refused = listed_beneath(folder.path(), Links::Refuse).unwrap().unwrap_err();
         assert!(refused.ends_with("is neither a file nor a folder"), "{refused}");
     }
 

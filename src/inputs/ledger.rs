@@ -147,11 +147,12 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 mod tests {
     use super::*;
     use crate::fs::status::Status;
+    use crate::fs::walk::Kind;
 
     fn found(folder: &Path, name: &str) -> Found {
         let path = folder.join(name);
         std::fs::write(&path, name).unwrap();
-        Found { listed: name.to_owned(), status: Status::of(&path).unwrap(), path }
+        Found { listed: name.to_owned(), status: Status::of(&path).unwrap(), path, kind: Kind::File }
     }
 
     fn content(name: &str) -> Digest {

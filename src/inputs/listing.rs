@@ -176,13 +176,14 @@ fn unescape(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::fs::status::Status;
+    use crate::fs::walk::Kind;
 
     fn write(index: &Path, name: &str, files: &[(&str, &str)]) -> Digest {
         let digest_of = |content: &str| Digest::from(blake3::hash(content.as_bytes()));
         let status = Status::of(Path::new("/")).unwrap();
         let found: Vec<Found> = files
             .iter()
-            .map(|(path, _)| Found { listed: (*path).to_owned(), path: PathBuf::from(path), status })
+            .map(|(path, _)| Found { listed: (*path).to_owned(), path: PathBuf::from(path), status, kind: Kind::File })
             .collect();
         let digests: Vec<Digest> = files.iter().map(|(_, content)| digest_of(content)).collect();
         let mut writer = ListingWriter::begin(index.join("listings"));

@@ -9,7 +9,7 @@ use crate::fs::disk::Disk;
 use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::fs::status::{Moment, Status};
-use crate::fs::walk::{Found, Links, Walk};
+use crate::fs::walk::{Found, Kind, Links, Walk};
 use crate::inputs::index::Index;
 use crate::inputs::ledger::{Ledger, LedgerWriter};
 use crate::inputs::listing::ListingWriter;
@@ -142,7 +142,7 @@ impl<'a> OutsideFiles<'a> {
         let digest = match known.and_then(|row| Digest::from_slice(&row)) {
             Some(digest) => digest,
             None => {
-                let digest = read(&Found { listed: String::new(), path: path.to_owned(), status })?;
+                let digest = read(&Found { listed: String::new(), path: path.to_owned(), status, kind: Kind::File })?;
                 self.files_read += 1;
                 if status.changed().is_settled_at(begun) {
                     self.added.push((row, digest.as_bytes().to_vec()));
@@ -166,12 +166,19 @@ impl<'a> OutsideFiles<'a> {
             if files.is_empty() {
                 break;
             }
+            let (folders, files): (Vec<Found>, Vec<Found>) =
+                files.into_iter().partition(|found| found.kind == Kind::EmptyFolder);
             let digests = self.digests(&files, &mut ledger)?;
             listing.add(&files, &digests);
+            let mut folders = folders.iter().map(|folder| format!("{}/", folder.listed)).peekable();
             for (file, digest) in files.iter().zip(&digests) {
-                content.add(&file.listed, file.status.size, digest);
+                while let Some(folder) = folders.next_if(|folder| *folder < file.listed) {
+                    content.add_empty_folder(folder.trim_end_matches('/'));
+                }
+                content.add_file(&file.listed, file.status.size, digest, file.kind == Kind::Executable);
                 next.add(file, *digest, file.status.changed().is_settled_at(begun));
             }
+            folders.for_each(|folder| content.add_empty_folder(folder.trim_end_matches('/')));
         }
         let digest = content.finish();
         listing.finish(digest);
@@ -342,6 +349,12 @@ mod tests {
     fn a_folders_digest_is_its_artifacts() {
         let space = Space::new(7);
         space.write("1.x", "beside a folder whose name it begins with");
+        std::fs::create_dir_all(space.inputs().join("1/empty/inner")).unwrap();
+        std::fs::create_dir(space.inputs().join("last")).unwrap();
+        std::fs::set_permissions(space.inputs().join("2/2"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        std::fs::set_permissions(space.inputs().join("2/5"), std::os::unix::fs::PermissionsExt::from_mode(0o655))
+            .unwrap();
         let artifact = space.store().seal(&space.inputs()).unwrap().unwrap();
         assert_eq!(space.digest().0, artifact.digest);
     }

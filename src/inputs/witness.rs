@@ -99,7 +99,7 @@ pub(crate) struct Looking {
 
 impl Looking {
     pub(crate) fn new(folder: &Path) -> Self {
-        let hasher = FieldHasher::new("pipe-seen-folder-1");
+        let hasher = FieldHasher::new("pipe-seen-folder-2");
         Self { hasher, youngest: folder.to_owned(), changed: Moment::default() }
     }
 

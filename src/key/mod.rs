@@ -6,6 +6,7 @@ mod field;
 pub(crate) mod format_1;
 mod manifest;
 mod names;
+mod relative_path;
 mod tree;
 mod written;
 
@@ -16,5 +17,6 @@ pub use manifest::{CommandFields, Key, Manifest};
 pub use names::{
     Entrance, FILES, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, closest, is_plain,
 };
+pub use relative_path::{RelativePath, UnsafePath};
+pub(crate) use tree::ArtifactHasher;
 pub use tree::FileEntry;
-pub(crate) use tree::{ArtifactHasher, listed};

@@ -1,22 +1,29 @@
-//! The digest of a folder: that of its sorted list of files with their sizes and contents.
+//! The digest of a folder: that of its sorted list of files with their sizes and contents, and of its empty folders.
 
-use crate::key::{Digest, FieldHasher};
+use crate::key::{Digest, FieldHasher, RelativePath};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Its path in the artifact, with `/` between folders.
-    pub path: String,
+    pub path: RelativePath,
     /// Its size in bytes.
     pub size: u64,
     /// The digest of its content.
     pub digest: Digest,
+    /// Whether its owner may execute it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
-/// The digest of an artifact from its files, one after another in the order of their paths.
+/// The digest of an artifact from what is in it, in the order of a walk: that of whole paths, with `/` at the end of an
+/// empty folder's.
+///
+/// A file is three fields: path, size and content. No path is empty, so an empty field announces something else: its
+/// kind, then its own fields. A folder without executables and empty folders has the digest that it had before these
+/// were part of it.
 pub(crate) struct ArtifactHasher(FieldHasher);
 
 impl ArtifactHasher {
@@ -25,18 +32,24 @@ impl ArtifactHasher {
     }
 
     /// Adds the next file.
-    pub(crate) fn add(&mut self, path: &str, size: u64, digest: &Digest) {
+    pub(crate) fn add_file(&mut self, path: &str, size: u64, digest: &Digest, executable: bool) {
+        if executable {
+            self.0.field(b"");
+            self.0.field(b"executable");
+        }
         self.0.field(path.as_bytes());
         self.0.field(&size.to_le_bytes());
         self.0.field(digest.as_bytes());
     }
 
+    /// Adds the next empty folder, by its path without `/` at the end.
+    pub(crate) fn add_empty_folder(&mut self, path: &str) {
+        self.0.field(b"");
+        self.0.field(b"empty folder");
+        self.0.field(path.as_bytes());
+    }
+
     pub(crate) fn finish(&self) -> Digest {
         self.0.finish()
     }
-}
-
-/// A path relative to an artifact as its list of files writes it.
-pub(crate) fn listed(path: &Path) -> String {
-    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

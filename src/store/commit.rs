@@ -3,15 +3,18 @@
 use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::hash::hash_file;
-use crate::fs::walk::{Links, files_beneath};
-use crate::key::{FileEntry, listed};
+use crate::fs::walk::{Kind, Links, listed_beneath};
+use crate::key::{FileEntry, RelativePath};
 use crate::store::action::Action;
 use crate::store::artifact::Artifact;
 use crate::store::{Lookup, Store};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 impl Store {
     /// Reads a folder that a stage has written, makes its files read-only and flushes them.
+    ///
+    /// A file that has another name outside the folder is somebody else's as well: the folder gets a copy of its own.
     ///
     /// # Errors
     /// In words, when it is not an artifact: gone, empty, or with something in it that is neither file nor folder.
@@ -19,19 +22,32 @@ impl Store {
         if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
             return Ok(Err("it is not a folder any more".to_owned()));
         }
-        let files = match files_beneath(folder, Links::Refuse)? {
-            Ok(files) if files.is_empty() => return Ok(Err("it is empty".to_owned())),
-            Ok(files) => files,
+        self.disk.open_up(folder).map_err(|error| Error::io("writing", folder, error))?;
+        let all = match listed_beneath(folder, Links::Refuse)? {
+            Ok(all) => all,
             Err(message) => return Ok(Err(message)),
         };
-        let mut entries = Vec::with_capacity(files.len());
-        for file in &files {
-            entries.push(self.seal_file(&folder.join(file), file)?);
+        let (mut files, mut empty_folders) = (Vec::with_capacity(all.len()), Vec::new());
+        for listed in &all {
+            let path = |text: &str| RelativePath::parse(text).map_err(|error| error.to_string());
+            let sealed = match listed.strip_suffix('/') {
+                Some(listed) => path(listed).map(|path| empty_folders.push(path)),
+                None => match path(listed) {
+                    Ok(path) => self.seal_file(&folder.join(listed), path)?.map(|file| files.push(file)),
+                    Err(message) => Err(message),
+                },
+            };
+            if let Err(message) = sealed {
+                return Ok(Err(message));
+            }
         }
-        for inner in folders_of(&files) {
+        if files.is_empty() {
+            return Ok(Err("it is empty".to_owned()));
+        }
+        for inner in folders_of(&all) {
             durable::sync_folder(&self.disk, &folder.join(inner))?;
         }
-        Ok(Ok(Artifact::of(entries)))
+        Ok(Ok(Artifact::of(files, empty_folders)))
     }
 
     /// Moves a sealed folder to its place. A folder that is there already and whole is kept.
@@ -81,19 +97,61 @@ impl Store {
         Ok(before)
     }
 
-    fn seal_file(&self, path: &Path, listed_as: &Path) -> Result<FileEntry> {
+    /// Makes a file read-only, flushes and hashes it.
+    ///
+    /// # Errors
+    /// In words, when somebody gives it another name again and again.
+    fn seal_file(&self, path: &Path, listed: RelativePath) -> Result<std::result::Result<FileEntry, String>> {
+        const ATTEMPTS: usize = 3;
         let failed = |error| Error::io("writing", path, error);
-        let digest = hash_file(&self.disk, path)?;
-        let size = self.disk.look(path).map_err(failed)?.len();
-        self.disk.make_read_only(path).map_err(failed)?;
-        self.disk.sync(path).map_err(failed)?;
-        Ok(FileEntry { path: listed(listed_as), size, digest })
+        for _ in 0..ATTEMPTS {
+            let before = self.disk.look_at_itself(path).map_err(failed)?;
+            if !before.is_file() {
+                return Ok(Err(format!("{} is neither a file nor a folder any more", path.display())));
+            }
+            if before.mode() & 0o400 == 0 {
+                return Ok(Err(format!("{} may not be read by its owner", path.display())));
+            }
+            let executable = Kind::of(&before) == Kind::Executable;
+            if before.nlink() > 1 {
+                self.replace_by_copy(path, before.mode())?;
+            }
+            self.disk.set_mode(path, if executable { 0o555 } else { 0o444 }).map_err(failed)?;
+            let now = self.disk.look_at_itself(path).map_err(failed)?;
+            if now.nlink() > 1 {
+                // It was given another name in between, and whoever did that finds it as it was.
+                self.disk.set_mode(path, before.mode() & 0o7777).map_err(failed)?;
+                continue;
+            }
+            let digest = hash_file(&self.disk, path)?;
+            let size = self.disk.look(path).map_err(failed)?.len();
+            self.disk.sync(path).map_err(failed)?;
+            return Ok(Ok(FileEntry { path: listed, size, digest, executable }));
+        }
+        Ok(Err(format!("{} is given other names while it is kept", path.display())))
+    }
+
+    /// Puts a copy in the place of a file that has other names as well.
+    fn replace_by_copy(&self, path: &Path, mode: u32) -> Result<()> {
+        let beside = durable::beside(path);
+        let replaced = self
+            .disk
+            .copy(path, &beside)
+            .and_then(|()| self.disk.set_mode(&beside, mode & 0o777))
+            .and_then(|()| self.disk.rename(&beside, path));
+        replaced.map_err(|error| {
+            // It is of no use, and what cannot be removed does no harm.
+            drop(self.disk.remove_file(&beside));
+            Error::io("writing", path, error)
+        })
     }
 }
 
-/// The folders that the files stand in, inner ones first, ending with the outermost, `""`.
-fn folders_of(files: &[std::path::PathBuf]) -> Vec<&Path> {
-    let mut folders: Vec<&Path> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+/// The folders that files and empty folders stand in, and these, inner ones first, ending with the outermost, `""`.
+fn folders_of(listed: &[String]) -> Vec<&Path> {
+    let above = |listed: &'_ String| usize::from(!listed.ends_with('/'));
+    let mut folders: Vec<&Path> =
+        listed.iter().flat_map(|listed| Path::new(listed).ancestors().skip(above(listed))).collect();
     folders.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_owned()));
     folders.dedup();
     folders

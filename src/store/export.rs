@@ -10,7 +10,9 @@ use crate::store::artifact::Artifact;
 use fs_err as fs;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 /// A result that is to be copied.
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ impl Store {
         }
         let above = to.parent().unwrap_or(&to);
         fs::create_dir_all(above).map_err(|error| Error::io("writing", above, error))?;
-        let beside = durable::beside(&to);
+        let beside = new_folder_beside(&to)?;
         let copied = self.copy_all(results, &beside).and_then(|amount| {
             self.disk.rename(&beside, &to).map_err(|error| Error::io("writing", &to, error))?;
             durable::sync_folder(&self.disk, above)?;
@@ -59,7 +61,7 @@ impl Store {
             for (port, artifact) in result.action.outputs.iter().filter(|(port, _)| result.ports.contains(*port)) {
                 self.copy(artifact, &folder.join(port.as_str()))?;
                 files += artifact.files.len();
-                bytes += artifact.files.iter().map(|file| file.size).sum::<u64>();
+                bytes = artifact.bytes().saturating_add(bytes);
             }
             write_provenance(result, &folder.join("provenance.json"))?;
         }
@@ -74,7 +76,10 @@ impl Store {
             fs::create_dir_all(above).map_err(|error| Error::io("writing", above, error))?;
             let mut reader = self.disk.open(&source).map_err(|error| Error::io("reading", &source, error))?;
             let failed = |error| Error::io("writing", &copy, error);
-            let mut writer = std::fs::File::create(&copy).map_err(failed)?;
+            // Nothing is there yet, so that no link can lead elsewhere.
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true).mode(if file.executable { 0o777 } else { 0o666 });
+            let mut writer = options.open(&copy).map_err(failed)?;
             std::io::copy(&mut reader, &mut writer).and_then(|_| writer.sync_all()).map_err(failed)?;
             if hash_file(&self.disk, &copy)? != file.digest {
                 return Err(Error::Damaged {
@@ -83,7 +88,24 @@ impl Store {
                 });
             }
         }
+        for folder in &artifact.empty_folders {
+            let copy = to.join(folder);
+            fs::create_dir_all(&copy).map_err(|error| Error::io("writing", &copy, error))?;
+        }
         Ok(())
+    }
+}
+
+/// Makes a folder with a hidden name beside `path`, where nothing was before.
+fn new_folder_beside(path: &Path) -> Result<PathBuf> {
+    loop {
+        let beside = durable::beside(path);
+        match std::fs::create_dir(&beside) {
+            // A killed process of the same number left it, or somebody put it there.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("writing", &beside, error)),
+            Ok(()) => return Ok(beside),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::key::RunId;
 use crate::store::needs::Needed;
 use crate::store::retention::{Candidate, Rule, retire};
-use crate::store::survey::{Entry, Records, Uses, bytes_of, is_half_written, list, name_of};
+use crate::store::survey::{Entry, Records, Uses, bytes_of, is_half_written, list, name_of, saturating_sum};
 use crate::store::{Store, now};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -313,12 +313,13 @@ impl Chooser<'_> {
     fn beside(&self, others: &[Removal]) -> Result<u64> {
         let named = self.scene.records.artifacts();
         let only_needed = self.scene.needed.artifacts.iter().filter(|digest| !named.contains(*digest));
-        let mut bytes: u64 = only_needed.map(|digest| bytes_of(&self.store.disk, &self.store.artifact(digest))).sum();
+        let mut bytes =
+            saturating_sum(only_needed.map(|digest| bytes_of(&self.store.disk, &self.store.artifact(digest))));
         for folder in ["checkpoints", "runs", "index", "set-aside"] {
-            bytes += bytes_of(&self.store.disk, &self.store.root().join(folder));
+            bytes = bytes.saturating_add(bytes_of(&self.store.disk, &self.store.root().join(folder)));
         }
         let going = others.iter().filter(|removal| !removal.path.starts_with(self.store.root().join("tmp")));
-        Ok(bytes.saturating_sub(going.map(|removal| removal.bytes).sum()))
+        Ok(bytes.saturating_sub(saturating_sum(going.map(|removal| removal.bytes))))
     }
 }
 

@@ -56,18 +56,19 @@ fn fit(mut left: Vec<&Candidate>, sizes: &BTreeMap<Digest, u64>, beside: u64, ma
     for digest in left.iter().flat_map(|one| &one.artifacts) {
         *names.entry(*digest).or_default() += 1;
     }
-    let mut total = names.keys().map(size).sum::<u64>() + beside;
+    // Records may make sizes up, so that their sum is more than 64 bits hold.
+    let mut total = names.keys().map(|digest| u128::from(size(digest))).sum::<u128>() + u128::from(beside);
     left.sort_by_key(|one| (one.used, one.key));
     let mut out = Vec::new();
     for one in left.into_iter().filter(|one| !one.protected) {
-        if total <= max_size {
+        if total <= u128::from(max_size) {
             break;
         }
         for digest in &one.artifacts {
             if let Some(count) = names.get_mut(digest) {
                 *count -= 1;
                 // An artifact that another result names as well stays.
-                total -= if *count == 0 { size(digest) } else { 0 };
+                total -= if *count == 0 { u128::from(size(digest)) } else { 0 };
             }
         }
         out.push(one.key);

@@ -110,7 +110,7 @@ impl Records {
     /// The bytes of the artifacts of a result.
     pub fn bytes_of(&self, entry: &Entry) -> u64 {
         let artifacts: BTreeSet<&Digest> = entry.outputs.values().collect();
-        artifacts.iter().filter_map(|digest| self.sizes.get(digest)).sum()
+        saturating_sum(artifacts.iter().filter_map(|digest| self.sizes.get(digest)).copied())
     }
 
     fn read(&mut self, store: &Store, key: Key, path: PathBuf, status: Status) -> Result<()> {
@@ -123,7 +123,7 @@ impl Records {
             Err(why) => drop(self.unreadable.insert(path, why)),
             Ok(action) => {
                 for artifact in action.outputs.values() {
-                    self.sizes.insert(artifact.digest, artifact.files.iter().map(|file| file.size).sum());
+                    self.sizes.insert(artifact.digest, artifact.bytes());
                 }
                 let entry = Entry {
                     key,
@@ -257,7 +257,12 @@ pub(crate) fn bytes_of(disk: &Disk, path: &Path) -> u64 {
     if !found.is_dir() {
         return if found.is_file() { found.len() } else { 0 };
     }
-    disk.list(path).unwrap_or_default().iter().map(|inner| bytes_of(disk, inner)).sum()
+    saturating_sum(disk.list(path).unwrap_or_default().iter().map(|inner| bytes_of(disk, inner)))
+}
+
+/// The sum of sizes, some of which a record may have made up: at most the largest number.
+pub(crate) fn saturating_sum(sizes: impl IntoIterator<Item = u64>) -> u64 {
+    sizes.into_iter().fold(0, u64::saturating_add)
 }
 
 /// A file's status, if it is there.

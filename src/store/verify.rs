@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::store::action::Action;
 use crate::store::artifact::Artifact;
 use crate::store::needs::is_absence;
-use crate::store::survey::{is_half_written, key_of, name_of};
+use crate::store::survey::{is_half_written, key_of, name_of, saturating_sum};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Store {
             }
         }
         found.artifacts = named.len();
-        found.bytes = named.values().flat_map(|(artifact, _)| &artifact.files).map(|file| file.size).sum();
+        found.bytes = saturating_sum(named.values().map(|(artifact, _)| artifact.bytes()));
         Ok(named)
     }
 
@@ -122,8 +122,7 @@ impl Store {
             Err(error) => return Err(Error::io("reading", path, error)),
         };
         let decoded = Action::decode(&bytes, key).and_then(|action| {
-            let strange =
-                action.outputs.iter().find(|(_, artifact)| Artifact::of(artifact.files.clone()) != **artifact);
+            let strange = action.outputs.iter().find(|(_, artifact)| artifact.content_digest() != artifact.digest);
             match strange {
                 Some((port, _)) => Err(format!("the files of output '{port}' do not give the name of its artifact")),
                 None => Ok(action),

@@ -2,9 +2,10 @@
 
 use pipe::fs::Disk;
 use pipe::key::Digest;
-use pipe::key::FileEntry;
 use pipe::key::Key;
+use pipe::key::{FileEntry, RelativePath};
 use pipe::store::{Artifact, Lookup, Store};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Fails when anything in the store is there only in part. Gives how many records it has.
@@ -30,19 +31,25 @@ pub(crate) fn assert_whole(root: &Path) -> usize {
 
 /// A folder as the artifact that it would be.
 fn content(folder: &Path) -> Artifact {
-    let mut entries = Vec::new();
-    add_files(folder, "", &mut entries);
-    Artifact::of(entries)
+    let (mut files, mut empty_folders) = (Vec::new(), Vec::new());
+    add_content(folder, "", &mut files, &mut empty_folders);
+    Artifact::of(files, empty_folders)
 }
 
-fn add_files(folder: &Path, above: &str, entries: &mut Vec<FileEntry>) {
-    for name in names(folder) {
+fn add_content(folder: &Path, above: &str, files: &mut Vec<FileEntry>, empty_folders: &mut Vec<RelativePath>) {
+    let names = names(folder);
+    if names.is_empty() {
+        empty_folders.push(RelativePath::parse(above.trim_end_matches('/')).unwrap());
+    }
+    for name in names {
         let (whole, path) = (folder.join(&name), format!("{above}{name}"));
         if whole.is_dir() {
-            add_files(&whole, &format!("{path}/"), entries);
+            add_content(&whole, &format!("{path}/"), files, empty_folders);
         } else {
+            let executable = std::fs::metadata(&whole).unwrap().permissions().mode() & 0o100 != 0;
             let bytes = std::fs::read(whole).unwrap();
-            entries.push(FileEntry { path, size: bytes.len() as u64, digest: Digest::from(blake3::hash(&bytes)) });
+            let (path, digest) = (RelativePath::parse(path).unwrap(), Digest::from(blake3::hash(&bytes)));
+            files.push(FileEntry { path, size: bytes.len() as u64, digest, executable });
         }
     }
 }

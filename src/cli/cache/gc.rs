@@ -49,7 +49,7 @@ fn json(removals: &[Removal], failed: &[(Removal, std::io::Error)]) -> String {
         .iter()
         .map(|(removal, error)| json!({ "kind": removal.kind, "name": removal.name, "message": error.to_string() }))
         .collect();
-    let bytes: u64 = removals.iter().map(|removal| removal.bytes).sum();
+    let bytes = removals.iter().fold(0_u64, |total, removal| total.saturating_add(removal.bytes));
     format!("{}\n", json!({ "removed": removals, "bytes": bytes, "failed": failed }))
 }
 
@@ -73,7 +73,7 @@ fn sum(verb: &str, removals: &[Removal]) -> String {
     for removal in removals {
         *counts.entry(removal.kind).or_default() += 1;
     }
-    let bytes: u64 = removals.iter().map(|removal| removal.bytes).sum();
+    let bytes = removals.iter().fold(0_u64, |total, removal| total.saturating_add(removal.bytes));
     let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.word(*count))).collect();
     let of = if parts.is_empty() { "nothing to remove".to_owned() } else { parts.join(", ") };
     format!("{verb} {}: {of}\n", size(bytes))

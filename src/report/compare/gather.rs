@@ -37,7 +37,8 @@ pub fn of_actions<'a>(store: &Store, actions: impl IntoIterator<Item = &'a Actio
     let mut rows = Vec::new();
     for action in actions {
         let with = |file: &str| {
-            let folders = action.outputs.values().filter(|artifact| artifact.files.iter().any(|own| own.path == file));
+            let folders =
+                action.outputs.values().filter(|artifact| artifact.files.iter().any(|own| own.path.as_str() == file));
             folders.map(|artifact| store.artifact(&artifact.digest)).collect::<Vec<_>>()
         };
         let ranks = with(RANKS).into_iter().next();

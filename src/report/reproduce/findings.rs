@@ -7,7 +7,7 @@ use crate::report::reproduce::Comparison;
 use crate::report::reproduce::bytes::first_difference;
 use crate::report::reproduce::numbers::{self, Largest};
 use crate::store::{Action, Artifact, Lookup};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of an output that is not what it was, or an output of which no more is known than that.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub enum Change {
         /// Its size now.
         now: u64,
     },
+    /// Whether it may be executed.
+    Executable,
     /// It was not there before.
     Added,
     /// It is not there any more.
@@ -71,19 +73,31 @@ fn between(of: &Comparison<'_>, port: &PortName, before: &Artifact, now: &Artifa
     let mut findings = Vec::new();
     for old in &before.files {
         match now_by_path.get(old.path.as_str()) {
-            None => findings.push(finding(&old.path, Change::Removed)),
+            None => findings.push(finding(old.path.as_str(), Change::Removed)),
+            Some(new) if new.executable != old.executable => {
+                findings.push(finding(old.path.as_str(), Change::Executable));
+            }
             Some(new) if new.digest == old.digest => {}
             Some(new) => {
                 let [a, b] = folders.each_ref().map(|folder| folder.join(&old.path));
                 // What a digest tells apart differs somewhere, unless somebody has written to the store.
                 if let Some(offset) = first_difference(&a, &b)? {
-                    findings.push(finding(&old.path, Change::Bytes { offset, before: old.size, now: new.size }));
+                    findings
+                        .push(finding(old.path.as_str(), Change::Bytes { offset, before: old.size, now: new.size }));
                 }
             }
         }
     }
-    let is_new = |path: &str| before.files.iter().all(|old| old.path != path);
-    findings.extend(now.files.iter().filter(|new| is_new(&new.path)).map(|new| finding(&new.path, Change::Added)));
+    let old_paths: BTreeSet<&str> = before.files.iter().map(|file| file.path.as_str()).collect();
+    let added = now.files.iter().map(|file| file.path.as_str()).filter(|path| !old_paths.contains(path));
+    findings.extend(added.map(|path| finding(path, Change::Added)));
+    for (folders, others, change) in [
+        (&before.empty_folders, &now.empty_folders, Change::Removed),
+        (&now.empty_folders, &before.empty_folders, Change::Added),
+    ] {
+        let differs = folders.iter().filter(|folder| !others.contains(folder));
+        findings.extend(differs.map(|folder| finding(&format!("{folder}/"), change)));
+    }
     let changed: Vec<&str> = findings
         .iter()
         .filter(|finding| matches!(finding.change, Change::Bytes { .. }))

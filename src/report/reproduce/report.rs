@@ -115,6 +115,7 @@ impl fmt::Display for Finding {
         match self.change {
             Change::Bytes { offset, before, now } if before == now => write!(f, " from byte {offset} of {now}")?,
             Change::Bytes { offset, before, now } => write!(f, " from byte {offset}, {before} → {now} bytes")?,
+            Change::Executable => f.write_str(" is executable in only one of the two results")?,
             Change::Added => f.write_str(" was not there")?,
             Change::Removed => f.write_str(" is not there any more")?,
             Change::Digest => f.write_str(" has another digest, and what it was is not in the store")?,
@@ -131,6 +132,7 @@ impl fmt::Display for Finding {
 fn finding_json(finding: &Finding) -> Value {
     let (change, offset) = match finding.change {
         Change::Bytes { offset, .. } => ("bytes", Some(offset)),
+        Change::Executable => ("executable", None),
         Change::Added => ("added", None),
         Change::Removed => ("removed", None),
         Change::Digest => ("digest", None),
