@@ -166,6 +166,7 @@ fn by_port<S: Serializer>(inputs: &BTreeMap<Entrance, Digest>, serializer: S) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::is_plain;
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
@@ -271,8 +272,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_manifest_that_is_written_and_read_has_its_key(manifest in manifest()) {
-            let read: Manifest = serde_json::from_str(&written(&manifest)).unwrap();
-            prop_assert_eq!(read.key(), manifest.key());
+            // Names of inputs become paths, so only plain ones are read.
+            let is_label = |label: &Label| label.as_str().is_empty() || is_plain(label.as_str());
+            let mut inputs = manifest.inputs.keys();
+            let is_safe = inputs.all(|input| is_plain(input.port.as_str()) && is_label(&input.label))
+                && manifest.files.keys().all(is_label);
+            let read = serde_json::from_str::<Manifest>(&written(&manifest));
+            prop_assert_eq!(read.is_ok(), is_safe, "{:?}", read);
+            if let Ok(read) = read {
+                prop_assert_eq!(read.key(), manifest.key());
+            }
             let of_fields = Manifest::of_fields(manifest.fields()).unwrap();
             prop_assert_eq!(of_fields.key(), manifest.key());
             prop_assert!(manifest.has_key(manifest.key()));

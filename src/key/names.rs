@@ -1,17 +1,41 @@
 //! The names that a pipeline is written in, each a type of its own.
 
+use crate::key::relative_path::component_fault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// A name in stored data that could lead out of the folder that it is joined to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not a {kind}: a name is one part of a path, without '/' and NUL", text.escape_debug())]
+pub struct UnsafeName {
+    text: String,
+    kind: &'static str,
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $is_allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
+        impl TryFrom<String> for $name {
+            type Error = UnsafeName;
+
+            fn try_from(text: String) -> Result<Self, UnsafeName> {
+                let is_allowed: fn(&str) -> bool = $is_allowed;
+                if is_allowed(&text) { Ok(Self(text)) } else { Err(UnsafeName { text, kind: stringify!($name) }) }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
         impl $name {
-            /// Wraps the text.
+            /// Wraps a text that the program made or has checked.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -33,23 +57,28 @@ macro_rules! name {
 name!(
     /// The name of a stage in a pipeline: what stands after `stage.` in the file. In a sweep, for one that is not the same at
     /// every point, with what it differs by: `finetune@tasks.negatives=3`.
-    StageName
+    StageName,
+    is_component
 );
 name!(
     /// The name of a port of a stage.
-    PortName
+    PortName,
+    is_plain
 );
 name!(
     /// What tells apart the artifacts bound to one port; empty where the port takes one.
-    Label
+    Label,
+    |text| text.is_empty() || is_plain(text)
 );
 name!(
     /// The name of a point of a sweep, such as `tasks.negatives=3`; empty where there is no sweep.
-    PointName
+    PointName,
+    |text| text.is_empty() || is_component(text)
 );
 name!(
     /// The name of one run of `pipe`: the time it began, in UTC, and the process.
-    RunId
+    RunId,
+    is_component
 );
 
 impl StageName {
@@ -101,6 +130,11 @@ pub const LONGEST_NAME: usize = 200;
 /// Whether a text may name a pipeline, a stage, a port or a label: letters, digits, `-` and `_`.
 pub fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// Whether a text is the name of one file or folder.
+fn is_component(text: &str) -> bool {
+    component_fault(text).is_none()
 }
 
 /// The closest of `known` to `given`, when one is close enough to be meant.

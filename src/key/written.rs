@@ -44,11 +44,11 @@ impl Written {
         for (name, input) in inputs {
             match input {
                 WrittenInput::Joined(digest) => drop(joined.insert(name, digest)),
-                WrittenInput::Labelled(labels) => labelled.extend(
-                    labels
-                        .into_iter()
-                        .map(|(label, digest)| (Entrance { port: PortName::new(name.as_str()), label }, digest)),
-                ),
+                WrittenInput::Labelled(labels) => {
+                    let port = PortName::try_from(name).map_err(|error| error.to_string())?;
+                    let input = |(label, digest)| (Entrance { port: port.clone(), label }, digest);
+                    labelled.extend(labels.into_iter().map(input));
+                }
             }
         }
         match (code, version) {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::key::Key;
-use crate::key::{RunId, StageName};
+use crate::key::{RunId, StageName, is_plain};
 use crate::store::Store;
 use crate::store::survey::is_half_written;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,17 @@ impl Store {
 
     fn read_pin(&self, path: &std::path::Path) -> Result<Pin> {
         let bytes = self.disk.read(path).map_err(|error| Error::io("reading", path, error))?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", path, error.into()))
+        let damaged = |why: String| Error::Damaged {
+            message: format!("{} is not a pin: {why}", path.display()),
+            hint: Some("nobody knows what it keeps; remove the file and pin the results again".to_owned()),
+        };
+        let pin: Pin = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if !is_plain(&pin.name) {
+            return Err(damaged(format!(
+                "'{}' is not a name of letters, digits, '-' and '_'",
+                pin.name.escape_debug()
+            )));
+        }
+        Ok(pin)
     }
 }

@@ -92,7 +92,7 @@ impl Store {
             let event: Value = serde_json::from_str(line).ok()?;
             let of_stage = event["event"] == "stage";
             Some(StageRecord {
-                stage: StageName::new(event["stage"].as_str().filter(|_| of_stage)?),
+                stage: serde_json::from_value(event["stage"].clone()).ok().filter(|_| of_stage)?,
                 status: serde_json::from_value(event["status"].clone()).ok()?,
                 key: None,
                 reason: event["message"].as_str().map(str::to_owned),

@@ -99,7 +99,7 @@ impl Chain<'_> {
     /// artifact was made.
     fn maker(&self, stage: &StageName, now: &Manifest, port: &PortName, old: Digest, past: &Past) -> Option<Past> {
         let made = |action: &Action| action.outputs.get(port).is_some_and(|artifact| artifact.digest == old);
-        let run = self.store.read_run(&RunId::new(&*past.run));
+        let run = RunId::try_from(past.run.to_string()).ok().and_then(|run| self.store.read_run(&run));
         let record = run.and_then(|run| run.stages.into_iter().find(|record| record.stage == *stage));
         if let Some(action) = record.as_ref().and_then(|record| self.store.action(record.key?))
             && (made(&action) || action.manifest == *now)
