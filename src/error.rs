@@ -3,6 +3,11 @@
 //! An error says what was found, where, and what was expected; its hint says what to do. `docs/exit-codes.md` lists the
 //! classes for users.
 
+mod limits;
+mod panics;
+
+pub use panics::{caught, remember_panics};
+
 use crate::source::Place;
 use contract::Failure;
 use std::io;
@@ -175,6 +180,17 @@ pub enum Error {
     /// Stages did not make the same again.
     #[error("not reproduced: {}", .0.join("\n  "))]
     NotReproduced(Vec<String>),
+    /// The system refused something because a limit of it is reached.
+    #[error("{message}")]
+    Limit {
+        /// What was refused, and which limit is reached.
+        message: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A bug in this program.
+    #[error("pipe has a bug: {0}")]
+    Internal(String),
     /// The user asked for an end.
     #[error("interrupted; what was finished is kept, what was running is not")]
     Interrupted,
@@ -191,6 +207,9 @@ pub enum Error {
 impl Error {
     /// A failure to do something with a file; a full disk and a folder that cannot be written have classes of their own.
     pub fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        if let Some((limit, hint)) = limits::reached(&source) {
+            return Self::Limit { message: format!("{doing} {}: {limit}", path.display()), hint };
+        }
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
@@ -199,6 +218,22 @@ impl Error {
             }
             _ => Self::Io { doing, path, source },
         }
+    }
+
+    /// A program that cannot be started. What the system refused because of a limit has a class of its own; for all else
+    /// `hint` says what to do.
+    pub(crate) fn starting(program: &Path, source: &io::Error, hint: &str) -> Self {
+        if let Some((limit, hint)) = limits::reached(source) {
+            return Self::Limit { message: format!("{} cannot be started: {limit}", program.display()), hint };
+        }
+        let message = format!("{} cannot be started: {source}", program.display());
+        Self::Worker { message, hint: hint.to_owned() }
+    }
+
+    /// The limit of the system that a message of another process means, if it means one.
+    pub(crate) fn limit_in(message: &str) -> Option<Self> {
+        let (limit, hint) = limits::reached_in(message)?;
+        Some(Self::Limit { message: format!("{message}: {limit}"), hint })
     }
 
     /// An input that changed while its digest was taken.
@@ -229,6 +264,8 @@ impl Error {
             Self::Io { .. } => 42,
             Self::Worker { .. } => 43,
             Self::Damaged { .. } => 44,
+            Self::Limit { .. } => 45,
+            Self::Internal(_) => 70,
             Self::Interrupted => 130,
         }
     }
@@ -270,6 +307,10 @@ impl Error {
             Self::DiskFull { .. } => Some("free some space and run again: what was finished is kept".to_owned()),
             Self::Answer(failure) => failure.hint.clone(),
             Self::Worker { hint, .. } => Some(hint.clone()),
+            Self::Limit { hint, .. } => Some((*hint).to_owned()),
+            Self::Internal(_) => Some(
+                "please report it with this message and the pipeline file; what was finished is kept, run again".to_owned(),
+            ),
             Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted => None,
         }
     }

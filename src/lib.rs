@@ -37,7 +37,24 @@ pub fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
-    let outcome = match &arguments.command {
+    error::remember_panics();
+    // Without this the system ends a program that writes beyond the limit for files, without a message.
+    let too_large = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, too_large));
+    if let Command::Supervise(supervised) = &arguments.command {
+        return run::supervise(supervised);
+    }
+    match error::caught(|| execute(&arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "{}", terminal::diagnostic(&error, coloured)));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(command: &Command) -> error::Result<()> {
+    match command {
         Command::Run(run) => cli::run(run),
         Command::Plan(plan) => cli::plan(plan),
         Command::Lock(lock) => cli::lock(lock),
@@ -58,13 +75,7 @@ pub fn main() -> ExitCode {
         Command::Man(man) => cli::man(man),
         Command::Cache(cache) => cli::cache(cache),
         Command::Pin(pin) => cli::pin(pin),
-        Command::Leash { words } => return run::leash(words),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            drop(writeln!(std::io::stderr(), "{}", terminal::diagnostic(&error, coloured)));
-            ExitCode::from(error.exit_code())
-        }
+        // It ends as its program does, with any exit code.
+        Command::Supervise(_) => Ok(()),
     }
 }

@@ -94,10 +94,10 @@ pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_
 }
 
 fn ask(worker: &Path) -> Result<Vec<u8>> {
-    let output = Command::new(worker).arg("describe").output().map_err(|error| Error::Worker {
-        message: format!("the worker {} cannot be started: {error}", worker.display()),
-        hint: "build it again with `cargo build`".to_owned(),
-    })?;
+    let output = Command::new(worker)
+        .arg("describe")
+        .output()
+        .map_err(|error| Error::starting(worker, &error, "build it again with `cargo build`"))?;
     if output.status.success() {
         return Ok(output.stdout);
     }

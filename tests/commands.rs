@@ -75,7 +75,7 @@ fn only_declared_variables_and_a_few_known_ones_are_there() {
     let mut names: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
     names.retain(|name| !["HOME", "USER", "PWD", "_", "SHLVL", "OLDPWD"].contains(name));
-    insta::assert_snapshot!(names.join(" "), @"LC_ALL MINE MKL_NUM_THREADS OMP_NUM_THREADS OMP_WAIT_POLICY PATH PIPE_OUTPUT_OUT PIPE_PARAMETERS PIPE_THREADS POLARS_MAX_THREADS RAYON_NUM_THREADS TMPDIR");
+    insta::assert_snapshot!(names.join(" "), @"LC_ALL MINE MKL_NUM_THREADS OMP_NUM_THREADS OMP_WAIT_POLICY PATH PIPE_ATTEMPT PIPE_OUTPUT_OUT PIPE_PARAMETERS PIPE_THREADS POLARS_MAX_THREADS RAYON_NUM_THREADS TMPDIR");
     assert!(text.contains("MINE=yes\n") && text.contains("LC_ALL=C\n"), "{text}");
 }
 
@@ -207,8 +207,8 @@ fn files_and_the_program_come_with_their_names_and_by_content() {
 #[test]
 fn each_way_to_fail_has_its_code_and_says_what_happened() {
     let cases = [
-        ("exit 3", 20, "exit code 3; it said nothing"),
-        ("echo no such user >&2; exit 1", 20, "exit code 1; its last words: no such user"),
+        ("exit 3", 20, "exit code 3; it printed nothing"),
+        ("echo no such user >&2; exit 1", 20, "exit code 1; the last line it printed: no such user"),
         ("kill -TERM $$", 31, "signal 15"),
         ("kill -KILL $$", 31, "signal 9"),
         ("true", 30, "output 'out': it is empty"),

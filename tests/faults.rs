@@ -110,6 +110,7 @@ fn codes(fault: Fault) -> &'static [u8] {
         Fault::Once(Errno::NOSPC) | Fault::Half | Fault::Full => &[41],
         Fault::Once(Errno::ACCESS) => &[40, 42],
         Fault::Once(Errno::INTR) => &[],
+        Fault::Once(Errno::MFILE) => &[45],
         Fault::Once(_) | Fault::Gone => &[42],
     }
 }

@@ -94,11 +94,7 @@ pub enum Command {
     Pin(PinArguments),
     /// Run a program that ends when `pipe` does.
     #[command(hide = true)]
-    Leash {
-        /// The program and its arguments.
-        #[arg(last = true)]
-        words: Vec<std::ffi::OsString>,
-    },
+    Supervise(crate::run::Supervised),
 }
 
 /// Which pipeline, with which settings, and where its results are.

@@ -56,7 +56,8 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
 pub(super) fn settings(opened: &Opened, jobs: Option<u16>, device: &str) -> Result<Settings> {
     Ok(Settings {
         worker: opened.worker.clone(),
-        leash: std::env::current_exe().map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
+        supervisor: std::env::current_exe()
+            .map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
         jobs: jobs.map_or(opened.machine.threads, usize::from),
         keep_going: false,
         device: device.to_owned(),

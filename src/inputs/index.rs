@@ -106,6 +106,9 @@ impl SledIndex {
     /// sled reports damage as an error or as a panic. An error of the system, such as a full disk, is no damage, and
     /// neither is a lock of its own that is still held: then there is no answer.
     fn open_once<T>(&self, work: impl Fn(&sled::Db) -> sled::Result<T>) -> Option<Attempt<T>> {
+        if !can_start_threads() {
+            return Some(Attempt::Unavailable);
+        }
         remove_half_written_snapshots(&self.folder);
         let answer = quietly(|| {
             let db = sled::Config::new()
@@ -181,6 +184,19 @@ impl Index for SledIndex {
             tracing::debug!("the index could not be written; going on without it");
         }
     }
+}
+
+/// Whether threads can be started: sled waits for ever for the work of one that it could not start.
+fn can_start_threads() -> bool {
+    // Two at once, since one that has ended counts for a moment longer.
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+    let threads = [(); 2].map(|()| {
+        let held = std::sync::Arc::clone(&held);
+        std::thread::Builder::new().spawn(move || drop(held.lock().map(|held| held.recv())))
+    });
+    drop(hold);
+    threads.map(|thread| thread.is_ok_and(|thread| thread.join().is_ok())).iter().all(|started| *started)
 }
 
 thread_local! {

@@ -1,29 +1,35 @@
 //! Running one stage: its attempts, and the keeping of what it made.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::key::{Label, PortName};
-use crate::plan::Program;
-use crate::run::hold::Hold;
-use crate::run::launch;
-use crate::run::order::Order;
-use crate::run::process::{self, Log};
+use crate::run::executor::handle::StageHandle;
+use crate::run::executor::log::StageLog;
+use crate::run::executor::outcome::outcome;
+use crate::run::executor::spec::LaunchSpec;
+use crate::run::executor::{Executor, Job, JobEnd};
+use crate::run::launch::launch;
+use crate::run::request::ExecutionRequest;
+use crate::run::submitted::Submitted;
 use crate::store::{Action, Artifact, FORMAT, Lookup, Provenance, Store, now};
 use contract::{Event, FailureKind};
-use fs_err as fs;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
-/// What an executor tells the dispatcher.
+/// What the dispatcher is told of a stage that runs.
 #[derive(Debug)]
-pub(crate) enum Word {
-    /// The stage said something.
-    Said(Event),
+pub(crate) enum StageEvent {
+    /// The stage printed an event.
+    Printed(Event),
     /// The stage ended, and its result is kept or it failed.
     Ended(Box<Result<Finished>>),
 }
+
+/// Where events of stages go. It holds so many that the dispatcher is never waited for in vain, and no more.
+pub(crate) type StageEvents = SyncSender<(NodeIndex, StageEvent)>;
 
 /// A stage's kept result.
 #[derive(Debug)]
@@ -34,35 +40,52 @@ pub(crate) struct Finished {
     pub(crate) differs: bool,
 }
 
-/// Runs a stage to its end and tells `words` about it.
-pub(crate) fn execute(order: Order, store: &Store, hold: &Hold, words: &Sender<(NodeIndex, Word)>) {
-    let stage = order.stage;
-    let words = words.clone();
-    let tell = move |word| {
-        // The dispatcher may have gone after an interrupt.
-        drop(words.send((stage, word)));
-    };
-    let ended = Execution { order: &order, store, hold }.run(&tell);
-    store.release(order.lease);
-    tell(Word::Ended(Box::new(ended)));
+/// Runs a stage to its end and tells `events` about it. The last event is that it ended, whatever happens.
+pub(crate) fn run_stage(
+    request: ExecutionRequest,
+    executor: &dyn Executor,
+    store: &Store,
+    handle: &StageHandle,
+    events: &StageEvents,
+) {
+    let stage = request.stage;
+    let ended = caught(|| Execution { request: &request, executor, store, handle, events }.run());
+    handle.set(None);
+    drop(caught(|| {
+        store.release(request.lease);
+        Ok(())
+    }));
+    // The dispatcher may have gone.
+    drop(events.send((stage, StageEvent::Ended(Box::new(ended)))));
+}
+
+/// An attempt that has ended.
+struct Ended {
+    launch: LaunchSpec,
+    log: StageLog,
+    end: JobEnd,
 }
 
 struct Execution<'a> {
-    order: &'a Order,
+    request: &'a ExecutionRequest,
+    executor: &'a dyn Executor,
     store: &'a Store,
-    hold: &'a Hold,
+    handle: &'a StageHandle,
+    events: &'a StageEvents,
 }
 
 impl Execution<'_> {
-    fn run(&self, tell: &(dyn Fn(Word) + Sync)) -> Result<Finished> {
-        let mut left = self.order.retries;
+    fn run(&self) -> Result<Finished> {
+        let mut left = self.request.retries;
         let mut pause = Duration::from_secs(1);
         loop {
-            match self.attempt(self.order.retries - left + 1, tell) {
-                Err(error) if left > 0 && may_pass(&error) && !self.hold.is_stopped() => {
+            let ended = self.attempt(self.request.retries - left + 1);
+            self.forget_job();
+            match ended {
+                Err(error) if left > 0 && may_pass(&error) && !self.handle.is_stopped() => {
                     let message = format!("{error}; trying again in {} s, {left} more times at most", pause.as_secs());
-                    tell(Word::Said(Event::Log { message }));
-                    self.hold.sleep(pause);
+                    self.log(message);
+                    self.handle.sleep(pause);
                     pause = (pause * 2).min(Duration::from_secs(60));
                     left -= 1;
                 }
@@ -71,52 +94,131 @@ impl Execution<'_> {
         }
     }
 
-    fn attempt(&self, number: usize, tell: &(dyn Fn(Word) + Sync)) -> Result<Finished> {
-        let order = self.order;
-        let folder = order.scratch.join(format!("attempt-{number}"));
-        let folders: BTreeMap<String, PathBuf> =
-            order.ports.iter().map(|port| (port.to_string(), folder.join("outputs").join(port.as_str()))).collect();
-        for folder in folders.values() {
-            fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;
-        }
+    fn log(&self, message: String) {
+        // The dispatcher may have gone.
+        drop(self.events.send((self.request.stage, StageEvent::Printed(Event::Log { message }))));
+    }
+
+    fn attempt(&self, number: usize) -> Result<Finished> {
+        let request = self.request;
         let (started, clock) = (now(), Instant::now());
-        let (start, secrets) = match &order.program {
-            Program::Worker => (launch::worker(order, folders.clone()), Vec::new()),
-            Program::Command(line) => (launch::command(order, line, &folder)?, launch::secrets(line)),
-        };
-        let secrets: Vec<String> = secrets.into_iter().map(|(_, text)| text.to_string_lossy().into_owned()).collect();
-        let log = Log::open(&order.log, &secrets)?;
-        let peak_memory = process::run(start, &order.name, &log, self.hold, &|event| tell(Word::Said(event)))?;
-        for input in &order.reads {
+        let Ended { launch, log, end } = self.execute(number)?;
+        let peak_memory = end.peak_memory;
+        outcome(&launch, &log, end)?;
+        for input in &request.reads {
             if let Some(path) = input.moved()? {
                 // What was written to is no longer what its name says.
                 self.store.distrust(input.path())?;
-                return Err(Error::InputMoved { stage: order.name.to_string(), path });
+                return Err(Error::InputMoved { stage: request.name.to_string(), path });
             }
         }
         let provenance = Provenance {
-            run: order.run.clone(),
-            pipeline: order.pipeline.clone(),
-            stage: Some(order.name.clone()),
+            run: request.run.clone(),
+            pipeline: request.pipeline.clone(),
+            stage: Some(request.name.clone()),
             attempts: number,
             started,
             seconds: clock.elapsed().as_secs_f64(),
-            host: order.host.clone(),
-            threads: order.spec.threads,
-            device: order.spec.device.clone(),
-            gpus: order.gpus.clone(),
-            hardware: Some(order.hardware.clone()),
+            host: request.host.clone(),
+            threads: request.spec.threads,
+            device: request.spec.device.clone(),
+            gpus: request.resources.gpus.clone(),
+            hardware: Some(request.hardware.clone()),
             peak_memory,
         };
-        self.keep(&folders, provenance)
+        self.keep(&launch.outputs, provenance)
+    }
+
+    /// Runs the program of an attempt to its end, or waits for the end of one that a dead runner has left.
+    fn execute(&self, number: usize) -> Result<Ended> {
+        let (launch, job) = match self.left_behind()? {
+            Some(found) => found,
+            None => self.submit(number)?,
+        };
+        let secrets: Vec<String> =
+            launch.secret_values().into_iter().map(|(_, value)| value.to_string_lossy().into_owned()).collect();
+        let log = StageLog::open(&self.request.log, &secrets)?;
+        self.handle.set(Some(Arc::clone(&job)));
+        let stage = self.request.stage;
+        let end = job.events(&log, &mut |event| match self.events.try_send((stage, StageEvent::Printed(event))) {
+            Err(TrySendError::Full((_, StageEvent::Printed(event)))) => Some(event),
+            _ => None,
+        })?;
+        self.handle.set(None);
+        Ok(Ended { launch, log, end })
+    }
+
+    /// The attempt that a runner has left that died, where it goes on.
+    fn left_behind(&self) -> Result<Option<(LaunchSpec, Arc<dyn Job>)>> {
+        if !self.executor.outlives_runner() {
+            return Ok(None);
+        }
+        let Some(Submitted { id, launch }) = Submitted::read(&self.job_folder()) else { return Ok(None) };
+        Ok(self.executor.attach(&launch, &id)?.map(|job| (launch, job)))
+    }
+
+    fn submit(&self, number: usize) -> Result<(LaunchSpec, Arc<dyn Job>)> {
+        self.wait_for_checkpoint()?;
+        let folder = if self.executor.outlives_runner() {
+            self.forget_job();
+            self.job_folder()
+        } else {
+            self.request.scratch.clone()
+        };
+        let launch = launch(self.request, number, &folder.join(format!("attempt-{number}")))?;
+        if self.handle.is_stopped() {
+            return Err(Error::Interrupted);
+        }
+        let job = self.executor.submit(&launch)?;
+        if let Some(id) = job.id() {
+            let submitted = Submitted { id, launch: launch.clone() };
+            if let Err(error) = submitted.write(&folder) {
+                // Nobody would find it again.
+                job.stop();
+                return Err(error);
+            }
+        }
+        Ok((launch, job))
+    }
+
+    fn job_folder(&self) -> PathBuf {
+        self.store.job_folder(self.request.job.key)
+    }
+
+    /// Removes what is written down of an attempt that has ended. What cannot be removed is removed before the next one.
+    fn forget_job(&self) {
+        if self.executor.outlives_runner() {
+            drop(std::fs::remove_dir_all(self.job_folder()));
+        }
+    }
+
+    /// Waits until no process of an earlier attempt, of a run that was killed, works in the checkpoint any more.
+    fn wait_for_checkpoint(&self) -> Result<()> {
+        const PAUSE: Duration = Duration::from_millis(50);
+        let Some(checkpoint) = &self.request.spec.checkpoint else { return Ok(()) };
+        let mut rounds = 0;
+        while !self.executor.is_free(checkpoint) {
+            if self.handle.is_stopped() {
+                return Err(Error::Interrupted);
+            }
+            rounds += 1;
+            if rounds == 10 {
+                self.log(format!(
+                    "processes of an earlier run still work in {}; waiting for them to end",
+                    checkpoint.display()
+                ));
+            }
+            self.handle.sleep(PAUSE);
+        }
+        Ok(())
     }
 
     fn keep(&self, folders: &BTreeMap<String, PathBuf>, provenance: Provenance) -> Result<Finished> {
-        let (order, store) = (self.order, self.store);
+        let (request, store) = (self.request, self.store);
         let mut outputs = BTreeMap::new();
         for (port, folder) in folders {
             let artifact: Artifact = store.seal(folder)?.map_err(|message| Error::Contract {
-                stage: order.name.to_string(),
+                stage: request.name.to_string(),
                 message: format!("output '{port}': {message}"),
             })?;
             outputs.insert(PortName::new(port), artifact);
@@ -124,18 +226,23 @@ impl Execution<'_> {
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
         let _share = store.share()?;
         // Looked up again: while the stage ran, another may have made the same content good.
-        if let Lookup::Damaged { artifact, .. } = store.lookup(order.job.key)? {
-            store.set_aside(order.job.key, artifact)?;
+        if let Lookup::Damaged { artifact, .. } = store.lookup(request.job.key)? {
+            store.set_aside(request.job.key, artifact)?;
         }
         for (port, artifact) in &outputs {
             store.keep(&folders[port.as_str()], artifact)?;
         }
-        let action =
-            Action { format: FORMAT, key: order.job.key, manifest: order.job.manifest.clone(), outputs, provenance };
+        let action = Action {
+            format: FORMAT,
+            key: request.job.key,
+            manifest: request.job.manifest.clone(),
+            outputs,
+            provenance,
+        };
         let differs = store.record(&action)?.is_some();
         // Once the lease is given back, another run may make the same key anew with other content.
-        order.needs.as_ref().map(|needs| needs.add_result(&action)).transpose()?;
-        store.forget_checkpoint(order.job.key);
+        request.needs.as_ref().map(|needs| needs.add_result(&action)).transpose()?;
+        store.forget_checkpoint(request.job.key);
         Ok(Finished { action, differs })
     }
 }

@@ -8,36 +8,41 @@
 //!    └─ something upstream failed ─► skipped
 //! ```
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::fs::FileLock;
-use crate::inputs::Witness;
 use crate::key::Key;
-use crate::machine::Hardware;
 use crate::machine::Machine;
-use crate::plan::{Decision, Graph, Job, Node, Origin, Outputs, Planner, Reason, Selection, outputs_of};
-use crate::run::attempts::{Finished, Inputs, Word, add_input, execute};
-use crate::run::hold::Hold;
+use crate::plan::{Decision, Graph, Job, Outputs, Planner, Selection, outputs_of};
+use crate::run::attempts::{Finished, StageEvent, StageEvents};
+use crate::run::executor::Executor;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;
-use crate::run::order::Order;
-use crate::run::queue::{Queue, Running, Wanted};
-use crate::run::slots::{Claim, Grant, Slots};
+use crate::run::queue::{Queue, Wanted};
+use crate::run::slots::Slots;
 use crate::run::{Ending, Observer};
 use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageState, Store};
-use contract::{Event, Spec};
+use contract::Event;
 use petgraph::graph::NodeIndex;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
+
+/// How many events of stages may wait to be taken. When there are more, stages wait with their output.
+const EVENTS: usize = 1024;
+
+/// How long events are taken before one looks again whether the run is to end, and what other processes have finished.
+const LONGEST_TURN: Duration = Duration::from_millis(50);
 
 /// How a run is to go.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The worker.
     pub worker: PathBuf,
-    /// This program, which holds commands on a leash.
-    pub leash: PathBuf,
+    /// This program, which supervises the processes of commands.
+    pub supervisor: PathBuf,
     /// How many stages may run at once.
     pub jobs: usize,
     /// Whether stages that do not depend on a failed one still run.
@@ -76,12 +81,14 @@ pub fn run(
     observer: &mut dyn Observer,
     interrupt: &Interrupt,
 ) -> Summary {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = sync_channel(EVENTS);
     let needs = match store.needs() {
         Ok(needs) => needs,
         Err(error) => return Summary { failure: Some(error), ..Summary::default() },
     };
+    let executor = OnceCell::new();
     let mut dispatcher = Dispatcher {
+        executor: &executor,
         journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments, &machine.host),
         needs,
         graph: planner.graph,
@@ -103,46 +110,67 @@ pub fn run(
     dispatcher.go(interrupt)
 }
 
-struct Dispatcher<'a, 'p> {
-    journal: Journal<'a>,
-    needs: Needs,
-    graph: &'a Graph,
-    selection: &'a Selection,
-    planner: &'a mut Planner<'p>,
-    store: &'a Store,
-    machine: &'a Machine,
-    settings: &'a Settings,
-    observer: &'a mut dyn Observer,
-    slots: Slots,
-    queue: Queue,
-    known: BTreeMap<NodeIndex, Outputs>,
-    scratch: Option<Scratch>,
-    sender: Sender<(NodeIndex, Word)>,
-    receiver: Receiver<(NodeIndex, Word)>,
-    summary: Summary,
+/// The state of a run.
+pub(super) struct Dispatcher<'a, 'p> {
+    /// Where stages run; there is none before one does.
+    pub(super) executor: &'a OnceCell<Box<dyn Executor>>,
+    pub(super) journal: Journal<'a>,
+    pub(super) needs: Needs,
+    pub(super) graph: &'a Graph,
+    pub(super) selection: &'a Selection,
+    pub(super) planner: &'a mut Planner<'p>,
+    pub(super) store: &'a Store,
+    pub(super) machine: &'a Machine,
+    pub(super) settings: &'a Settings,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) slots: Slots,
+    pub(super) queue: Queue,
+    pub(super) known: BTreeMap<NodeIndex, Outputs>,
+    pub(super) scratch: Option<Scratch>,
+    pub(super) sender: StageEvents,
+    pub(super) receiver: Receiver<(NodeIndex, StageEvent)>,
+    pub(super) summary: Summary,
     /// Whether nothing more may start.
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 impl Dispatcher<'_, '_> {
     fn go(&mut self, interrupt: &Interrupt) -> Summary {
         std::thread::scope(|threads| {
-            loop {
+            while !self.is_over() {
                 if interrupt.is_raised() && !self.stopping {
                     self.summary.failure = Some(Error::Interrupted);
                     self.stop();
                 }
-                self.decide();
-                self.start(threads);
-                if self.is_over() {
-                    break;
-                }
-                if let Ok((stage, word)) = self.receiver.recv_timeout(Duration::from_millis(50)) {
-                    self.hear(stage, word);
+                // What runs has to be waited for in any case, and it waits for us to take its events.
+                if let Err(error) = caught(|| self.turn(threads)) {
+                    self.summary.failure.get_or_insert(error);
+                    self.stop();
                 }
             }
         });
         self.finish()
+    }
+
+    /// Decides and starts what can be, then takes events until there is something to decide.
+    fn turn<'scope, 'env>(&mut self, threads: &'scope Scope<'scope, 'env>) -> Result<()>
+    where
+        Self: 'env,
+    {
+        self.decide();
+        self.start(threads);
+        if self.is_over() {
+            return Ok(());
+        }
+        let until = Instant::now() + LONGEST_TURN;
+        while let Ok((stage, event)) = self.receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let is_end = matches!(event, StageEvent::Ended(_));
+            self.take(stage, event);
+            if is_end {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Decides for every stage whose inputs have become known.
@@ -178,7 +206,7 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Looks a stage up, and makes sure that what is found stays.
-    fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
+    pub(super) fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
         let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
         let decision = self.planner.decide(stage, &self.known)?;
         if let Decision::Cached(action) = &decision {
@@ -188,185 +216,17 @@ impl Dispatcher<'_, '_> {
     }
 
     /// What another process has just made, which stays.
-    fn take_made(&mut self, key: Key) -> Result<Option<Box<Action>>> {
+    pub(super) fn take_made(&mut self, key: Key) -> Result<Option<Box<Action>>> {
         let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
         let Lookup::Hit(action) = self.store.lookup(key)? else { return Ok(None) };
         self.needs.add_result(&action)?;
         Ok(Some(action))
     }
 
-    /// Starts every stage that fits and that no other process is running.
-    fn start<'scope, 'env>(&mut self, threads: &'scope std::thread::Scope<'scope, 'env>)
-    where
-        Self: 'env,
-    {
-        let wanted: Vec<(usize, NodeIndex)> = self.queue.wanted.keys().copied().collect();
-        for rank in wanted {
-            // A stage that cannot be started stops the rest as well.
-            if self.stopping || self.slots.is_full() {
-                return;
-            }
-            if let Err(error) = self.start_one(rank, threads) {
-                let job = self.queue.wanted.remove(&rank).map(|wanted| wanted.job);
-                self.fail(rank.1, job.as_deref(), 0.0, error);
-            }
-        }
-    }
-
-    fn start_one<'scope, 'env>(
-        &mut self,
-        rank: (usize, NodeIndex),
-        threads: &'scope std::thread::Scope<'scope, 'env>,
-    ) -> Result<()>
-    where
-        Self: 'env,
-    {
-        let stage = rank.1;
-        let Some(grant) = self.slots.take(&Claim::of(&self.graph.stages[stage], self.machine)) else { return Ok(()) };
-        let order = match self.prepare(rank, &grant) {
-            Ok(Some(order)) => order,
-            nothing => {
-                self.slots.give_back(grant);
-                return nothing.map(drop);
-            }
-        };
-        self.queue.wanted.remove(&rank);
-        let (hold, job) = (Hold::default(), Box::new(order.job.clone()));
-        let (store, words, handle) = (self.store.clone(), self.sender.clone(), hold.clone());
-        let (name, reason) = (&self.graph.stages[stage].name, job.reason.to_string());
-        self.observer.started(name, &reason);
-        self.journal.started(name, &reason);
-        threads.spawn(move || execute(order, &store, &handle, &words));
-        self.queue.running.insert(stage, Running { grant, hold, since: Instant::now(), job });
-        Ok(())
-    }
-
-    /// Takes the key's lease and makes everything ready. `None` when another process is at it, or has just finished it.
-    fn prepare(&mut self, rank: (usize, NodeIndex), grant: &Grant) -> Result<Option<Order>> {
-        let stage = rank.1;
-        let Some(Wanted { job, said_busy }) = self.queue.wanted.get_mut(&rank) else { return Ok(None) };
-        let key = job.key;
-        self.store.prepare()?;
-        let Some(lease) = self.store.lease(key)? else {
-            if !std::mem::replace(said_busy, true) {
-                let name = &self.graph.stages[stage].name;
-                let message = match self.queue.running.iter().find(|(_, running)| running.job.key == key) {
-                    Some((same, _)) => {
-                        format!("{} is making the same; waiting for its result", self.graph.stages[*same].name)
-                    }
-                    None => "another pipe is running it; waiting for its result".to_owned(),
-                };
-                self.observer.waits(name, &message);
-                // It may last, and whoever removes something does not wait for it.
-                self.scratch()?;
-            }
-            return Ok(None);
-        };
-        let said_busy = *said_busy;
-        // Another process may have finished it between the decision and the lease.
-        let found = match self.decide_one(stage)? {
-            Decision::Cached(action) => Some(action),
-            // What was forced has just been made by another process.
-            Decision::Run(job) if said_busy && job.reason == Reason::Forced => self.take_made(key)?,
-            Decision::Run(job) => return self.order(stage, *job, grant, lease).map(Some),
-        };
-        self.store.release(lease);
-        if let Some(action) = found {
-            self.queue.wanted.remove(&rank);
-            self.cached(stage, &action);
-        }
-        Ok(None)
-    }
-
-    fn order(&mut self, stage: NodeIndex, job: Job, grant: &Grant, lease: FileLock) -> Result<Order> {
-        let graph = self.graph;
-        let node = &graph.stages[stage];
-        let scratch = self.scratch()?.attempt(node.name.as_str())?;
-        self.needs.add_key(job.key)?;
-        let spec = self.spec(node, &job, grant)?;
-        Ok(Order {
-            stage,
-            name: node.name.clone(),
-            pipeline: graph.pipeline.clone(),
-            hardware: Hardware::here(&spec.device, !self.machine.gpus.is_empty()),
-            spec,
-            ports: node.description.outputs.iter().map(|port| crate::key::PortName::new(&port.name)).collect(),
-            program: node.program.clone(),
-            scratch,
-            log: self.store.run_folder(self.journal.run()).join(format!("{}.log", node.name)),
-            worker: self.settings.worker.clone(),
-            leash: self.settings.leash.clone(),
-            gpus: grant.gpus.clone(),
-            reads: self.reads(stage)?,
-            needs: self.needs.list(),
-            run: self.journal.run().to_string(),
-            host: self.machine.host.clone(),
-            retries: node.retries,
-            timeout: node.timeout,
-            job,
-            lease,
-        })
-    }
-
-    /// The run's folder to write in, with all that belongs to a run that lasts.
-    fn scratch(&mut self) -> Result<&Scratch> {
-        let scratch = match self.scratch.take() {
-            Some(scratch) => scratch,
-            None => {
-                let scratch = self.store.scratch(self.journal.run())?;
-                self.journal.begin()?;
-                self.needs.write_down(&scratch)?;
-                scratch
-            }
-        };
-        Ok(self.scratch.insert(scratch))
-    }
-
-    /// What the stage is about to read: outside files as they were when their digests were taken, artifacts as they are.
-    fn reads(&self, stage: NodeIndex) -> Result<Vec<Witness>> {
-        let mut reads = self.planner.outside_files(stage);
-        for origin in self.graph.stages[stage].inputs.values() {
-            if let Origin::Output { stage, port } = origin
-                && let Some(digest) = self.known.get(stage).and_then(|outputs| outputs.get(port))
-            {
-                reads.push(Witness::of(&self.store.artifact(digest))?);
-            }
-        }
-        Ok(reads)
-    }
-
-    fn spec(&self, node: &Node, job: &Job, grant: &Grant) -> Result<Spec> {
-        let mut inputs = Inputs::new();
-        for (entrance, origin) in &node.inputs {
-            let path = match origin {
-                Origin::Outside(path) => Some(path.clone()),
-                Origin::Output { stage, port } => self
-                    .known
-                    .get(stage)
-                    .and_then(|outputs| outputs.get(port))
-                    .map(|digest| self.store.artifact(digest)),
-            };
-            if let Some(path) = path {
-                add_input(&mut inputs, &entrance.port, &entrance.label, path);
-            }
-        }
-        let checkpoint = node.description.checkpoints.then(|| self.store.checkpoint(job.key)).transpose()?;
-        Ok(Spec {
-            uses: node.description.name.clone(),
-            parameters: node.parameters.clone(),
-            inputs,
-            outputs: BTreeMap::new(),
-            seed: node.seed.unwrap_or(0),
-            threads: grant.claim.threads,
-            device: node.resources.device.clone().unwrap_or_else(|| self.settings.device.clone()),
-            checkpoint,
-        })
-    }
-
-    fn hear(&mut self, stage: NodeIndex, word: Word) {
-        match word {
-            Word::Said(event) => self.said(stage, &event),
-            Word::Ended(result) => {
+    fn take(&mut self, stage: NodeIndex, event: StageEvent) {
+        match event {
+            StageEvent::Printed(event) => self.printed(stage, &event),
+            StageEvent::Ended(result) => {
                 let Some(running) = self.queue.running.remove(&stage) else { return };
                 self.slots.give_back(running.grant);
                 let seconds = running.since.elapsed().as_secs_f64();
@@ -378,13 +238,13 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    fn said(&mut self, stage: NodeIndex, event: &Event) {
+    fn printed(&mut self, stage: NodeIndex, event: &Event) {
         let name = &self.graph.stages[stage].name;
-        self.observer.said(name, event);
-        self.journal.said(name, event);
+        self.observer.printed(name, event);
+        self.journal.printed(name, event);
     }
 
-    fn cached(&mut self, stage: NodeIndex, action: &Action) {
+    pub(super) fn cached(&mut self, stage: NodeIndex, action: &Action) {
         self.summary.cached += 1;
         let record = self.record(stage, StageState::Cached, 0.0);
         self.end(stage, action, record, &Ending::Cached);
@@ -406,7 +266,7 @@ impl Dispatcher<'_, '_> {
         self.end(stage, &finished.action, record, &Ending::Done { seconds });
     }
 
-    fn record(&self, stage: NodeIndex, status: StageState, seconds: f64) -> StageRecord {
+    pub(super) fn record(&self, stage: NodeIndex, status: StageState, seconds: f64) -> StageRecord {
         let stage = self.graph.stages[stage].name.clone();
         StageRecord { stage, status, key: None, reason: None, seconds, manifest: None }
     }
@@ -423,7 +283,7 @@ impl Dispatcher<'_, '_> {
         self.queue.is_known(self.graph, stage);
     }
 
-    fn fail(&mut self, stage: NodeIndex, job: Option<&Job>, seconds: f64, error: Error) {
+    pub(super) fn fail(&mut self, stage: NodeIndex, job: Option<&Job>, seconds: f64, error: Error) {
         if matches!(error, Error::Interrupted) {
             // It ended because we stopped it, which is no failure of its own.
             self.skip(stage);
@@ -455,10 +315,10 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Stops what runs and starts nothing more.
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.stopping = true;
         for running in self.queue.running.values() {
-            running.hold.stop();
+            running.handle.stop();
         }
     }
 

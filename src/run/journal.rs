@@ -84,10 +84,10 @@ impl Observer for Journal<'_> {
         self.events.iter_mut().for_each(|events| events.started(stage, reason));
     }
 
-    fn said(&mut self, stage: &StageName, event: &Event) {
+    fn printed(&mut self, stage: &StageName, event: &Event) {
         // Steps of progress are for who watches; what was said is in the stage's log.
         if !matches!(event, Event::Progress { .. } | Event::Log { .. }) {
-            self.events.iter_mut().for_each(|events| events.said(stage, event));
+            self.events.iter_mut().for_each(|events| events.printed(stage, event));
         }
     }
 

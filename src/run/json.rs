@@ -22,7 +22,7 @@ impl<W: Write> Observer for Json<W> {
         self.line(&json!({ "event": "start", "stage": stage, "reason": reason }));
     }
 
-    fn said(&mut self, stage: &StageName, event: &Event) {
+    fn printed(&mut self, stage: &StageName, event: &Event) {
         match event {
             Event::Progress { done, total, message } => self.line(
                 &json!({ "event": "progress", "stage": stage, "done": done, "total": total, "message": message }),

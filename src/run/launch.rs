@@ -1,16 +1,15 @@
-//! From a stage's order to the process that does its work: the worker with a spec, or a program of the user's.
+//! From a request to what an executor starts: the worker with a spec, or a program of the user's in a folder of its own.
 
 use crate::error::{Error, Result};
 use crate::key::{Entrance, FILES, PortName};
-use crate::plan::{CommandLine, Placeholder, Template};
-use crate::run::order::Order;
-use crate::run::process::Start;
+use crate::plan::{CommandLine, Placeholder, Program, Template};
+use crate::run::executor::spec::{LaunchProgram, LaunchSpec};
+use crate::run::request::ExecutionRequest;
 use contract::Spec;
 use fs_err as fs;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Variables that a worker gets from the user's environment: where programs and libraries are, and which devices there are.
 const PASSED: [&str; 9] =
@@ -27,63 +26,106 @@ const KEPT_MEMORY: &str = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.t
 /// the work between two tensor operations, so that a short one does not wait for threads to wake up.
 const WAITING_ROUNDS: &str = "20000";
 
-/// The worker, told what to make.
-pub(crate) fn worker(order: &Order, outputs: BTreeMap<String, PathBuf>) -> Start {
-    let spec = Spec { outputs, ..order.spec.clone() };
-    let mut command = Command::new(&order.worker);
-    command.arg("stage").env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed(&name.to_string_lossy())));
-    set_resources(&mut command, order);
-    command.env("GLIBC_TUNABLES", KEPT_MEMORY).env("GOMP_SPINCOUNT", WAITING_ROUNDS);
-    let first_line = serde_json::to_string(&spec).unwrap_or_default();
-    Start { command, first_line: Some(first_line), says_done: true, timeout: order.timeout }
+/// The folder for temporary files of a command, in its own.
+const TEMPORARY: &str = "tmp";
+
+/// An attempt at a stage, with all that its program expects in the folder.
+pub(crate) fn launch(request: &ExecutionRequest, attempt: usize, folder: &Path) -> Result<LaunchSpec> {
+    let outputs: BTreeMap<String, PathBuf> =
+        request.ports.iter().map(|port| (port.to_string(), folder.join("outputs").join(port.as_str()))).collect();
+    for folder in outputs.values() {
+        fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;
+    }
+    let (program, environment, secrets) = match &request.program {
+        Program::Worker => {
+            let spec = Spec { outputs: outputs.clone(), ..request.spec.clone() };
+            let program = LaunchProgram::Worker { worker: request.worker.clone(), spec: Box::new(spec) };
+            (program, worker_environment(request), Vec::new())
+        }
+        Program::Command(line) => {
+            let links = prepare_command(request, folder)?;
+            let fill = |word: &Template| word.fill(|placeholder| value(placeholder, request, line, &links));
+            let words = std::iter::once(&line.program).chain(&line.arguments).map(fill).collect();
+            let environment = command_environment(request, line, folder, &links);
+            (LaunchProgram::Command { words }, environment, line.secrets.clone())
+        }
+    };
+    Ok(LaunchSpec {
+        id: format!("{}/{}/attempt-{attempt}", request.run, request.name),
+        stage: request.name.clone(),
+        program,
+        folder: folder.to_owned(),
+        inputs: request.spec.inputs.values().flat_map(BTreeMap::values).cloned().collect(),
+        outputs,
+        checkpoint: request.spec.checkpoint.clone(),
+        environment,
+        secrets,
+        resources: request.resources.clone(),
+        timeout: request.timeout,
+        log: request.log.clone(),
+    })
 }
 
-/// A program of the user's, in a folder of its own in which its inputs are links.
-pub(crate) fn command(order: &Order, line: &CommandLine, folder: &Path) -> Result<Start> {
-    let links = link_inputs(order, folder)?;
-    let given: BTreeMap<_, _> = order.spec.parameters.iter().collect();
+type Environment = BTreeMap<String, OsString>;
+
+fn worker_environment(request: &ExecutionRequest) -> Environment {
+    let passed = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let mut environment: Environment = passed.filter(|(name, _)| is_passed(name)).collect();
+    environment.extend(resource_variables(request));
+    environment.insert("GLIBC_TUNABLES".to_owned(), KEPT_MEMORY.into());
+    environment.insert("GOMP_SPINCOUNT".to_owned(), WAITING_ROUNDS.into());
+    environment
+}
+
+fn command_environment(
+    request: &ExecutionRequest,
+    line: &CommandLine,
+    folder: &Path,
+    links: &BTreeMap<Entrance, PathBuf>,
+) -> Environment {
+    let passed = ["PATH", "HOME", "USER"].iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+    let mut environment: Environment = passed.collect();
+    environment.insert("LC_ALL".to_owned(), "C.UTF-8".into());
+    environment.insert("TMPDIR".to_owned(), folder.join(TEMPORARY).into());
+    environment.extend(resource_variables(request));
+    environment.extend(variables(request, links));
+    environment.extend(line.fields.environment.iter().map(|(name, value)| (name.clone(), value.into())));
+    environment
+}
+
+/// Makes the folder of a command ready: its inputs as links, its parameters as a file, a folder for temporary files.
+fn prepare_command(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<Entrance, PathBuf>> {
+    let links = link_inputs(request, folder)?;
+    let given: BTreeMap<_, _> = request.spec.parameters.iter().collect();
     let parameters = serde_json::to_vec_pretty(&given).unwrap_or_default();
-    let temporary = folder.join("tmp");
-    fs::create_dir(&temporary)
+    fs::create_dir(folder.join(TEMPORARY))
         .and_then(|()| fs::write(folder.join("parameters.json"), parameters))
         .map_err(|error| Error::io("writing", folder, error))?;
-    let fill = |word: &Template| word.fill(|placeholder| value(placeholder, order, line, &links));
-    let mut command = Command::new(&order.leash);
-    command.arg("leash").arg("--").arg(fill(&line.program)).args(line.arguments.iter().map(fill));
-    command.current_dir(folder).env_clear().env("LC_ALL", "C.UTF-8").env("TMPDIR", &temporary);
-    command.envs(["PATH", "HOME", "USER"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    set_resources(&mut command, order);
-    command.envs(variables(order, &links)).envs(&line.fields.environment).envs(secrets(line));
-    Ok(Start { command, first_line: None, says_done: false, timeout: order.timeout })
-}
-
-/// The values of a command's secret variables, by name.
-pub(crate) fn secrets(line: &CommandLine) -> Vec<(String, OsString)> {
-    line.secrets.iter().filter_map(|name| Some((name.clone(), std::env::var_os(name)?))).collect()
+    Ok(links)
 }
 
 fn is_passed(name: &str) -> bool {
     PASSED.contains(&name) || PASSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
-fn set_resources(command: &mut Command, order: &Order) {
-    let threads = order.spec.threads.to_string();
+fn resource_variables(request: &ExecutionRequest) -> Environment {
+    let threads = request.resources.threads.to_string();
+    let names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS"];
+    let mut variables: Environment = names.iter().map(|name| ((*name).to_owned(), OsString::from(&threads))).collect();
     // Threads that spin while they wait slow down every other process on the machine.
-    command.env("OMP_WAIT_POLICY", "passive");
-    for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS"] {
-        command.env(name, &threads);
-    }
+    variables.insert("OMP_WAIT_POLICY".to_owned(), "passive".into());
     // A stage that claims no GPU may still use what its device finds.
-    if !order.gpus.is_empty() {
-        command.env("CUDA_VISIBLE_DEVICES", order.gpus.join(","));
+    if !request.resources.gpus.is_empty() {
+        variables.insert("CUDA_VISIBLE_DEVICES".to_owned(), request.resources.gpus.join(",").into());
     }
+    variables
 }
 
 /// Links what enters into the folder. Gives each link's path relative to the folder, so that no word of a command depends
 /// on where it runs.
-fn link_inputs(order: &Order, folder: &Path) -> Result<BTreeMap<Entrance, PathBuf>> {
+fn link_inputs(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<Entrance, PathBuf>> {
     let mut links = BTreeMap::new();
-    for (port, labelled) in &order.spec.inputs {
+    for (port, labelled) in &request.spec.inputs {
         for (label, target) in labelled {
             let entrance = Entrance { port: PortName::new(port), label: crate::key::Label::new(label) };
             let link = if port == FILES {
@@ -104,7 +146,12 @@ fn link_inputs(order: &Order, folder: &Path) -> Result<BTreeMap<Entrance, PathBu
     Ok(links)
 }
 
-fn value(placeholder: &Placeholder, order: &Order, line: &CommandLine, links: &BTreeMap<Entrance, PathBuf>) -> String {
+fn value(
+    placeholder: &Placeholder,
+    request: &ExecutionRequest,
+    line: &CommandLine,
+    links: &BTreeMap<Entrance, PathBuf>,
+) -> String {
     match placeholder {
         Placeholder::Input(entrance) if entrance.port.as_str() == FILES && entrance.label.as_str() == "program" => {
             links.get(entrance).map(|link| format!("./{}", link.display())).unwrap_or_default()
@@ -112,28 +159,28 @@ fn value(placeholder: &Placeholder, order: &Order, line: &CommandLine, links: &B
         Placeholder::Input(entrance) => links.get(entrance).map(|link| link.display().to_string()).unwrap_or_default(),
         Placeholder::Output(port) => format!("outputs/{port}"),
         Placeholder::Parameter(name) => line.parameters.get(name).cloned().unwrap_or_default(),
-        Placeholder::Seed => order.spec.seed.to_string(),
-        Placeholder::Threads => order.spec.threads.to_string(),
+        Placeholder::Seed => request.spec.seed.to_string(),
+        Placeholder::Threads => request.spec.threads.to_string(),
         Placeholder::Checkpoint => {
-            order.spec.checkpoint.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default()
+            request.spec.checkpoint.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default()
         }
     }
 }
 
 /// What a command is told without being asked for it: the same as the names in braces.
-fn variables(order: &Order, links: &BTreeMap<Entrance, PathBuf>) -> Vec<(String, OsString)> {
+fn variables(request: &ExecutionRequest, links: &BTreeMap<Entrance, PathBuf>) -> Vec<(String, OsString)> {
     let name = |text: String| text.to_uppercase().replace(['-', '.'], "_");
     let inputs = links.iter().map(|(entrance, link)| (name(format!("PIPE_INPUT_{entrance}")), link.clone().into()));
-    let outputs = order
+    let outputs = request
         .ports
         .iter()
         .map(|port| (name(format!("PIPE_OUTPUT_{port}")), Path::new("outputs").join(port.as_str()).into_os_string()));
     let mut variables: Vec<(String, OsString)> = inputs.chain(outputs).collect();
     variables.push(("PIPE_PARAMETERS".to_owned(), "parameters.json".into()));
-    variables.push(("PIPE_THREADS".to_owned(), order.spec.threads.to_string().into()));
-    if order.job.manifest.seed.is_some() {
-        variables.push(("PIPE_SEED".to_owned(), order.spec.seed.to_string().into()));
+    variables.push(("PIPE_THREADS".to_owned(), request.spec.threads.to_string().into()));
+    if request.job.manifest.seed.is_some() {
+        variables.push(("PIPE_SEED".to_owned(), request.spec.seed.to_string().into()));
     }
-    variables.extend(order.spec.checkpoint.clone().map(|folder| ("PIPE_CHECKPOINT".to_owned(), folder.into())));
+    variables.extend(request.spec.checkpoint.clone().map(|folder| ("PIPE_CHECKPOINT".to_owned(), folder.into())));
     variables
 }

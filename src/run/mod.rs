@@ -1,25 +1,22 @@
-//! Running what a plan says: the dispatcher decides, executors each run one stage in a process of its own.
+//! Running what a plan says: the dispatcher decides, and an executor runs each attempt at a stage.
 
 mod attempts;
 mod dispatcher;
-mod hold;
+mod executor;
 mod interrupt;
 mod journal;
 mod json;
 mod launch;
-mod leash;
-mod lines;
-mod memory;
 mod observer;
-mod order;
-mod process;
 mod queue;
-mod redact;
+mod request;
 mod slots;
+mod starting;
+mod submitted;
 
 pub use dispatcher::{Settings, Summary, run};
+pub use executor::local::{Supervised, supervise};
 pub use interrupt::Interrupt;
 pub use json::Json;
-pub use leash::leash;
 pub use observer::{Ending, Observer};
 pub(crate) use slots::Claim;

@@ -42,8 +42,8 @@ impl Ending<'_> {
 pub trait Observer {
     /// A stage begins.
     fn started(&mut self, stage: &StageName, reason: &str);
-    /// A stage says something.
-    fn said(&mut self, stage: &StageName, event: &Event);
+    /// A stage printed an event.
+    fn printed(&mut self, stage: &StageName, event: &Event);
     /// Something about a stage is worth knowing.
     fn waits(&mut self, stage: &StageName, message: &str);
     /// A stage ended.

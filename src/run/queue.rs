@@ -1,7 +1,7 @@
 //! Where each stage of a run is on its way: waiting, ready, wanted or running.
 
 use crate::plan::{Graph, Job, Selection};
-use crate::run::hold::Hold;
+use crate::run::executor::handle::StageHandle;
 use crate::run::slots::Grant;
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
@@ -30,7 +30,7 @@ pub(super) struct Wanted {
 /// A stage that runs.
 pub(super) struct Running {
     pub grant: Grant,
-    pub hold: Hold,
+    pub handle: StageHandle,
     pub since: Instant,
     pub job: Box<Job>,
 }

@@ -228,6 +228,11 @@ impl Store {
         Ok(folder)
     }
 
+    /// The folder of an attempt at that key that goes on when its runner dies. It is made by whoever needs it.
+    pub fn job_folder(&self, key: Key) -> PathBuf {
+        self.root.join("tmp/jobs").join(key.to_string())
+    }
+
     /// Removes the checkpoint of a key that has a result now. What cannot be removed does no harm.
     pub fn forget_checkpoint(&self, key: Key) {
         drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));

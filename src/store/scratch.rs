@@ -68,7 +68,7 @@ pub(crate) fn left_behind(disk: &Disk, tmp: &Path) -> usize {
 
 fn run_folders(tmp: &Path) -> impl Iterator<Item = PathBuf> {
     let folders = std::fs::read_dir(tmp).into_iter().flatten().flatten().map(|entry| entry.path());
-    folders.filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "locks"))
+    folders.filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "locks" && name != "jobs"))
 }
 
 /// The lock of a run's folder, which can be had when the run is no longer alive.

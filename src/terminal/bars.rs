@@ -36,7 +36,7 @@ impl Observer for Bars {
         self.bars.insert(stage.clone(), bar);
     }
 
-    fn said(&mut self, stage: &StageName, event: &Event) {
+    fn printed(&mut self, stage: &StageName, event: &Event) {
         match event {
             Event::Progress { done, total, message } => {
                 let Some(bar) = self.bars.get(stage) else { return };

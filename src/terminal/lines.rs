@@ -46,7 +46,7 @@ impl<W: Write> Observer for Lines<W> {
         self.line(stage, &format!("run: {reason}"));
     }
 
-    fn said(&mut self, stage: &StageName, event: &Event) {
+    fn printed(&mut self, stage: &StageName, event: &Event) {
         if let Event::Log { message } = event {
             self.line(stage, &format!("  {message}"));
         }

@@ -265,7 +265,7 @@ fn machine() -> Machine {
 fn settings() -> Settings {
     Settings {
         worker: PathBuf::new(),
-        leash: env!("CARGO_BIN_EXE_pipe").into(),
+        supervisor: env!("CARGO_BIN_EXE_pipe").into(),
         jobs: 1,
         keep_going: false,
         device: "cpu".to_owned(),
@@ -283,7 +283,7 @@ struct Told<'a> {
 impl Observer for Told<'_> {
     fn started(&mut self, _: &StageName, _: &str) {}
 
-    fn said(&mut self, _: &StageName, _: &Event) {}
+    fn printed(&mut self, _: &StageName, _: &Event) {}
 
     fn waits(&mut self, _: &StageName, _: &str) {}
 

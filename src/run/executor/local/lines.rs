@@ -1,19 +1,19 @@
 //! The lines of a stream, as it is read.
 
-use crate::run::redact::Redactor;
+use crate::run::executor::redact::Redactor;
 
 /// The longest line, in bytes. A longer one is shown in pieces, so that a stream without line ends needs no memory.
 const LONGEST: usize = 1 << 20;
 
 /// What has been read of a line whose end has not come yet.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(super) struct Lines {
     rest: Vec<u8>,
 }
 
 impl Lines {
     /// Adds what was read and gives the lines that have become whole. Bytes that are not UTF-8 are replaced.
-    pub(crate) fn add(&mut self, read: &[u8], redactor: &Redactor) -> Vec<String> {
+    pub(super) fn add(&mut self, read: &[u8], redactor: &Redactor) -> Vec<String> {
         let mut lines = Vec::new();
         let mut parts = read.split(|byte| *byte == b'\n');
         self.rest.extend_from_slice(parts.next().unwrap_or_default());
@@ -30,7 +30,7 @@ impl Lines {
     }
 
     /// What is left at the end of the stream.
-    pub(crate) fn end(&mut self) -> Option<String> {
+    pub(super) fn end(&mut self) -> Option<String> {
         (!self.rest.is_empty()).then(|| text(&std::mem::take(&mut self.rest)))
     }
 }

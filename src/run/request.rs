@@ -1,19 +1,20 @@
-//! What an executor is asked to run.
+//! What is asked of the thread that runs one stage.
 
 use crate::fs::FileLock;
 use crate::inputs::Witness;
 use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
 use crate::plan::{Job, Program};
+use crate::run::executor::spec::LaunchResources;
 use crate::store::NeedsList;
 use contract::Spec;
 use petgraph::graph::NodeIndex;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// All that an executor needs to run one stage.
+/// All that is needed to run one stage and to keep its result.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct ExecutionRequest {
     /// The stage.
     pub(crate) stage: NodeIndex,
     /// Its name in the pipeline.
@@ -34,10 +35,8 @@ pub(crate) struct Order {
     pub(crate) log: PathBuf,
     /// The worker.
     pub(crate) worker: PathBuf,
-    /// The program that holds commands on a leash.
-    pub(crate) leash: PathBuf,
-    /// GPUs that are its own.
-    pub(crate) gpus: Vec<String>,
+    /// What it may use of the machine.
+    pub(crate) resources: LaunchResources,
     /// What it reads, as it was when its digests were taken, or when the stage was about to begin.
     pub(crate) reads: Vec<Witness>,
     /// Where the run writes down what it needs.

@@ -1,21 +1,22 @@
-//! Memory of processes: the most that one has had, and whether the system ended some for want of it.
+//! Memory of processes: the most that one has had, and whether the system ended some that was out of it.
 
+use rustix::process::Pid;
 use std::path::PathBuf;
 
 /// The most memory that a process has had so far, in bytes, where the system tells.
-pub(crate) fn peak(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+pub(super) fn peak(process: Pid) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.as_raw_pid())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
-/// How many processes the system has ended for want of memory: on the whole machine, and in our control group.
+/// How many processes the system has ended since it was out of memory: on the whole machine, and in our control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OutOfMemoryKills(u64);
+pub(super) struct OutOfMemoryKills(u64);
 
 impl OutOfMemoryKills {
     /// The number up to now; it never changes where the system does not tell.
-    pub(crate) fn so_far() -> Self {
+    pub(super) fn so_far() -> Self {
         let machine = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
         let group = group_files().iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect::<String>();
         Self(count(&machine) + count(&group))
