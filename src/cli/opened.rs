@@ -3,7 +3,7 @@
 use crate::cli::arguments::{PipelineArguments, StoreArguments};
 use crate::error::{Error, Result};
 use crate::inputs::{OutsideFiles, SledIndex};
-use crate::key::closest;
+use crate::key::suggestion;
 use crate::machine::Machine;
 use crate::pipeline::{self, Compare};
 use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
@@ -70,8 +70,7 @@ impl Opened {
             [one] => Ok(*one),
             [] => {
                 let names = self.graph.stage_names();
-                let hint = closest(name, names.iter().copied())
-                    .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+                let hint = suggestion(name, names.iter().copied(), "there is");
                 let message = format!("pipeline '{}' has no stage '{name}'", self.graph.pipeline);
                 Err(Error::Usage { message, hint: Some(hint) })
             }

@@ -138,7 +138,7 @@ fn is_component(text: &str) -> bool {
 }
 
 /// The closest of `known` to `given`, when one is close enough to be meant.
-pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), name))
@@ -147,6 +147,38 @@ pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// The hint for an unknown name, when a known one is close enough to be meant.
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest(given, known).map(|near| format!("did you mean '{near}'?"))
+}
+
+/// The hint for an unknown name: the closest known one, or else all of them after `intro`, such as "its stages are".
+pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, intro: &str) -> String {
+    /// How many names a hint lists.
+    const SHOWN: usize = 24;
+    let known: Vec<&str> = known.into_iter().collect();
+    did_you_mean(given, known.iter().copied()).unwrap_or_else(|| match known.len().saturating_sub(SHOWN) {
+        _ if known.is_empty() => "there are none".to_owned(),
+        0 => format!("{intro} {}", known.join(", ")),
+        more => format!("{intro} {}, and {more} more", known[..SHOWN].join(", ")),
+    })
+}
+
 /// What the store has in its folder, so that no pipeline may have its name.
 pub const RESERVED: [&str; 9] =
     ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_closest_or_all_up_to_a_limit() {
+        assert_eq!(suggestion("tasts", ["tasks", "text"], "its stages are"), "did you mean 'tasks'?");
+        assert_eq!(suggestion("nowhere", ["tasks", "text"], "its stages are"), "its stages are tasks, text");
+        assert_eq!(suggestion("nowhere", [], "its stages are"), "there are none");
+        let many: Vec<String> = (0..30).map(|number| format!("seed={number}")).collect();
+        let hint = suggestion("nowhere", many.iter().map(String::as_str), "its points are");
+        assert!(hint.ends_with("seed=23, and 6 more"), "{hint}");
+    }
+}

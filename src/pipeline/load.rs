@@ -1,7 +1,7 @@
 //! From the name that a user gives to a pipeline: its file, the files that it extends, profiles and `--set`.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::suggestion;
 use crate::pipeline::layer::{Layer, assemble};
 use crate::pipeline::locate::{Located, locate};
 use crate::pipeline::model::Pipeline;
@@ -105,10 +105,10 @@ impl Reading<'_> {
     fn all_used(&self) -> Result<()> {
         let Some(missing) = self.profiles.iter().find(|name| !self.used.contains(*name)) else { return Ok(()) };
         let names: Vec<&str> = self.offered.iter().map(String::as_str).collect();
-        let hint = match closest(missing, names.iter().copied()) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None if names.is_empty() => "the pipeline has no profiles; [profile.NAME] makes one".to_owned(),
-            None => format!("its profiles are {}", names.join(", ")),
+        let hint = if names.is_empty() {
+            "the pipeline has no profiles; [profile.NAME] makes one".to_owned()
+        } else {
+            suggestion(missing, names.iter().copied(), "its profiles are")
         };
         Err(Error::Usage { message: format!("there is no profile '{missing}'"), hint: Some(hint) })
     }

@@ -1,7 +1,7 @@
 //! `--set stage.parameter=value`: the same setting as in the file, from the command line.
 
 use crate::error::{Error, Result};
-use crate::key::{closest, is_plain};
+use crate::key::{is_plain, suggestion};
 use crate::pipeline::model::{Pipeline, Setting, StageEntry};
 use crate::pipeline::values::{NUL, has_nul, parse_value};
 use crate::source::{Place, Placed, Source};
@@ -37,8 +37,7 @@ pub(super) fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
     };
     let names: Vec<String> = pipeline.stages.iter().map(|stage| stage.name.to_string()).collect();
     let Some(entry) = pipeline.stages.iter_mut().find(|entry| entry.name.as_str() == stage) else {
-        let hint = closest(stage, names.iter().map(String::as_str))
-            .map_or_else(|| format!("its stages are {}", names.join(", ")), |name| format!("did you mean '{name}'?"));
+        let hint = suggestion(stage, names.iter().map(String::as_str), "its stages are");
         let message = format!("pipeline '{}' has no stage '{stage}'", pipeline.name);
         return Err(Error::Parameter { message, place: Place::new(&source, 0..stage.len()), hint: Some(hint) });
     };
@@ -70,8 +69,7 @@ fn declared(entry: &StageEntry, key: &Placed<String>) -> Result<()> {
     if names.contains(&key.value.as_str()) {
         return Ok(());
     }
-    let hint = closest(&key.value, names.iter().copied())
-        .map_or_else(|| format!("its parameters are {}", names.join(", ")), |name| format!("did you mean '{name}'?"));
+    let hint = suggestion(&key.value, names.iter().copied(), "its parameters are");
     let message = format!("command '{}' has no parameter '{}'", entry.name, key.value);
     Err(Error::Parameter { message, place: key.place.clone(), hint: Some(hint) })
 }

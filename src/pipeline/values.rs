@@ -1,7 +1,7 @@
 //! The values of a pipeline file: each read as what it has to be, or an error that points at it.
 
 use crate::error::{Error, Result};
-use crate::key::{LONGEST_NAME, PortName, StageName, closest, is_plain};
+use crate::key::{LONGEST_NAME, PortName, StageName, is_plain, suggestion};
 use crate::source::{Place, Placed, Source};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -46,8 +46,7 @@ impl Reader<'_> {
 
     /// An error for a key that is not one of those expected.
     pub(super) fn unknown(&self, key: &Spanned<Cow<'_, str>>, what: &str, known: &[&str]) -> Error {
-        let hint = closest(key.get_ref(), known.iter().copied())
-            .map_or_else(|| format!("expected one of {}", known.join(", ")), |name| format!("did you mean '{name}'?"));
+        let hint = suggestion(key.get_ref(), known.iter().copied(), "expected one of");
         self.error(key.span(), format!("'{}' is not a key of {what}", key.get_ref()), Some(hint))
     }
 

@@ -1,7 +1,7 @@
 //! A stage that is any program: what its entry in the file means for the graph.
 
 use crate::error::{Error, Result};
-use crate::key::{CommandFields, Entrance, FILES, Label, PortName, closest};
+use crate::key::{CommandFields, Entrance, FILES, Label, PortName, suggestion};
 use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
 use crate::plan::origin::Origin;
 use crate::plan::template::{Piece, Placeholder, Template};
@@ -149,10 +149,10 @@ impl Reader<'_> {
                 Placeholder::Seed | Placeholder::Threads | Placeholder::Checkpoint => continue,
             };
             if !known.contains(&given) {
-                let hint = match closest(&given, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None if known.is_empty() => format!("it declares no {what}s"),
-                    None => format!("it has {}", known.join(", ")),
+                let hint = if known.is_empty() {
+                    format!("it declares no {what}s")
+                } else {
+                    suggestion(&given, known.iter().map(String::as_str), "it has")
                 };
                 return Err(self.fault(format!("it has no {what} '{given}'"), &word.place, Some(hint)));
             }

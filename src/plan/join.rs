@@ -1,10 +1,10 @@
 //! Joining the stages of one pipeline by what enters them, checked against what they say of themselves, and their order.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, StageName};
+use crate::key::{Entrance, StageName, suggestion};
 use crate::pipeline::{Pipeline, StageEntry};
 use crate::plan::command::ANY_KIND;
-use crate::plan::node::{Known, Node, node, suggestion};
+use crate::plan::node::{Known, Node, node};
 use crate::plan::origin::Origin;
 use crate::source::Place;
 use contract::{Description, InputPort};
@@ -40,13 +40,13 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
             |message: String, hint| Error::Graph { message, place: binding.stage.place.clone(), hint: Some(hint) };
         let from = *named.get(&binding.stage.value).ok_or_else(|| {
             let names = named.keys().map(StageName::as_str);
-            let hint = suggestion(binding.stage.value.as_str(), "the stages are", names);
+            let hint = suggestion(binding.stage.value.as_str(), names, "the stages are");
             fault(format!("there is no stage '{}' in this pipeline", binding.stage.value), hint)
         })?;
         let outputs = &stages[from].description.outputs;
         let output = outputs.iter().find(|output| output.name == binding.output.as_str()).ok_or_else(|| {
             let names = outputs.iter().map(|output| output.name.as_str());
-            let hint = suggestion(binding.output.as_str(), "its outputs are", names);
+            let hint = suggestion(binding.output.as_str(), names, "its outputs are");
             fault(format!("stage '{}' has no output '{}'", binding.stage.value, binding.output), hint)
         })?;
         if output.kind != port.kind && port.kind.0 != ANY_KIND {
@@ -89,7 +89,7 @@ fn input_port(entry: &StageEntry, description: &Description, entrance: &Entrance
     let fault = |message: String, hint: Option<String>| Error::Graph { message, place: place.clone(), hint };
     let port = description.inputs.iter().find(|port| port.name == entrance.port.as_str()).ok_or_else(|| {
         let names = description.inputs.iter().map(|port| port.name.as_str());
-        let hint = suggestion(entrance.port.as_str(), "its inputs are", names);
+        let hint = suggestion(entrance.port.as_str(), names, "its inputs are");
         fault(format!("stage '{}' has no input '{}'", entry.uses.value, entrance.port), Some(hint))
     })?;
     match (port.many, entrance.label.as_str().is_empty()) {

@@ -1,7 +1,7 @@
 //! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
 
 use crate::error::{Error, Result};
-use crate::key::{Digest, Entrance, FieldHasher, Label, Manifest, PortName, StageName, closest};
+use crate::key::{Digest, Entrance, FieldHasher, Label, Manifest, PortName, StageName, suggestion};
 use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
@@ -129,16 +129,8 @@ fn describe(entry: &StageEntry, known: &Known) -> Result<Arc<Description>> {
     known.get(&entry.uses.value).cloned().ok_or_else(|| Error::Graph {
         message: format!("there is no stage '{}'", entry.uses.value),
         place: entry.uses.place.clone(),
-        hint: Some(suggestion(&entry.uses.value, "the stages are", known.keys().map(String::as_str))),
+        hint: Some(suggestion(&entry.uses.value, known.keys().map(String::as_str), "the stages are")),
     })
-}
-
-/// Either the name that was meant, or all of them.
-pub(super) fn suggestion<'a>(given: &str, intro: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    closest(given, names.clone()).map_or_else(
-        || format!("{intro} {}", names.collect::<Vec<_>>().join(", ")),
-        |name| format!("did you mean '{name}'?"),
-    )
 }
 
 /// Turns one entry of the file into a node, except for what enters from other stages.
@@ -207,7 +199,7 @@ impl Builder<'_> {
         Error::Parameter {
             message: format!("stage '{}' has no parameter '{key}'", self.description.name),
             place: setting.key.place.clone(),
-            hint: Some(suggestion(key, "its parameters are", names)),
+            hint: Some(suggestion(key, names, "its parameters are")),
         }
     }
 }

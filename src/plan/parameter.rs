@@ -2,7 +2,7 @@
 //!
 //! The schemas are those that the stages' own types give, so only the few forms that such types have are understood.
 
-use crate::key::closest;
+use crate::key::did_you_mean;
 use serde_json::{Map, Value};
 
 /// A parameter of a stage.
@@ -69,10 +69,7 @@ impl Expected {
             Self::Text => value.is_string().then(|| value.clone()).ok_or_else(fault),
             Self::Choice(words) => match value.as_str() {
                 Some(word) if words.iter().any(|known| known == word) => Ok(value.clone()),
-                Some(word) => {
-                    let near = closest(word, words.iter().map(String::as_str));
-                    Err((fault().0, near.map(|near| format!("did you mean \"{near}\"?"))))
-                }
+                Some(word) => Err((fault().0, did_you_mean(word, words.iter().map(String::as_str)))),
                 None => Err(fault()),
             },
             Self::List(each) => match value.as_array() {
@@ -230,7 +227,7 @@ mod tests {
     #[test]
     fn a_misspelt_word_gets_the_right_one() {
         let choice = of(&json!({ "oneOf": [{ "const": "learned" }, { "const": "pca" }], "default": "pca" }));
-        assert_eq!(choice.check(&json!("lerned")).unwrap_err().1.unwrap(), "did you mean \"learned\"?");
+        assert_eq!(choice.check(&json!("lerned")).unwrap_err().1.unwrap(), "did you mean 'learned'?");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The points of a sweep in one graph: what has the same content at several points is one node.
 
 use crate::error::{Error, Result};
-use crate::key::{Digest, PointName, StageName, closest};
+use crate::key::{Digest, PointName, StageName, suggestion};
 use crate::pipeline::{Assignment, Pipeline, PointEntry, Setting, StageEntry, set, too_long, unsigned};
 use crate::plan::join::base;
 use crate::plan::node::{Known, Node, node};
@@ -41,8 +41,7 @@ pub(super) fn pick(pipeline: &Pipeline, picks: &[String]) -> Result<Vec<PointEnt
     let points = sweep.points()?;
     if let Some(nothing) = picks.iter().find(|pick| !points.iter().any(|point| is_picked(point, pick))) {
         let names: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
-        let hint = closest(nothing, names.iter().copied())
-            .map_or_else(|| format!("its points are {}", shortened(&names)), |near| format!("did you mean '{near}'?"));
+        let hint = suggestion(nothing, names.iter().copied(), "its points are");
         let message = format!("pipeline '{}' has no point '{nothing}'", pipeline.name);
         return Err(Error::Usage { message, hint: Some(hint) });
     }
@@ -52,13 +51,6 @@ pub(super) fn pick(pipeline: &Pipeline, picks: &[String]) -> Result<Vec<PointEnt
 fn is_picked(point: &PointEntry, pick: &str) -> bool {
     let terms: BTreeSet<&str> = point.name.as_str().split(',').collect();
     point.name.as_str() == pick || pick.split(',').all(|term| terms.contains(term))
-}
-
-fn shortened(names: &[&str]) -> String {
-    const SHOWN: usize = 12;
-    let more = names.len().saturating_sub(SHOWN);
-    let list = names[..names.len() - more].join(", ");
-    if more == 0 { list } else { format!("{list}, and {more} more") }
 }
 
 /// The graph of some points, in their order, each stage after those that it uses.
@@ -100,8 +92,7 @@ fn assign(pipeline: &mut Pipeline, assignment: &Assignment) -> Result<()> {
 
 fn no_stage(pipeline: &Pipeline, stage: &str, assignment: &Assignment) -> Error {
     let names: Vec<&str> = pipeline.stages.iter().map(|entry| entry.name.as_str()).collect();
-    let hint = closest(stage, names.iter().copied())
-        .map_or_else(|| format!("its stages are {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+    let hint = suggestion(stage, names.iter().copied(), "its stages are");
     let target = &assignment.target.value;
     Error::Parameter {
         message: format!("pipeline '{}' has no stage '{stage}', so '{target}' names nothing", pipeline.name),

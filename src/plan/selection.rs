@@ -1,7 +1,7 @@
 //! Which stages a command is about: `--from`, `--until`, `--only` and `--force`.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::suggestion;
 use crate::plan::graph::Graph;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
@@ -69,7 +69,6 @@ fn find(graph: &Graph, name: &str) -> Result<Vec<NodeIndex>> {
         return Ok(found);
     }
     let names = graph.stage_names();
-    let hint = closest(name, names.iter().copied())
-        .map_or_else(|| format!("its stages are {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+    let hint = suggestion(name, names.iter().copied(), "its stages are");
     Err(Error::Usage { message: format!("pipeline '{}' has no stage '{name}'", graph.pipeline), hint: Some(hint) })
 }

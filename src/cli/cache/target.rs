@@ -2,7 +2,7 @@
 
 use crate::cli::opened::Opened;
 use crate::error::{Error, Result};
-use crate::key::{PortName, closest};
+use crate::key::{PortName, suggestion};
 use crate::plan::Wishes;
 use crate::store::Action;
 use petgraph::graph::NodeIndex;
@@ -71,10 +71,7 @@ pub(in crate::cli) fn current(opened: &Opened, targets: &[Target]) -> Result<Vec
     targets.iter().map(result).collect()
 }
 
-fn unknown<'a>(message: String, given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
-    let hint = closest(given, known.clone()).map_or_else(
-        || format!("there is {}", known.collect::<Vec<_>>().join(", ")),
-        |near| format!("did you mean '{near}'?"),
-    );
+fn unknown<'a>(message: String, given: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let hint = suggestion(given, known, "there is");
     Error::Usage { message, hint: Some(hint) }
 }

@@ -1,7 +1,7 @@
 //! The tables of a paper, as data.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::suggestion;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,8 +59,7 @@ impl PaperTable {
         })?;
         tables.table.remove(name).ok_or_else(|| {
             let names: Vec<&str> = tables.table.keys().map(String::as_str).collect();
-            let hint = closest(name, names.iter().copied())
-                .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+            let hint = suggestion(name, names.iter().copied(), "there is");
             Error::Usage { message: format!("{} has no table '{name}'", path.display()), hint: Some(hint) }
         })
     }

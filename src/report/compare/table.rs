@@ -1,7 +1,7 @@
 //! From subjects to the lines of a comparison.
 
 use crate::error::{Error, Result};
-use crate::key::closest;
+use crate::key::suggestion;
 use crate::report::compare::gather::{Measured, Subject};
 use crate::report::compare::paper::PaperTable;
 use crate::report::compare::statistics::{deviation, mean};
@@ -210,8 +210,7 @@ fn metrics(lines: &[Line], subjects: &[Subject], wanted: &Wanted) -> Result<Vec<
     for metric in &wanted.metrics {
         if !known.contains(&metric) {
             let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
-            let hint = closest(metric, names.iter().copied())
-                .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+            let hint = suggestion(metric, names.iter().copied(), "there is");
             return Err(Error::Usage { message: format!("there is no metric '{metric}'"), hint: Some(hint) });
         }
     }
@@ -230,8 +229,7 @@ fn baseline(subjects: &[Subject], asked: Option<&str>) -> Result<String> {
     if names.contains(&asked) {
         return Ok(asked.to_owned());
     }
-    let hint = closest(asked, names.iter().copied())
-        .map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
+    let hint = suggestion(asked, names.iter().copied(), "there is");
     Err(Error::Usage { message: format!("nothing that is compared has the name '{asked}'"), hint: Some(hint) })
 }
 
