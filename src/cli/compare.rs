@@ -1,20 +1,61 @@
 //! `pipe compare`: the results of points, runs and pipelines side by side.
 
-use crate::cli::arguments::{CompareArguments, PipelineArguments, StoreArguments};
-use crate::cli::opened::{Opened, open_store};
+use crate::cli::completion;
+use crate::cli::options::{OutputArguments, PipelineArguments, StoreArguments, VariantArguments, WorkerArguments};
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Compare};
 use crate::plan::{Point, Wishes};
 use crate::report::compare::{Comparison, PaperTable, Subject, Wanted, apply, of_actions, requests};
 use crate::store::{Action, RunRecord, Store};
+use crate::terminal::print;
 use crate::worker;
+use clap::{ArgGroup, Args};
+use clap_complete::engine::ArgValueCompleter;
 use petgraph::graph::NodeIndex;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+
+/// Put results side by side: the points of a pipeline, runs, pipelines, the paper.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("format").args(["json", "csv", "markdown", "latex"]))]
+pub(crate) struct CompareArguments {
+    /// A pipeline with its points, or a run: run:NAME, latest or latest~N.
+    #[arg(required = true, add = ArgValueCompleter::new(completion::pipelines))]
+    pub(super) what: Vec<String>,
+    /// What the others are held against; the first when not given.
+    #[arg(long, value_name = "POINT")]
+    pub(super) baseline: Option<String>,
+    /// Only these metrics; all that vary when not given.
+    #[arg(long, value_name = "METRIC", value_delimiter = ',')]
+    pub(super) metric: Vec<String>,
+    /// Only rows with this text in this column.
+    #[arg(long = "where", value_name = "COLUMN=TEXT")]
+    pub(super) rows: Vec<String>,
+    /// Put this table of pipelines/paper.toml beside it.
+    #[arg(long, value_name = "TABLE")]
+    pub(super) paper: Option<String>,
+    #[command(flatten)]
+    pub(super) variant: VariantArguments,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// Write comma-separated values.
+    #[arg(long)]
+    pub(super) csv: bool,
+    /// Write a table of Markdown.
+    #[arg(long)]
+    pub(super) markdown: bool,
+    /// Write a table of LaTeX.
+    #[arg(long)]
+    pub(super) latex: bool,
+}
 
 /// Prints a comparison.
-pub fn compare(arguments: &CompareArguments) -> Result<()> {
+pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
     let mut gathering = Gathering { arguments, subjects: Vec::new(), said: None };
     for what in &arguments.what {
         gathering.add(what)?;
@@ -33,14 +74,13 @@ pub fn compare(arguments: &CompareArguments) -> Result<()> {
         comparison.beside(PaperTable::read(&file, name)?, said.differs);
     }
     let text = match arguments {
-        CompareArguments { json: true, .. } => format!("{}\n", comparison.json()),
+        CompareArguments { output: OutputArguments { json: true }, .. } => format!("{}\n", comparison.json()),
         CompareArguments { csv: true, .. } => comparison.csv(),
         CompareArguments { markdown: true, .. } => comparison.markdown(),
         CompareArguments { latex: true, .. } => comparison.latex(),
         _ => comparison.text(),
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
     Ok(())
 }
 
@@ -55,7 +95,7 @@ fn condition(text: &str) -> Result<(String, String)> {
 /// Asks the worker about every difference; without an answer the comparison goes without.
 fn test(comparison: &mut Comparison, arguments: &CompareArguments) {
     let Some(request) = requests(comparison) else { return };
-    let answer = worker::find(arguments.worker.clone())
+    let answer = worker::find(arguments.worker.worker.clone())
         .and_then(|worker| worker::question(&worker, "compare", &request.question))
         .map_err(|error| error.to_string())
         .and_then(|answer| apply(comparison, &request, answer));
@@ -75,7 +115,7 @@ impl Gathering<'_> {
         let run = what.strip_prefix("run:").or_else(|| what.starts_with("latest").then_some(what));
         match run {
             Some(run) => {
-                let store = open_store(&StoreArguments { store: self.arguments.store.clone(), json: false })?;
+                let store = self.arguments.store.open()?;
                 let _share = store.share()?;
                 let record = store.find_run(run)?;
                 self.subjects.extend(of_run(&store, &record)?);
@@ -88,42 +128,40 @@ impl Gathering<'_> {
     fn add_pipeline(&mut self, pipeline: &str) -> Result<()> {
         let arguments = PipelineArguments {
             pipeline: pipeline.to_owned(),
-            profiles: self.arguments.profiles.clone(),
-            points: self.arguments.points.clone(),
-            settings: self.arguments.settings.clone(),
+            variant: self.arguments.variant.clone(),
             store: self.arguments.store.clone(),
             worker: self.arguments.worker.clone(),
             slots: None,
-            json: false,
+            output: OutputArguments::default(),
         };
-        let opened = Opened::open(&arguments)?;
-        let selection = opened.select(&Wishes::default())?;
+        let session = Session::open(&arguments)?;
+        let selection = session.select(&Wishes::default())?;
         // Until they are read, nothing of them goes.
-        let _share = opened.store.share()?;
-        let current = opened.current(&selection)?;
-        for point in &opened.graph.points {
-            let mut subject = of_point(&opened, point, &current)?;
+        let _share = session.store.share()?;
+        let current = session.current(&selection)?;
+        for point in &session.graph.points {
+            let mut subject = of_point(&session, point, &current)?;
             if subject.name.is_empty() {
-                subject.name.clone_from(&opened.graph.pipeline);
+                subject.name.clone_from(&session.graph.pipeline);
             } else if self.arguments.what.len() > 1 {
-                subject.name = format!("{} {}", opened.graph.pipeline, subject.name);
+                subject.name = format!("{} {}", session.graph.pipeline, subject.name);
             }
             self.subjects.push(subject);
         }
-        if let Some(compare) = &opened.compare {
+        if let Some(compare) = &session.compare {
             self.said.get_or_insert_with(|| compare.clone());
         }
         Ok(())
     }
 }
 
-fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Action>>) -> Result<Subject> {
+fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<Action>>) -> Result<Subject> {
     let mut actions = BTreeMap::new();
     for (stage, node) in &point.stages {
-        let name = &opened.graph.stages[*node].name;
+        let name = &session.graph.stages[*node].name;
         let action = match current.get(node) {
             Some(action) => Action::clone(action),
-            None => match opened.store.newest(&opened.graph.pipeline, name) {
+            None => match session.store.newest(&session.graph.pipeline, name) {
                 Some(action) => {
                     tracing::warn!(
                         "{name} has no cached result; its newest results are used, from before the pipeline changed"
@@ -136,12 +174,12 @@ fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Ac
         actions.insert(stage.clone(), action);
     }
     let mut figures = BTreeMap::new();
-    for (column, figure) in opened.compare.iter().flat_map(|compare| &compare.columns) {
+    for (column, figure) in session.compare.iter().flat_map(|compare| &compare.columns) {
         let artifact = actions.get(&figure.stage).and_then(|action| action.outputs.get(&figure.output));
         let file =
             artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.as_str().ends_with(".json")));
         let Some((artifact, file)) = artifact.zip(file) else { continue };
-        let path = opened.store.artifact(&artifact.digest).join(&file.path);
+        let path = session.store.artifact(&artifact.digest).join(&file.path);
         let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
         let report: Value =
             serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
@@ -150,7 +188,7 @@ fn of_point(opened: &Opened, point: &Point, current: &BTreeMap<NodeIndex, Box<Ac
         }
     }
     let name = without_seed(&point.name.to_string());
-    Ok(Subject { name, rows: of_actions(&opened.store, actions.values())?, figures })
+    Ok(Subject { name, rows: of_actions(&session.store, actions.values())?, figures })
 }
 
 /// The points of a run: its stages are named after what varied.

@@ -1,25 +1,38 @@
 //! `pipe completions`: prints the script that a shell needs to complete our command line.
 
-use crate::cli::arguments::{Arguments, CompletionsArguments};
+use crate::cli::completion::VARIABLE;
 use crate::error::{Error, Result};
-use clap::CommandFactory as _;
-use clap_complete::CompleteEnv;
+use crate::terminal::print_bytes;
+use clap::Args;
 use clap_complete::env::Shells;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The variable that asks for candidates.
-pub(crate) const VARIABLE: &str = "COMPLETE";
+/// What `pipe completions --help` prints.
+const LONG: &str = "\
+Print the script with which a shell completes commands, pipelines and stages.
 
-/// Answers a shell that asks for candidates. False when it was none of the shells that we know.
-pub(crate) fn answer() -> bool {
-    let here = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE);
-    asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false)
+For bash, add this line to ~/.bashrc:
+
+    source <(pipe completions bash)
+
+For zsh, after `compinit`, the same with zsh in ~/.zshrc. For fish:
+
+    pipe completions fish > ~/.config/fish/completions/pipe.fish
+
+For elvish, `eval (pipe completions elvish | slurp)` in ~/.elvish/rc.elv. For PowerShell,
+`pipe completions powershell | Out-String | Invoke-Expression` in $PROFILE.";
+
+/// Print the script with which a shell completes commands, pipelines and stages.
+#[derive(Debug, Args)]
+#[command(long_about = LONG)]
+pub(crate) struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_parser = ["bash", "zsh", "fish", "elvish", "powershell"])]
+    pub(super) shell: String,
 }
 
 /// Prints the script, which calls this very program for the candidates.
-pub fn completions(arguments: &CompletionsArguments) -> Result<()> {
+pub(super) fn completions(arguments: &CompletionsArguments) -> Result<()> {
     let shells = Shells::builtins();
     let shell = shells.completer(&arguments.shell).ok_or_else(|| Error::Usage {
         message: format!("there are no completions for '{}'", arguments.shell),
@@ -29,8 +42,7 @@ pub fn completions(arguments: &CompletionsArguments) -> Result<()> {
     shell
         .write_registration(VARIABLE, "pipe", "pipe", &program(), &mut script)
         .map_err(|error| Error::io("making", Path::new("the script"), error))?;
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(&script));
+    print_bytes(&script);
     Ok(())
 }
 

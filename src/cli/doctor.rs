@@ -1,19 +1,27 @@
 //! `pipe doctor`: says what was found of all that `pipe` needs.
 
-use crate::cli::arguments::DoctorArguments;
+use crate::cli::options::{OutputArguments, StoreArguments, WorkerArguments};
 use crate::doctor::examine;
 use crate::error::Result;
-use crate::terminal::coloured;
-use std::io::Write as _;
+use clap::Args;
+
+/// Say what was found of all that pipe needs: worker, libtorch, CUDA, store, machine.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
 
 /// Prints what was found.
 ///
 /// # Errors
 /// The first problem that prevents runs, after everything has been printed.
-pub fn doctor(arguments: &DoctorArguments) -> Result<()> {
-    let report = examine(arguments.store.clone(), arguments.worker.clone());
-    let text = if arguments.json { format!("{}\n", report.json()) } else { report.text(coloured(&std::io::stdout())) };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+pub(super) fn doctor(arguments: &DoctorArguments) -> Result<()> {
+    let report = examine(arguments.store.store.clone(), arguments.worker.worker.clone());
+    arguments.output.print(|| report.json(), || report.text());
     report.conclude()
 }

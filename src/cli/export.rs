@@ -1,14 +1,45 @@
 //! `pipe export merged`: the tuned model as a folder that other programs load.
 
-use crate::cli::arguments::{ExportCommand, ExportModelArguments, MergedArguments};
-use crate::cli::lineage::{lineage, the_maker};
-use crate::cli::opened::Opened;
+use crate::cli::completion;
+use crate::cli::lineage::{lineage, producer};
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
-use crate::terminal::size;
+use crate::terminal::{print_line, size};
 use crate::worker;
+use clap::{Args, Subcommand, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 use serde::Deserialize;
 use serde_json::json;
-use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Write a result in the form that other programs want.
+#[derive(Debug, Args)]
+pub(crate) struct ExportModelArguments {
+    /// What to write.
+    #[command(subcommand)]
+    pub(super) what: ExportCommand,
+}
+
+/// What can be written for other programs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// The tuned model as one plain Hugging Face folder: the adapter becomes part of the weights.
+    Merged(MergedArguments),
+}
+
+/// The tuned model as one plain Hugging Face folder: the adapter becomes part of the weights.
+#[derive(Debug, Args)]
+pub(crate) struct MergedArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// The folder to write, which must not be there yet.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(super) output: PathBuf,
+    /// The stage whose model is written, where there are several.
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
+    pub(super) stage: Option<String>,
+}
 
 /// The kind of artifact that is a tuned model.
 const TUNED: &str = "tuned-model";
@@ -20,15 +51,15 @@ struct Answer {
 }
 
 /// Writes results in the form that other programs want.
-pub fn export(arguments: &ExportModelArguments) -> Result<()> {
+pub(super) fn export(arguments: &ExportModelArguments) -> Result<()> {
     match &arguments.what {
         ExportCommand::Merged(merged) => export_merged(merged),
     }
 }
 
 fn export_merged(arguments: &MergedArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let stage = the_maker(&opened, TUNED, arguments.stage.as_deref())?;
+    let session = Session::open(&arguments.pipeline)?;
+    let stage = producer(&session, TUNED, arguments.stage.as_deref())?;
     let output = &arguments.output;
     if output.exists() {
         return Err(Error::Usage {
@@ -36,16 +67,15 @@ fn export_merged(arguments: &MergedArguments) -> Result<()> {
             hint: Some("name a folder that is not, or remove it first".to_owned()),
         });
     }
-    let _share = opened.store.share()?;
-    let request = json!({ "stage": lineage(&opened, &arguments.pipeline.pipeline, stage)?, "output": output });
-    let answer: Answer = worker::question(&opened.worker, "merge", &request)?;
-    let text = if arguments.pipeline.json {
+    let _share = session.store.share()?;
+    let request = json!({ "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?, "output": output });
+    let answer: Answer = worker::question(&session.worker, "merge", &request)?;
+    let text = if arguments.pipeline.output.json {
         json!({ "folder": output, "merged": answer.is_adapter, "bytes": answer.bytes }).to_string()
     } else {
         let how = if answer.is_adapter { "with its adapter merged" } else { "whole, since all weights were tuned" };
         format!("the model, {how}, is in {} ({})", output.display(), size(answer.bytes))
     };
-    // Nobody may be reading any more.
-    drop(writeln!(std::io::stdout(), "{text}"));
+    print_line(&text);
     Ok(())
 }

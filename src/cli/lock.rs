@@ -1,36 +1,47 @@
 //! `pipe lock`: writes the lock of a pipeline, and `--locked`: compares with it before anything runs.
 
-use crate::cli::arguments::LockArguments;
-use crate::cli::opened::Opened;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Planner, Wishes};
 use crate::report::lock::{Deviation, Lock, deviations, path_of, text};
+use crate::terminal::print_line;
+use clap::Args;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
 
+/// Write the pipeline's lock: what every stage is made of and led to, as a text file for git.
+#[derive(Debug, Args)]
+pub(crate) struct LockArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// Write nothing; fail when the lock is not what would be written.
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
 /// Writes the lock of the cached results, or checks that the lock file matches them.
-pub fn lock(arguments: &LockArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let selection = opened.select(&Wishes::default())?;
-    let share = opened.store.share()?;
-    let lock = Lock::of(&opened.graph, &selection.scope, &opened.current(&selection)?, &opened.store)?;
+pub(super) fn lock(arguments: &LockArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&Wishes::default())?;
+    let share = session.store.share()?;
+    let lock = Lock::of(&session.graph, &selection.scope, &session.current(&selection)?, &session.store)?;
     drop(share);
-    let path = path_of(&opened.file);
+    let path = path_of(&session.file);
     if arguments.check {
         check(&lock, &path)?;
     } else {
         replace(&path, &text(&lock))?;
     }
     let (stages, outputs) = (lock.stages.len(), lock.stages.values().map(|locked| locked.outputs.len()).sum::<usize>());
-    let line = if arguments.pipeline.json {
+    let line = if arguments.pipeline.output.json {
         json!({ "event": "lock", "file": path, "stages": stages, "outputs": outputs, "written": !arguments.check })
             .to_string()
     } else {
         format!("{}: {stages} stages, {outputs} outputs", path.display())
     };
-    // Nobody may be reading any more.
-    drop(writeln!(std::io::stdout(), "{line}"));
+    print_line(&line);
     Ok(())
 }
 
@@ -38,8 +49,8 @@ pub fn lock(arguments: &LockArguments) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Locked`] when a stage's key would not be the lock's, naming what differs.
-pub(super) fn locked(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) -> Result<Lock> {
-    let path = path_of(&opened.file);
+pub(super) fn locked(session: &Session, planner: &mut Planner<'_>, as_json: bool) -> Result<Lock> {
+    let path = path_of(&session.file);
     let lock = Lock::read(&path)?;
     let missing = planner.missing_files();
     if !missing.is_empty() {
@@ -52,8 +63,7 @@ pub(super) fn locked(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) 
     if as_json {
         for mut line in found.iter().flat_map(Deviation::json) {
             line["event"] = "deviation".into();
-            // Nobody may be reading any more.
-            drop(writeln!(std::io::stdout(), "{line}"));
+            print_line(&line);
         }
     }
     Err(Error::Locked { lock: path, deviations: found.iter().map(ToString::to_string).collect() })

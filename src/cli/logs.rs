@@ -1,27 +1,48 @@
 //! `pipe logs`: what the stages of a run said.
 
-use crate::cli::arguments::LogsArguments;
-use crate::cli::opened::open_store;
+use crate::cli::completion;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::{Error, Result};
 use crate::key::RunId;
 use crate::store::Store;
+use crate::terminal::print_bytes;
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Print what the stages of a run said.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// The run: its name or a beginning of it, latest, or latest~N; the latest when not given. Or a stage of the latest.
+    #[arg(add = ArgValueCandidates::new(completion::runs))]
+    pub(super) run: Option<String>,
+    /// The stage; all when not given.
+    #[arg(add = ArgValueCandidates::new(completion::logged))]
+    pub(super) stage: Option<String>,
+    /// Go on while the run is alive.
+    #[arg(short, long)]
+    pub(super) follow: bool,
+}
 
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints the logs of a run, and goes on while it is alive if asked to.
-pub fn logs(arguments: &LogsArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+pub(super) fn logs(arguments: &LogsArguments) -> Result<()> {
+    let store = arguments.store.open()?;
     let (run, stage) = meant(&store, arguments)?;
     let mut reader = Reader {
         folder: store.run_folder(&run),
         stage,
-        as_json: arguments.store.json,
+        as_json: arguments.output.json,
         logs: BTreeMap::new(),
         last: None,
     };
@@ -129,8 +150,7 @@ impl Reader {
             }
         }
         self.last = Some(stage.to_owned());
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&out).and_then(|()| stdout.flush()).is_ok()
+        print_bytes(&out)
     }
 }
 

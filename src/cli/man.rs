@@ -1,21 +1,27 @@
 //! `pipe man`: the manual pages, made from the definition of the command line.
 
-use crate::cli::arguments::{Arguments, ManArguments};
 use crate::error::{Error, Result};
-use clap::CommandFactory as _;
+use crate::terminal::print_bytes;
+use clap::{Args, Command, ValueHint};
 use clap_mangen::Man;
-use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Print the manual page, or write all of them to a folder.
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// Write pipe.1 and a page for each command to this folder.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(super) out: Option<PathBuf>,
+}
 
 /// Prints `pipe.1`, or writes the page of `pipe` and of each of its commands to a folder.
-pub fn man(arguments: &ManArguments) -> Result<()> {
-    let command = Arguments::command().disable_help_subcommand(true);
+pub(super) fn man(arguments: &ManArguments, command: Command) -> Result<()> {
+    let command = command.disable_help_subcommand(true);
     let Some(folder) = &arguments.out else {
         let mut page = Vec::new();
         let made = Man::new(command).render(&mut page);
         made.map_err(|error| Error::io("making", Path::new("pipe.1"), error))?;
-        // Nobody may be reading any more.
-        drop(std::io::stdout().write_all(&page));
+        print_bytes(&page);
         return Ok(());
     };
     let failed = |error| Error::io("making pages in", folder, error);

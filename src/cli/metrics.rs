@@ -1,53 +1,63 @@
 //! `pipe metrics`: prints the tables that a pipeline's stages made. What is in them is the stages' business.
 
-use crate::cli::arguments::MetricsArguments;
-use crate::cli::opened::Opened;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::PortName;
 use crate::plan::{Outputs, Selection, Wishes, outputs_of};
 use crate::report::metrics::{self, Row};
-use crate::terminal::table;
+use crate::terminal::{print, table};
+use clap::Args;
 use petgraph::graph::NodeIndex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+
+/// Print the metrics of a pipeline again.
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// Another table of the metrics, such as intervals or by_length.
+    #[arg(long, value_name = "NAME")]
+    pub(super) table: Option<String>,
+}
 
 /// Prints the metrics of a pipeline.
-pub fn metrics(arguments: &MetricsArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let selection = opened.select(&Wishes::default())?;
+pub(super) fn metrics(arguments: &MetricsArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&Wishes::default())?;
     // Until they are read, nothing of them goes.
-    let _share = opened.store.share()?;
-    let current = opened.current(&selection)?;
+    let _share = session.store.share()?;
+    let current = session.current(&selection)?;
     let known = current.into_iter().map(|(stage, action)| (stage, outputs_of(&action))).collect();
     let table = arguments.table.as_deref().unwrap_or(metrics::MAIN);
-    let rows = rows(&opened, &selection, &known, table)?;
+    let rows = rows(&session, &selection, &known, table)?;
     if rows.is_empty() {
-        let pipeline = &opened.graph.pipeline;
+        let pipeline = &session.graph.pipeline;
         return Err(Error::NoResults(format!(
             "pipeline '{pipeline}' has no metrics yet; `pipe run {pipeline}` makes them"
         )));
     }
-    print(&rows, arguments.pipeline.json);
+    print_rows(&rows, arguments.pipeline.output.json);
     Ok(())
 }
 
 /// The rows of that table of every metrics artifact in the selection, each with the name of its point: of what is known,
 /// or else the newest there is.
 pub(super) fn rows(
-    opened: &Opened,
+    session: &Session,
     selection: &Selection,
     known: &BTreeMap<NodeIndex, Outputs>,
     table: &str,
 ) -> Result<Vec<Row>> {
     let mut read_of: BTreeMap<(NodeIndex, PortName), Vec<Row>> = BTreeMap::new();
-    for (stage, port) in outputs_of_kind(opened, selection) {
+    for (stage, port) in outputs_of_kind(session, selection) {
         let fresh =
-            known.get(&stage).and_then(|outputs| outputs.get(&port)).map(|digest| opened.store.artifact(digest));
-        let name = &opened.graph.stages[stage].name;
+            known.get(&stage).and_then(|outputs| outputs.get(&port)).map(|digest| session.store.artifact(digest));
+        let name = &session.graph.stages[stage].name;
         let folder = match fresh {
             Some(folder) => folder,
-            None => match opened.store.newest_output(&opened.graph.pipeline, name, &port) {
+            None => match session.store.newest_output(&session.graph.pipeline, name, &port) {
                 Some(folder) => {
                     tracing::warn!(
                         "{name} has no cached result; its newest metrics are shown, from before the pipeline changed"
@@ -60,7 +70,7 @@ pub(super) fn rows(
         read_of.insert((stage, port), metrics::rows(&folder, table)?);
     }
     let mut rows = Vec::new();
-    for point in &opened.graph.points {
+    for point in &session.graph.points {
         let stages: BTreeSet<NodeIndex> = point.stages.values().copied().collect();
         let of_point = read_of.iter().filter(|((stage, _), _)| stages.contains(stage)).flat_map(|(_, rows)| rows);
         let name = || ("point".to_owned(), Value::String(point.name.to_string()));
@@ -70,7 +80,7 @@ pub(super) fn rows(
 }
 
 /// Prints rows as a table, or as one JSON array.
-pub(super) fn print(rows: &[Row], as_json: bool) {
+pub(super) fn print_rows(rows: &[Row], as_json: bool) {
     if rows.is_empty() && !as_json {
         return;
     }
@@ -80,15 +90,14 @@ pub(super) fn print(rows: &[Row], as_json: bool) {
     } else {
         table(rows)
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
 }
 
-fn outputs_of_kind(opened: &Opened, selection: &Selection) -> Vec<(NodeIndex, PortName)> {
-    let in_scope = opened.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage));
+fn outputs_of_kind(session: &Session, selection: &Selection) -> Vec<(NodeIndex, PortName)> {
+    let in_scope = session.graph.order.iter().copied().filter(|stage| selection.scope.contains(stage));
     in_scope
         .flat_map(|stage| {
-            let outputs = opened.graph.stages[stage].description.outputs.iter();
+            let outputs = session.graph.stages[stage].description.outputs.iter();
             outputs
                 .filter(|output| output.kind.0 == metrics::KIND)
                 .map(move |output| (stage, PortName::new(&output.name)))

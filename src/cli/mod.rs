@@ -1,10 +1,12 @@
-//! The commands of the command line, each in a file.
+//! The command line: each command in a file, with its arguments, its help and what it does.
+//!
+//! A new command is a module here and a line in `commands!`.
 
-pub mod arguments;
 mod cache;
-pub(crate) mod candidates;
+mod command_line;
 mod compare;
-pub(crate) mod completions;
+mod completion;
+mod completions;
 mod diff;
 mod doctor;
 mod export;
@@ -14,7 +16,7 @@ mod lock;
 mod logs;
 mod man;
 mod metrics;
-mod opened;
+mod options;
 mod peek;
 mod pin;
 mod plan;
@@ -22,32 +24,88 @@ pub mod reference;
 mod reproduce;
 mod run;
 mod runs;
+mod session;
 mod show;
+mod target;
 mod tokenize;
 mod why;
 
-pub use cache::cache;
-pub use compare::compare;
-pub use completions::completions;
-pub use diff::diff;
-pub use doctor::doctor;
-pub use export::export;
-pub use graph::graph;
-pub use lock::lock;
-pub use logs::logs;
-pub use man::man;
-pub use metrics::metrics;
-pub use peek::peek;
-pub use pin::pin;
-pub use plan::plan;
-pub use reproduce::reproduce;
-pub use run::run;
-pub use runs::runs;
-pub use show::show;
-pub use tokenize::tokenize;
-pub use why::why;
+use crate::error::Result;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
-/// The words of the command line as text. A path may have bytes that are not UTF-8, for which a sign stands here.
-fn command_line() -> impl Iterator<Item = String> {
-    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+/// Turns a paper into a program that anyone can run, vary and trust.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) program: Program,
+}
+
+/// What this program may be started as.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Program {
+    /// A command of the user's.
+    #[command(flatten)]
+    Command(Box<Command>),
+    /// Run a program that ends when `pipe` does.
+    #[command(hide = true)]
+    Supervise(crate::run::Supervised),
+}
+
+/// Defines [`Command`] with a variant for each command: its arguments, and the function that does it.
+macro_rules! commands {
+    ($($variant:ident($arguments:ty) => $function:path,)*) => {
+        /// The commands, in the order of the help.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $(#[allow(missing_docs)] $variant($arguments),)*
+        }
+
+        impl Command {
+            /// Does what the command line says.
+            pub(crate) fn run(&self) -> Result<()> {
+                match self {
+                    $(Self::$variant(arguments) => $function(arguments),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Run(run::RunArguments) => run::run,
+    Plan(plan::PlanArguments) => plan::plan,
+    Lock(lock::LockArguments) => lock::lock,
+    Reproduce(reproduce::ReproduceArguments) => reproduce::reproduce,
+    Metrics(metrics::MetricsArguments) => metrics::metrics,
+    Compare(compare::CompareArguments) => compare::compare,
+    Diff(diff::DiffArguments) => diff::diff,
+    Tokenize(tokenize::TokenizeArguments) => tokenize::tokenize,
+    Peek(peek::PeekArguments) => peek::peek,
+    Export(export::ExportModelArguments) => export::export,
+    Graph(graph::GraphArguments) => graph::graph,
+    Why(why::WhyArguments) => why::why,
+    Runs(runs::RunsArguments) => runs::runs,
+    Show(show::ShowArguments) => show::show,
+    Logs(logs::LogsArguments) => logs::logs,
+    Doctor(doctor::DoctorArguments) => doctor::doctor,
+    Completions(completions::CompletionsArguments) => completions::completions,
+    Man(man::ManArguments) => write_manual,
+    Cache(cache::CacheArguments) => cache::cache,
+    Pin(pin::PinArguments) => pin::pin,
+}
+
+/// Answers a shell that asks for completions. `None` when it did not ask, or is none of the shells that we know.
+pub(crate) fn complete() -> Option<()> {
+    std::env::var_os(completion::VARIABLE)?;
+    let here = std::env::current_dir().ok();
+    let shell = CompleteEnv::with_factory(Arguments::command).var(completion::VARIABLE);
+    shell.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false).then_some(())
+}
+
+/// The manual is made from the definition of the command line, which is here.
+fn write_manual(arguments: &man::ManArguments) -> Result<()> {
+    man::man(arguments, Arguments::command())
 }

@@ -2,19 +2,34 @@
 //!
 //! The worker reads the files; here they are laid out. Prompts are shown whole, with what carries loss marked.
 
-use crate::cli::arguments::{PeekArguments, PipelineArguments};
-use crate::cli::cache::{Target, current};
-use crate::cli::opened::Opened;
+use crate::cli::completion;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
+use crate::cli::target::{Target, current};
 use crate::error::{Error, Result};
 use crate::key::PortName;
-use crate::pipeline;
 use crate::store::Store;
-use crate::terminal::{coloured, size, table};
+use crate::terminal::{print, size, styled, table};
 use crate::worker;
+use anstyle::AnsiColor;
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::io::Write as _;
 use std::path::PathBuf;
+
+/// Print a part of what is in a stage's result: samples as text, rows of tables, reports.
+#[derive(Debug, Args)]
+pub(crate) struct PeekArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// What to look into: STAGE, or STAGE.OUTPUT.
+    #[arg(value_name = "STAGE[.OUTPUT]", add = ArgValueCandidates::new(completion::stages))]
+    pub(super) what: Option<String>,
+    /// How many rows of each table; of prompts, how many spread over all of them.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 5)]
+    pub(super) rows: usize,
+}
 
 /// What stands around the text that carries loss.
 const MARKS: (&str, &str) = ("\u{27e6}", "\u{27e7}");
@@ -47,67 +62,63 @@ struct Sample {
 }
 
 /// Prints a part of what is in a result.
-pub fn peek(arguments: &PeekArguments) -> Result<()> {
-    let (opened, what) = meant(arguments)?;
-    let target = Target::parse(&opened, &what)?;
-    let _share = opened.store.share()?;
-    let description = &opened.graph.stages[target.stage].description;
+pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
+    let (session, what) = meant(arguments)?;
+    let target = Target::parse(&session, &what)?;
+    let _share = session.store.share()?;
+    let description = &session.graph.stages[target.stage].description;
     let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|output| &output.kind.0);
-    let outputs: Vec<Value> = folders(&opened, &target)?
+    let outputs: Vec<Value> = folders(&session, &target)?
         .into_iter()
         .map(|(port, folder)| json!({ "port": port, "kind": kind(port.as_str()), "folder": folder }))
         .collect();
     let request = json!({ "outputs": outputs, "rows": arguments.rows });
-    let answer: Value = worker::question(&opened.worker, "peek", &request)?;
-    let text = if arguments.pipeline.json {
+    let answer: Value = worker::question(&session.worker, "peek", &request)?;
+    let text = if arguments.pipeline.output.json {
         format!("{answer}\n")
     } else {
         let files: Vec<File> = serde_json::from_value(answer).map_err(|error| Error::Worker {
             message: format!("the worker's answer to 'peek' was not understood: {error}"),
             hint: "build pipe and pipe-worker from the same sources".to_owned(),
         })?;
-        let coloured = coloured(&std::io::stdout());
-        files.iter().map(|file| lay_out(file, coloured)).collect::<Vec<_>>().join("\n")
+        files.iter().map(lay_out).collect::<Vec<_>>().join("\n")
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
     Ok(())
 }
 
 /// The pipeline and what to look into. A single name is a stage of the pipeline that ran last.
-fn meant(arguments: &PeekArguments) -> Result<(Opened, String)> {
+fn meant(arguments: &PeekArguments) -> Result<(Session, String)> {
     let given = &arguments.pipeline;
     if let Some(what) = &arguments.what {
-        return Ok((Opened::open(given)?, what.clone()));
+        return Ok((Session::open(given)?, what.clone()));
     }
-    if let Ok(opened) = Opened::open(given) {
+    if let Ok(session) = Session::open(given) {
         return Err(Error::Usage {
             message: format!("'{}' is a pipeline: which of its stages?", given.pipeline),
-            hint: Some(format!("pipe peek {} with one of {}", given.pipeline, opened.graph.stage_names().join(", "))),
+            hint: Some(format!("pipe peek {} with one of {}", given.pipeline, session.graph.stage_names().join(", "))),
         });
     }
-    let root = match &given.store {
-        Some(root) => root.clone(),
-        None => pipeline::project()?.join("artifacts"),
-    };
-    let latest = Store::new(root).find_run("latest")?.pipeline;
-    let opened = Opened::open(&PipelineArguments { pipeline: latest, ..given.clone() })?;
-    Ok((opened, given.pipeline.clone()))
+    let latest = Store::new(given.store.folder()?).find_run("latest")?.pipeline;
+    let session = Session::open(&PipelineArguments { pipeline: latest, ..given.clone() })?;
+    Ok((session, given.pipeline.clone()))
 }
 
 /// The folders of what the stage made: for what the pipeline says now, or else the newest there are.
-fn folders(opened: &Opened, target: &Target) -> Result<Vec<(PortName, PathBuf)>> {
-    let missing = match current(opened, std::slice::from_ref(target)) {
+fn folders(session: &Session, target: &Target) -> Result<Vec<(PortName, PathBuf)>> {
+    let missing = match current(session, std::slice::from_ref(target)) {
         Ok(actions) => {
             let outputs = actions.iter().flat_map(|action| &action.outputs);
             let meant = outputs.filter(|(port, _)| target.ports.contains(*port));
-            return Ok(meant.map(|(port, artifact)| (port.clone(), opened.store.artifact(&artifact.digest))).collect());
+            return Ok(meant
+                .map(|(port, artifact)| (port.clone(), session.store.artifact(&artifact.digest)))
+                .collect());
         }
         Err(error) => error,
     };
-    let name = &opened.graph.stages[target.stage].name;
+    let name = &session.graph.stages[target.stage].name;
     let newest = |port: &PortName| {
-        opened.store.newest_output(&opened.graph.pipeline, name, port).map(|folder| (port.clone(), folder))
+        session.store.newest_output(&session.graph.pipeline, name, port).map(|folder| (port.clone(), folder))
     };
     let found: Vec<_> = target.ports.iter().filter_map(newest).collect();
     if found.is_empty() {
@@ -117,14 +128,14 @@ fn folders(opened: &Opened, target: &Target) -> Result<Vec<(PortName, PathBuf)>>
     Ok(found)
 }
 
-fn lay_out(file: &File, coloured: bool) -> String {
+fn lay_out(file: &File) -> String {
     let title = format!("{}/{}", file.output, file.name);
     match &file.content {
         Content::Prompts { of, samples } => {
             let (open, close) = MARKS;
             let shown = samples.len();
             let head = format!("{title}: {shown} of {of} samples; the loss is on what stands in {open} {close}\n");
-            samples.iter().fold(head, |text, sample| text + &sample.lay_out(coloured))
+            samples.iter().fold(head, |text, sample| text + &sample.lay_out())
         }
         Content::Table { of, rows } => format!("{title}: {} of {of} rows\n{}", rows.len(), table(rows)),
         Content::Tensors(tensors) => format!("{title}: {} tensors\n{}", tensors.len(), table(tensors)),
@@ -134,10 +145,10 @@ fn lay_out(file: &File, coloured: bool) -> String {
 }
 
 impl Sample {
-    fn lay_out(&self, coloured: bool) -> String {
+    fn lay_out(&self) -> String {
         let (open, close) = MARKS;
         let Self { kind, group, prompt, label } = self;
-        let label = if coloured { format!("\u{1b}[1;32m{label}\u{1b}[0m") } else { label.clone() };
+        let label = styled(label, AnsiColor::Green.on_default().bold());
         format!("\n{kind}, group {group}\n  {prompt}{open}{label}{close}\n")
     }
 }

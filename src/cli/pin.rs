@@ -1,44 +1,72 @@
 //! `pipe pin`: results that stay, whatever else goes.
 
-use crate::cli::arguments::{PinArguments, PipelineArguments};
-use crate::cli::cache::{Target, current};
-use crate::cli::opened::{Opened, open_store};
+use crate::cli::options::{OutputArguments, PipelineArguments, StoreArguments, VariantArguments, WorkerArguments};
+use crate::cli::session::Session;
+use crate::cli::target::{Target, current};
 use crate::error::{Error, Result};
-use crate::key::Key;
-use crate::key::{RunId, StageName, is_plain};
+use crate::key::{Key, RunId, StageName, is_plain};
 use crate::pipeline;
 use crate::store::{Pin, Store, now};
-use crate::terminal::{local, table};
+use crate::terminal::{local, print, table};
+use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write as _;
+
+/// Keep results whatever `pipe cache gc` is told.
+#[derive(Debug, Args)]
+pub(crate) struct PinArguments {
+    /// The pipeline whose current results are to stay.
+    #[arg(required_unless_present_any = ["list", "remove"])]
+    pub(super) pipeline: Option<String>,
+    /// Only this stage's.
+    pub(super) stage: Option<String>,
+    /// What to call the pin; the pipeline's name, and the stage's, when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// The results that this run made or used, instead of the current ones.
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// List the pins.
+    #[arg(long, conflicts_with_all = ["pipeline", "stage", "name", "run", "remove"])]
+    pub(super) list: bool,
+    /// Remove a pin. Its results stay until `pipe cache gc` finds that nothing else keeps them.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["pipeline", "stage", "name", "run"])]
+    pub(super) remove: Option<String>,
+    #[command(flatten)]
+    pub(super) variant: VariantArguments,
+    #[command(flatten)]
+    pub(super) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
 
 /// Makes, lists or removes pins.
-pub fn pin(arguments: &PinArguments) -> Result<()> {
+pub(super) fn pin(arguments: &PinArguments) -> Result<()> {
     let text = match (&arguments.remove, &arguments.pipeline) {
         (Some(name), _) => remove(arguments, name)?,
         (None, Some(pipeline)) => make(arguments, pipeline)?,
         (None, None) => list(arguments)?,
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
     Ok(())
 }
 
 fn remove(arguments: &PinArguments, name: &str) -> Result<String> {
-    let store = open_store(&arguments.store)?;
+    let store = arguments.store.open()?;
     let names: Vec<String> = store.pins()?.into_iter().map(|pin| pin.name).collect();
     if !names.iter().any(|known| known == name) || !store.unpin(name)? {
         let hint =
             if names.is_empty() { "there are none".to_owned() } else { format!("there is {}", names.join(", ")) };
         return Err(Error::Usage { message: format!("there is no pin '{name}'"), hint: Some(hint) });
     }
-    Ok(if arguments.store.json { format!("{}\n", json!({ "removed": name })) } else { format!("removed {name}\n") })
+    Ok(if arguments.output.json { format!("{}\n", json!({ "removed": name })) } else { format!("removed {name}\n") })
 }
 
 fn list(arguments: &PinArguments) -> Result<String> {
-    let pins = open_store(&arguments.store)?.pins()?;
-    if arguments.store.json {
+    let pins = arguments.store.open()?.pins()?;
+    if arguments.output.json {
         let lines: Vec<String> = pins.iter().map(|pin| json!(pin).to_string()).collect();
         return Ok(format!("[{}]\n", lines.join(",\n ")));
     }
@@ -72,7 +100,7 @@ fn make(arguments: &PinArguments, pipeline: &str) -> Result<String> {
         });
     }
     store.pin(&pin)?;
-    Ok(if arguments.store.json {
+    Ok(if arguments.output.json {
         format!("{}\n", json!(pin))
     } else {
         format!("pinned {} results of {} as {}\n", pin.keys.len(), pin.pipeline, pin.name)
@@ -81,31 +109,29 @@ fn make(arguments: &PinArguments, pipeline: &str) -> Result<String> {
 
 /// A pin of what the pipeline says now.
 fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Result<(Store, Pin)> {
-    let opened = Opened::open(&PipelineArguments {
+    let session = Session::open(&PipelineArguments {
         pipeline: pipeline.to_owned(),
-        settings: arguments.settings.clone(),
-        profiles: arguments.profiles.clone(),
-        points: arguments.points.clone(),
-        store: arguments.store.store.clone(),
+        variant: arguments.variant.clone(),
+        store: arguments.store.clone(),
         worker: arguments.worker.clone(),
         slots: None,
-        json: arguments.store.json,
+        output: arguments.output,
     })?;
     let targets = match stage {
-        Some(stage) => Target::each(&opened, stage)?,
-        None => Target::all(&opened)?,
+        Some(stage) => Target::each(&session, stage)?,
+        None => Target::all(&session)?,
     };
-    let _share = opened.store.share()?;
-    let actions = current(&opened, &targets)?;
-    let name = |target: &Target| opened.graph.stages[target.stage].name.clone();
+    let _share = session.store.share()?;
+    let actions = current(&session, &targets)?;
+    let name = |target: &Target| session.graph.stages[target.stage].name.clone();
     let keys = targets.iter().zip(&actions).map(|(target, action)| (name(target), action.key)).collect();
-    let pin = pin_of(arguments, &opened.graph.pipeline, None, keys);
-    Ok((opened.store, pin))
+    let pin = pin_of(arguments, &session.graph.pipeline, None, keys);
+    Ok((session.store, pin))
 }
 
 /// A pin of what a run made or used.
 fn of_run(arguments: &PinArguments, pipeline: &str, stage: Option<&str>, run: &str) -> Result<(Store, Pin)> {
-    let (located, pipeline) = pipeline::load(pipeline, &arguments.profiles, &[])?;
+    let (located, pipeline) = pipeline::load(pipeline, &arguments.variant.profiles, &[])?;
     let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
     let record = store.find_run(run)?;
     let run = record.run.clone();

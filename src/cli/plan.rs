@@ -1,51 +1,63 @@
 //! `pipe plan`: says what would run, and why.
 
-use crate::cli::arguments::PlanArguments;
 use crate::cli::lock::locked;
-use crate::cli::opened::Opened;
+use crate::cli::options::{PipelineArguments, SelectionArguments};
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Planned, Planner, Point};
 use crate::store::StageState;
+use crate::terminal::print;
+use clap::Args;
 use petgraph::graph::NodeIndex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::Write as _;
+
+/// Say what would run, and why; run nothing.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    /// Fail when a stage is not what the pipeline's lock says.
+    #[arg(long)]
+    pub(super) locked: bool,
+}
 
 /// Plans a pipeline and runs nothing.
-pub fn plan(arguments: &PlanArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let selection = opened.select(&arguments.selection.wishes())?;
-    let mut planner = opened.planner(&selection);
+pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&arguments.selection.wishes())?;
+    let mut planner = session.planner(&selection);
     if arguments.locked {
-        locked(&opened, &mut planner, arguments.pipeline.json)?;
+        locked(&session, &mut planner, arguments.pipeline.output.json)?;
     }
-    show(&opened, &mut planner, arguments.pipeline.json)
+    show(&session, &mut planner, arguments.pipeline.output.json)
 }
 
 /// Prints what would become of each stage.
 ///
 /// # Errors
 /// When something is missing, after everything has been printed.
-pub(super) fn show(opened: &Opened, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
-    let share = opened.store.share()?;
+pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
+    let share = session.store.share()?;
     let plan = planner.plan()?;
     drop(share);
-    let mut out = std::io::stdout().lock();
-    let names = plan.iter().map(|planned| opened.graph.stages[planned.stage].name.as_str().len());
+    let mut text = String::new();
+    let names = plan.iter().map(|planned| session.graph.stages[planned.stage].name.as_str().len());
     let width = names.max().unwrap_or(0).max(12);
     for planned in &plan {
-        let name = &opened.graph.stages[planned.stage].name;
+        let name = &session.graph.stages[planned.stage].name;
         let (state, reason) = (planned.outlook.state(), planned.outlook.reason());
         let line = if as_json {
             json!({ "event": "stage", "stage": name, "status": state, "reason": reason }).to_string()
         } else {
             format!("{name:<width$} {state:<8} {reason}").trim_end().to_owned()
         };
-        // Nobody may be reading any more.
-        drop(writeln!(out, "{line}"));
+        text += &format!("{line}\n");
     }
-    let last = if as_json { total(opened, &plan).to_string() } else { summary(opened, &plan) };
-    drop(writeln!(out, "{last}"));
+    let last = if as_json { total(session, &plan).to_string() } else { summary(session, &plan) };
+    print(&format!("{text}{last}\n"));
     let missing = planner.missing()?;
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
 }
@@ -55,24 +67,24 @@ fn to_run(plan: &[Planned]) -> usize {
 }
 
 /// How many stages the points ask for, one by one.
-fn asked(opened: &Opened, plan: &[Planned]) -> usize {
+fn asked(session: &Session, plan: &[Planned]) -> usize {
     let planned: BTreeSet<NodeIndex> = plan.iter().map(|planned| planned.stage).collect();
     let of = |point: &Point| point.stages.values().filter(|stage| planned.contains(stage)).count();
-    opened.graph.points.iter().map(of).sum()
+    session.graph.points.iter().map(of).sum()
 }
 
-fn total(opened: &Opened, plan: &[Planned]) -> Value {
+fn total(session: &Session, plan: &[Planned]) -> Value {
     json!({
-        "event": "plan", "points": opened.graph.points.len(), "asked": asked(opened, plan), "distinct": plan.len(),
+        "event": "plan", "points": session.graph.points.len(), "asked": asked(session, plan), "distinct": plan.len(),
         "run": to_run(plan),
     })
 }
 
-fn summary(opened: &Opened, plan: &[Planned]) -> String {
-    let (points, runs) = (opened.graph.points.len(), to_run(plan));
+fn summary(session: &Session, plan: &[Planned]) -> String {
+    let (points, runs) = (session.graph.points.len(), to_run(plan));
     let state = format!("{} cached, {runs} to run", plan.len() - runs);
     if points < 2 {
         return format!("{} stages, {state}", plan.len());
     }
-    format!("{points} points ask for {} stages; {} distinct, {state}", asked(opened, plan), plan.len())
+    format!("{points} points ask for {} stages; {} distinct, {state}", asked(session, plan), plan.len())
 }

@@ -1,39 +1,60 @@
 //! `pipe reproduce`: runs again in an empty store, and compares what comes out.
 
-use crate::cli::arguments::ReproduceArguments;
+use crate::cli::completion;
 use crate::cli::lock::locked;
-use crate::cli::opened::Opened;
+use crate::cli::options::{ExecutionArguments, PipelineArguments};
 use crate::cli::run::{observer, settings};
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Selection, Wishes};
 use crate::report::lock::Lock;
 use crate::report::reproduce::{Against, Comparison, Judged, Verdict};
 use crate::run::{Interrupt, Settings, Summary};
 use crate::store::{Action, Scratch, Store, new_run_id};
+use crate::terminal::print_line;
 use crate::worker;
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use petgraph::graph::NodeIndex;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+
+/// Run again in an empty store, and say whether every stage made the same.
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// Run only this stage again; what enters it comes from the store.
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
+    pub(super) stage: Option<String>,
+    /// How many times to run again, each time in an empty store, until something differs.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) times: u16,
+    /// Compare with the pipeline's lock, not with the store.
+    #[arg(long)]
+    pub(super) locked: bool,
+    #[command(flatten)]
+    pub(super) execution: ExecutionArguments,
+}
 
 /// Runs again and compares.
-pub fn reproduce(arguments: &ReproduceArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
+pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
     let wishes = Wishes { only: arguments.stage.clone(), ..Wishes::default() };
-    let selection = opened.select(&wishes)?;
+    let selection = session.select(&wishes)?;
     let lock = if arguments.locked {
-        Some(locked(&opened, &mut opened.planner(&selection), arguments.pipeline.json)?)
+        Some(locked(&session, &mut session.planner(&selection), arguments.pipeline.output.json)?)
     } else {
         None
     };
-    let missing = opened.planner(&selection).missing()?;
+    let missing = session.planner(&selection).missing()?;
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
-    opened.store.prepare()?;
+    session.store.prepare()?;
     let reproducer = Reproducer {
-        settings: settings(&opened, arguments.jobs, &arguments.device)?,
-        opened: &opened,
+        settings: settings(&session, &arguments.execution)?,
+        session: &session,
         selection,
         interrupt: Interrupt::listen(),
         arguments,
@@ -41,7 +62,7 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<()> {
     let there = reproducer.there()?;
     let (lock, against) = match lock {
         Some(lock) => (lock, Against::Lock),
-        None => (Lock::of(&opened.graph, &reproducer.selection.scope, &there, &opened.store)?, Against::Store),
+        None => (Lock::of(&session.graph, &reproducer.selection.scope, &there, &session.store)?, Against::Store),
     };
     let scratch = reproducer.keep(&there)?;
     for time in 1..=arguments.times {
@@ -56,7 +77,7 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<()> {
 }
 
 struct Reproducer<'a> {
-    opened: &'a Opened,
+    session: &'a Session,
     selection: Selection,
     settings: Settings,
     interrupt: Interrupt,
@@ -71,14 +92,14 @@ impl Reproducer<'_> {
             return Ok(BTreeMap::new());
         }
         let wishes = Wishes { until: self.arguments.stage.clone(), ..Wishes::default() };
-        let selection = self.opened.select(&wishes)?;
-        let _hold = self.run(&selection, &self.opened.store)?.hold;
-        self.opened.current(&selection)
+        let selection = self.session.select(&wishes)?;
+        let _hold = self.run(&selection, &self.session.store)?.hold;
+        self.session.current(&selection)
     }
 
     /// A folder in the store to run in, which goes when it is dropped, and with which the results that are needed are kept.
     fn keep(&self, there: &BTreeMap<NodeIndex, Box<Action>>) -> Result<Scratch> {
-        let store = &self.opened.store;
+        let store = &self.session.store;
         let scratch = store.scratch(&new_run_id())?;
         let mut needs = store.needs()?;
         there.values().try_for_each(|action| needs.add_result(action))?;
@@ -97,16 +118,16 @@ impl Reproducer<'_> {
         let again = Store::new(scratch.attempt(&format!("again-{time}"))?);
         again.prepare()?;
         for (_, action) in there.iter().filter(|(stage, _)| !self.selection.runnable.contains(stage)) {
-            self.opened.store.lend(action, &again)?;
+            self.session.store.lend(action, &again)?;
         }
         self.run(&self.selection, &again).map_err(|error| self.keep_log(error))?;
-        let made = self.opened.current_in(&self.selection, &again)?;
+        let made = self.session.current_in(&self.selection, &again)?;
         let comparison = Comparison {
-            graph: &self.opened.graph,
+            graph: &self.session.graph,
             reference: lock,
-            store: &self.opened.store,
+            store: &self.session.store,
             again: &again,
-            worker: worker::find(self.arguments.pipeline.worker.clone()).ok(),
+            worker: worker::find(self.arguments.pipeline.worker.worker.clone()).ok(),
         };
         let judged = comparison.judge(&made, &self.selection.runnable)?;
         // Several times need no more room than one. What cannot be removed goes with the whole folder.
@@ -119,7 +140,7 @@ impl Reproducer<'_> {
         if let Some(log) = error.log_mut()
             && let Some(name) = log.file_name()
         {
-            let kept = self.opened.store.root().join("tmp").join(format!("reproduce-{}", name.to_string_lossy()));
+            let kept = self.session.store.root().join("tmp").join(format!("reproduce-{}", name.to_string_lossy()));
             if std::fs::copy(&log, &kept).is_ok() {
                 *log = kept;
             }
@@ -128,10 +149,10 @@ impl Reproducer<'_> {
     }
 
     fn run(&self, selection: &Selection, store: &Store) -> Result<Summary> {
-        let mut planner = self.opened.planner_in(selection, store);
+        let mut planner = self.session.planner_in(selection, store);
         // Standard output is for what the comparison comes to.
         let mut observer = observer(false);
-        let machine = &self.opened.machine;
+        let machine = &self.session.machine;
         let mut summary =
             crate::run::run(&mut planner, store, machine, &self.settings, observer.as_mut(), &self.interrupt);
         summary.failure.take().map_or(Ok(summary), Err)
@@ -139,13 +160,12 @@ impl Reproducer<'_> {
 
     /// What became of each stage, and what was compared with what.
     fn say(&self, time: u16, against: Against, judged: &[Judged]) {
-        let mut out = std::io::stdout().lock();
         let count = |wanted: fn(&Verdict) -> bool| judged.iter().filter(|judged| wanted(&judged.verdict)).count();
         let same = count(|verdict| matches!(verdict, Verdict::Same));
         let differ = count(Verdict::is_failure);
         let by_figures = count(|verdict| matches!(verdict, Verdict::Expected(_) | Verdict::Unexpected(_)));
         for judged in judged {
-            let line = if self.arguments.pipeline.json {
+            let line = if self.arguments.pipeline.output.json {
                 let mut line = judged.json();
                 line["event"] = "reproduced".into();
                 line["time"] = time.into();
@@ -153,11 +173,10 @@ impl Reproducer<'_> {
             } else {
                 judged.text()
             };
-            // Nobody may be reading any more.
-            drop(writeln!(out, "{line}"));
+            print_line(&line);
         }
         let stages = judged.len();
-        let last = if self.arguments.pipeline.json {
+        let last = if self.arguments.pipeline.output.json {
             json!({
                 "event": "done", "time": time, "times": self.arguments.times, "against": against.to_string(),
                 "stages": stages, "same": same, "differ": differ, "by_figures": by_figures,
@@ -171,6 +190,6 @@ impl Reproducer<'_> {
                  {same} the same, {differ} not reproduced"
             )
         };
-        drop(writeln!(out, "{last}"));
+        print_line(&last);
     }
 }

@@ -1,67 +1,88 @@
 //! `pipe run`: runs what is not cached, then prints the metrics.
 
-use crate::cli::arguments::RunArguments;
+use crate::cli::command_line::command_line;
 use crate::cli::lock::locked;
-use crate::cli::metrics::{print, rows};
-use crate::cli::opened::Opened;
+use crate::cli::metrics::{print_rows, rows};
+use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArguments};
 use crate::cli::plan::show;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Point, Selection};
 use crate::report::metrics;
 use crate::run::{Interrupt, Json, Observer, Settings, Summary};
-use crate::terminal::{Bars, Lines, duration};
+use crate::terminal::{Bars, Lines, duration, print_error, print_line};
+use clap::Args;
 use serde_json::json;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Instant;
 
+/// Run the stages that are not cached, then print the metrics.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    /// Only say what would run, as `pipe plan`.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Run nothing unless every stage is what the pipeline's lock says.
+    #[arg(long)]
+    pub(super) locked: bool,
+    /// After a failure, still run the stages that do not depend on it.
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    #[command(flatten)]
+    pub(super) execution: ExecutionArguments,
+}
+
 /// Runs a pipeline.
-pub fn run(arguments: &RunArguments) -> Result<()> {
+pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let began = Instant::now();
-    let opened = Opened::open(&arguments.pipeline)?;
-    let selection = opened.select(&arguments.selection.wishes())?;
-    let mut planner = opened.planner(&selection);
+    let session = Session::open(&arguments.pipeline)?;
+    let selection = session.select(&arguments.selection.wishes())?;
+    let mut planner = session.planner(&selection);
     if arguments.locked {
-        locked(&opened, &mut planner, arguments.pipeline.json)?;
+        locked(&session, &mut planner, arguments.pipeline.output.json)?;
     }
     if arguments.dry_run {
-        return show(&opened, &mut planner, arguments.pipeline.json);
+        return show(&session, &mut planner, arguments.pipeline.output.json);
     }
     let missing = planner.missing()?;
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
-    opened.store.prepare()?;
-    let settings =
-        Settings { keep_going: arguments.keep_going, ..settings(&opened, arguments.jobs, &arguments.device)? };
-    let mut observer = observer(arguments.pipeline.json);
+    session.store.prepare()?;
+    let settings = Settings { keep_going: arguments.keep_going, ..settings(&session, &arguments.execution)? };
+    let mut observer = observer(arguments.pipeline.output.json);
     let interrupt = Interrupt::listen();
     let summary =
-        crate::run::run(&mut planner, &opened.store, &opened.machine, &settings, observer.as_mut(), &interrupt);
+        crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
     drop(observer);
-    conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.json);
-    if !arguments.pipeline.json {
-        say_incomplete(&opened, &selection, &summary);
+    conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.output.json);
+    if !arguments.pipeline.output.json {
+        say_incomplete(&session, &selection, &summary);
     }
     if let Some(error) = summary.failure {
         return Err(error);
     }
-    if !arguments.pipeline.json {
-        print(&rows(&opened, &selection, &summary.outputs, metrics::MAIN)?, false);
+    if !arguments.pipeline.output.json {
+        print_rows(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, false);
     }
     Ok(())
 }
 
 /// How a run of the pipeline is to go that ends with the first failure.
-pub(super) fn settings(opened: &Opened, jobs: Option<u16>, device: &str) -> Result<Settings> {
+pub(super) fn settings(session: &Session, execution: &ExecutionArguments) -> Result<Settings> {
     Ok(Settings {
-        worker: opened.worker.clone(),
+        worker: session.worker.clone(),
         supervisor: std::env::current_exe()
             .map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
-        jobs: jobs.map_or(opened.machine.threads, usize::from),
+        jobs: execution.jobs.map_or(session.machine.threads, usize::from),
         keep_going: false,
-        device: device.to_owned(),
-        arguments: super::command_line().skip(1).collect(),
+        device: execution.device.clone(),
+        arguments: command_line().skip(1).collect(),
     })
 }
 
@@ -77,8 +98,8 @@ pub(super) fn observer(json: bool) -> Box<dyn Observer> {
 }
 
 /// After a failure in a sweep: which points came to their end, and which did not.
-fn say_incomplete(opened: &Opened, selection: &Selection, summary: &Summary) {
-    let points = &opened.graph.points;
+fn say_incomplete(session: &Session, selection: &Selection, summary: &Summary) {
+    let points = &session.graph.points;
     let is_complete = |point: &&Point| {
         point
             .stages
@@ -93,19 +114,18 @@ fn say_incomplete(opened: &Opened, selection: &Selection, summary: &Summary) {
     }
     let complete = points.len() - incomplete.len();
     let text = format!("{complete} of {} points complete; not {}", points.len(), incomplete.join(", "));
-    drop(writeln!(std::io::stderr(), "{text}"));
+    print_error(&text);
 }
 
 /// The last word: how many stages are in each state.
 fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
     let Summary { done, cached, failed, skipped, failure, .. } = summary;
-    // Nobody may be reading any more; the exit code tells.
     if as_json {
         let code = failure.as_ref().map_or(0, Error::exit_code);
         let line = json!({
             "event": "done", "done": done, "cached": cached, "failed": failed, "skipped": skipped, "seconds": seconds, "code": code,
         });
-        drop(writeln!(std::io::stdout(), "{line}"));
+        print_line(&line);
         return;
     }
     let mut text = format!("{done} done, {cached} cached");
@@ -115,5 +135,5 @@ fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
     if *skipped > 0 {
         text += &format!(", {skipped} skipped");
     }
-    drop(writeln!(std::io::stderr(), "{text}, in {}", duration(seconds)));
+    print_error(format!("{text}, in {}", duration(seconds)));
 }

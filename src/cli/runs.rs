@@ -1,22 +1,39 @@
 //! `pipe runs`: lists the runs that a store remembers, the newest first.
 
-use crate::cli::arguments::RunsArguments;
-use crate::cli::metrics::print;
-use crate::cli::opened::open_store;
+use crate::cli::completion;
+use crate::cli::metrics::print_rows;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
 use crate::report::metrics::Row;
 use crate::store::{Outcome, RunRecord, StageState, Store};
 use crate::terminal::{ago, duration, local};
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
+/// List the runs, newest first. A run in which every stage was cached is not recorded.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// Only runs of the pipeline of this name.
+    #[arg(long, value_name = "PIPELINE", add = ArgValueCompleter::new(completion::pipelines))]
+    pub(super) pipeline: Option<String>,
+    /// Only the newest N.
+    #[arg(long, value_name = "N")]
+    pub(super) last: Option<usize>,
+}
+
 /// Prints the runs.
-pub fn runs(arguments: &RunsArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
+    let store = arguments.store.open()?;
     let wanted = |record: &RunRecord| arguments.pipeline.as_ref().is_none_or(|name| *name == record.pipeline);
     let records = store.runs().into_iter().rev().filter(wanted).take(arguments.last.unwrap_or(usize::MAX));
-    let row = |record: RunRecord| if arguments.store.json { facts(&store, &record) } else { words(&store, &record) };
+    let row = |record: RunRecord| if arguments.output.json { facts(&store, &record) } else { words(&store, &record) };
     let rows: Vec<Row> = records.filter_map(|record| row(record).as_object().cloned()).collect();
-    print(&rows, arguments.store.json);
+    print_rows(&rows, arguments.output.json);
     Ok(())
 }
 

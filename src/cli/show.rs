@@ -1,23 +1,35 @@
 //! `pipe show`: one run, with what became of each of its stages.
 
-use crate::cli::arguments::ShowArguments;
-use crate::cli::opened::open_store;
+use crate::cli::completion;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::cli::runs::facts;
 use crate::error::Result;
 use crate::report::metrics::Row;
 use crate::store::{Action, RunRecord, StageRecord, StageState, Store};
-use crate::terminal::{ago, duration, local, table};
+use crate::terminal::{ago, duration, local, print, table};
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::path::PathBuf;
 
+/// Show a run: what was asked for, and what became of each stage.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+    /// The run: its name or a beginning of it, latest, or latest~N.
+    #[arg(add = ArgValueCandidates::new(completion::runs))]
+    pub(super) run: String,
+}
+
 /// Prints a run.
-pub fn show(arguments: &ShowArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+pub(super) fn show(arguments: &ShowArguments) -> Result<()> {
+    let store = arguments.store.open()?;
     let record = store.find_run(&arguments.run)?;
-    let text = if arguments.store.json { format!("{}\n", object(&store, &record)) } else { text(&store, &record) };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    let text = if arguments.output.json { format!("{}\n", object(&store, &record)) } else { text(&store, &record) };
+    print(&text);
     Ok(())
 }
 

@@ -3,15 +3,38 @@
 //! The worker knows how codes are made and reads the tables; here is known which stage made the codes that the pipeline
 //! has now.
 
-use crate::cli::arguments::TokenizeArguments;
-use crate::cli::lineage::{lineage, the_maker};
-use crate::cli::metrics::print;
-use crate::cli::opened::Opened;
+use crate::cli::completion;
+use crate::cli::lineage::{lineage, producer};
+use crate::cli::metrics::print_rows;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
 use crate::error::Result;
+use crate::terminal::print_line;
 use crate::worker;
+use clap::{Args, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Give codes to items that were not there at training, from their embedding or their text.
+#[derive(Debug, Args)]
+pub(crate) struct TokenizeArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// The new items, as Parquet: item, and embedding (lists of numbers) or title and description.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) items: PathBuf,
+    /// The stage whose codebook is used, where there are several.
+    #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
+    pub(super) stage: Option<String>,
+    /// Write the codes to this Parquet file: item, code_1, code_2, ...
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) output: Option<PathBuf>,
+    /// The device that embeds texts.
+    #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
+    pub(super) device: String,
+}
 
 /// The kind of artifact that gives codes.
 const CODEBOOK: &str = "codebook";
@@ -30,24 +53,23 @@ struct Item {
 }
 
 /// Gives codes to new items.
-pub fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let stage = the_maker(&opened, CODEBOOK, arguments.stage.as_deref())?;
+pub(super) fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
+    let session = Session::open(&arguments.pipeline)?;
+    let stage = producer(&session, CODEBOOK, arguments.stage.as_deref())?;
     // Until the answer is there, nothing of what it needs goes.
-    let _share = opened.store.share()?;
+    let _share = session.store.share()?;
     let request = json!({
-        "stage": lineage(&opened, &arguments.pipeline.pipeline, stage)?,
+        "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?,
         "items": arguments.items,
         "output": arguments.output,
         "device": arguments.device,
     });
-    let answer: Answer = worker::question(&opened.worker, "tokenize", &request)?;
+    let answer: Answer = worker::question(&session.worker, "tokenize", &request)?;
     match &arguments.output {
-        Some(output) if !arguments.pipeline.json => {
-            // Nobody may be reading any more.
-            drop(writeln!(std::io::stdout(), "{} are in {}", summary(&answer.items), output.display()));
+        Some(output) if !arguments.pipeline.output.json => {
+            print_line(format!("{} are in {}", summary(&answer.items), output.display()));
         }
-        _ => print(&answer.items.iter().map(row).collect::<Vec<_>>(), arguments.pipeline.json),
+        _ => print_rows(&answer.items.iter().map(row).collect::<Vec<_>>(), arguments.pipeline.output.json),
     }
     Ok(())
 }

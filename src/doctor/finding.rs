@@ -1,6 +1,8 @@
 //! What was found of one thing, and how it is.
 
 use crate::error::Error;
+use crate::terminal::styled;
+use anstyle::AnsiColor;
 use serde_json::{Map, Value};
 
 /// How a thing is.
@@ -46,9 +48,8 @@ impl Finding {
         self
     }
 
-    pub(super) fn text(&self, coloured: bool) -> String {
-        let word = format!("{:<7}", self.level.word());
-        let word = if coloured { format!("\x1b[{}m{word}\x1b[0m", self.level.colour()) } else { word };
+    pub(super) fn text(&self) -> String {
+        let word = styled(format!("{:<7}", self.level.word()), self.level.colour().on_default());
         let indented = |text: &str| text.replace('\n', "\n                     ");
         let mut text = format!("{word}  {:<10}  {}\n", self.topic, indented(&self.found));
         if let Some(hint) = &self.hint {
@@ -67,11 +68,11 @@ impl Level {
         }
     }
 
-    fn colour(self) -> &'static str {
+    fn colour(self) -> AnsiColor {
         match self {
-            Self::Fine => "32",
-            Self::Warning => "33",
-            Self::Problem => "31",
+            Self::Fine => AnsiColor::Green,
+            Self::Warning => AnsiColor::Yellow,
+            Self::Problem => AnsiColor::Red,
         }
     }
 }

@@ -70,8 +70,8 @@ impl Report {
     }
 
     /// A line for each finding, and one for what to do where there is something to do.
-    pub fn text(&self, coloured: bool) -> String {
-        self.findings.iter().map(|finding| finding.text(coloured)).collect()
+    pub fn text(&self) -> String {
+        self.findings.iter().map(Finding::text).collect()
     }
 
     /// All of it for programs, with the exit code.

@@ -357,7 +357,7 @@ mod tests {
                 let span = error.place().unwrap().span.clone();
                 prop_assert!(text.get(span.clone()).is_some(), "{:?}: {}", span, error);
                 prop_assert_eq!(error.exit_code(), 11);
-                prop_assert!(crate::terminal::diagnostic(&error, false).contains("test.toml"));
+                prop_assert!(crate::terminal::diagnostic(&error).contains("test.toml"));
             }
         }
     }

@@ -4,9 +4,8 @@ use crate::error::Error;
 use crate::source::{Place, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// The text of an error, with colours if `coloured`.
-pub fn diagnostic(error: &Error, coloured: bool) -> String {
-    let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
+/// The styled text of an error.
+pub fn diagnostic(error: &Error) -> String {
     let title = error.to_string();
     let hint = error.hint();
     let mut group = Group::with_title(Level::ERROR.primary_title(title.as_str()));
@@ -21,5 +20,5 @@ pub fn diagnostic(error: &Error, coloured: bool) -> String {
     if let Some(hint) = &hint {
         group = group.element(Level::HELP.message(hint.as_str()));
     }
-    renderer.render(&[group])
+    Renderer::styled().render(&[group])
 }

@@ -2,17 +2,17 @@
 
 mod amounts;
 mod bars;
-mod colour;
 mod diagnostic;
 mod lines;
+mod stream;
 mod table;
 mod time;
 
 pub use amounts::size;
 pub use bars::Bars;
-pub use colour::coloured;
 pub use diagnostic::diagnostic;
 pub use lines::Lines;
+pub use stream::{has_colours, print, print_bytes, print_error, print_line, styled};
 pub use table::table;
 pub use time::{ago, local};
 

@@ -1,44 +1,57 @@
 //! `pipe cache export`: plain copies of current results.
 
-use super::{Target, current};
-use crate::cli::arguments::ExportArguments;
-use crate::cli::opened::Opened;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
+use crate::cli::target::{Target, current};
 use crate::error::Result;
 use crate::store::Exported;
-use crate::terminal::size;
+use crate::terminal::{print_line, size};
+use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Copy current results to a folder, with where they come from.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// Which stages or outputs; all when none is named.
+    #[arg(value_name = "STAGE[.OUTPUT]")]
+    pub(super) stages: Vec<String>,
+    /// The folder to make.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) to: PathBuf,
+}
 
 /// Copies the current results of the stages that are meant.
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
+    let session = Session::open(&arguments.pipeline)?;
     let targets = if arguments.stages.is_empty() {
-        Target::all(&opened)?
+        Target::all(&session)?
     } else {
-        let each = arguments.stages.iter().map(|text| Target::parse(&opened, text));
+        let each = arguments.stages.iter().map(|text| Target::parse(&session, text));
         join(each.collect::<Result<_>>()?)
     };
-    let _share = opened.store.share()?;
-    let actions = current(&opened, &targets)?;
+    let _share = session.store.share()?;
+    let actions = current(&session, &targets)?;
     let results: Vec<Exported> = targets
         .into_iter()
         .zip(actions)
         .map(|(target, action)| Exported {
-            stage: opened.graph.stages[target.stage].name.clone(),
+            stage: session.graph.stages[target.stage].name.clone(),
             action,
             ports: target.ports,
         })
         .collect();
-    let (files, bytes) = opened.store.export(&results, &arguments.to)?;
-    let text = if arguments.pipeline.json {
+    let (files, bytes) = session.store.export(&results, &arguments.to)?;
+    let text = if arguments.pipeline.output.json {
         let stages: Vec<_> = results.iter().map(|result| &result.stage).collect();
         json!({ "folder": arguments.to, "stages": stages, "files": files, "bytes": bytes }).to_string()
     } else {
         format!("{files} files, {}, of {} stages in {}", size(bytes), results.len(), arguments.to.display())
     };
-    // Nobody may be reading any more.
-    drop(writeln!(std::io::stdout(), "{text}"));
+    print_line(&text);
     Ok(())
 }
 

@@ -1,47 +1,70 @@
 //! `pipe cache gc`: removes what nobody needs.
 
-use crate::cli::arguments::GcArguments;
-use crate::cli::opened::open_store;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
+use crate::pipeline::bytes;
 use crate::store::{Collected, Removal, RemovalKind, Wish};
-use crate::terminal::size;
+use crate::terminal::{print, size};
+use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+
+/// Remove what nothing refers to, and what is beyond what is to be kept.
+#[derive(Debug, Args)]
+pub(crate) struct GcArguments {
+    /// Keep what the newest N runs of each pipeline used; with --keep-days, keep what either keeps.
+    #[arg(long, value_name = "N")]
+    pub(super) keep_runs: Option<usize>,
+    /// Keep what was used in the last D days.
+    #[arg(long, value_name = "D")]
+    pub(super) keep_days: Option<u64>,
+    /// Then remove what was used least recently until the store has no more than this: a number and K, M, G or T.
+    #[arg(long, value_name = "SIZE", value_parser = size_limit)]
+    pub(super) max_size: Option<u64>,
+    /// Remove what was found damaged and set aside as well.
+    #[arg(long)]
+    pub(super) set_aside: bool,
+    /// Only say what would go.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
 
 /// Says what goes, removes it, and says what is gone.
 ///
 /// # Errors
 /// When something could not be removed, after the rest is gone.
 pub(super) fn gc(arguments: &GcArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+    let store = arguments.store.open()?;
     let GcArguments { keep_runs, keep_days, max_size, set_aside, dry_run, .. } = *arguments;
     let wish = Wish { keep_runs, keep_days, max_size, set_aside };
     if dry_run {
         let removals = store.removals(&wish)?;
-        say(&if arguments.store.json { json(&removals, &[]) } else { list(&removals) + &sum("would free", &removals) });
+        print(&if arguments.output.json {
+            json(&removals, &[])
+        } else {
+            list(&removals) + &sum("would free", &removals)
+        });
         return Ok(());
     }
     let mut collected = store.collect(&wish, |removals| {
-        if !arguments.store.json {
-            say(&sum("is going to free", removals));
+        if !arguments.output.json {
+            print(&sum("is going to free", removals));
         }
     })?;
     let Collected { removed, failed } = &collected;
-    if arguments.store.json {
-        say(&json(removed, failed));
+    if arguments.output.json {
+        print(&json(removed, failed));
     } else {
-        say(&sum("freed", removed));
+        print(&sum("freed", removed));
     }
     for (removal, error) in failed.iter().skip(1) {
         tracing::error!("{} could not be removed: {error}", removal.name);
     }
     collected.failure().map_or(Ok(()), Err)
-}
-
-fn say(text: &str) {
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 fn json(removals: &[Removal], failed: &[(Removal, std::io::Error)]) -> String {
@@ -77,4 +100,9 @@ fn sum(verb: &str, removals: &[Removal]) -> String {
     let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.word(*count))).collect();
     let of = if parts.is_empty() { "nothing to remove".to_owned() } else { parts.join(", ") };
     format!("{verb} {}: {of}\n", size(bytes))
+}
+
+fn size_limit(text: &str) -> std::result::Result<u64, String> {
+    let bare = || text.parse().ok();
+    bytes(text).or_else(bare).ok_or_else(|| "expected a number and K, M, G or T, such as 20G".to_owned())
 }

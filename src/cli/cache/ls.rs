@@ -1,18 +1,32 @@
 //! `pipe cache ls`: the results in the store.
 
-use crate::cli::arguments::LsArguments;
-use crate::cli::opened::open_store;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
 use crate::key::Key;
 use crate::store::{Entry, Records, Uses};
-use crate::terminal::{local, size, table};
+use crate::terminal::{local, print, size, table};
+use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::io::Write as _;
+
+/// List the results, the last used first.
+#[derive(Debug, Args)]
+pub(crate) struct LsArguments {
+    /// Only results that this pipeline made.
+    #[arg(long, value_name = "PIPELINE")]
+    pub(super) pipeline: Option<String>,
+    /// Only results of stages of this name or kind.
+    #[arg(long, value_name = "STAGE")]
+    pub(super) stage: Option<String>,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
 
 /// Prints the results that are meant, the last used first.
 pub(super) fn ls(arguments: &LsArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+    let store = arguments.store.open()?;
     let share = store.share()?;
     let (records, uses, pins) = (Records::of(&store)?, Uses::of(&store)?, store.pins()?);
     drop(share);
@@ -28,15 +42,14 @@ pub(super) fn ls(arguments: &LsArguments) -> Result<()> {
         bytes: records.bytes_of(entry),
         is_pinned: pinned.contains(&entry.key),
     });
-    let text = if arguments.store.json {
+    let text = if arguments.output.json {
         let lines: Vec<String> = lines.map(|line| line.json().to_string()).collect();
         format!("[{}]\n", lines.join(",\n "))
     } else {
         let rows: Vec<_> = lines.map(|line| line.row()).collect();
         if rows.is_empty() { "no results\n".to_owned() } else { table(&rows) }
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
     Ok(())
 }
 

@@ -1,28 +1,45 @@
 //! `pipe cache`: looking after the store.
 
 mod export;
-mod figures;
 mod gc;
 mod ls;
 mod path;
 mod rebuild_index;
-mod target;
+mod stat;
 mod verify;
 
-pub(super) use target::{Target, current};
-
-use crate::cli::arguments::{CacheArguments, CacheCommand};
 use crate::error::Result;
+use clap::{Args, Subcommand};
 
-/// Does what `pipe cache` was told.
-pub fn cache(arguments: &CacheArguments) -> Result<()> {
+/// Look after the store: list, check, tidy, copy.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: CacheCommand,
+}
+
+/// What can be done with a store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    Ls(ls::LsArguments),
+    Path(path::PathArguments),
+    Verify(verify::VerifyArguments),
+    Gc(gc::GcArguments),
+    Export(export::ExportArguments),
+    RebuildIndex(rebuild_index::RebuildIndexArguments),
+    Stat(stat::StatArguments),
+}
+
+/// Runs a command of `pipe cache`.
+pub(super) fn cache(arguments: &CacheArguments) -> Result<()> {
     match &arguments.command {
         CacheCommand::Ls(ls) => ls::ls(ls),
         CacheCommand::Path(path) => path::path(path),
         CacheCommand::Verify(verify) => verify::verify(verify),
         CacheCommand::Gc(gc) => gc::gc(gc),
         CacheCommand::Export(export) => export::export(export),
-        CacheCommand::RebuildIndex(store) => rebuild_index::rebuild_index(store),
-        CacheCommand::Stat(store) => figures::figures(store),
+        CacheCommand::RebuildIndex(rebuild) => rebuild_index::rebuild_index(rebuild),
+        CacheCommand::Stat(stat) => stat::stat(stat),
     }
 }

@@ -1,29 +1,39 @@
 //! `pipe cache path`: where a stage's current result is.
 
-use super::{Target, current};
-use crate::cli::arguments::PathArguments;
-use crate::cli::opened::Opened;
+use crate::cli::options::PipelineArguments;
+use crate::cli::session::Session;
+use crate::cli::target::{Target, current};
 use crate::error::Result;
+use crate::terminal::print;
+use clap::Args;
 use serde_json::{Map, Value};
-use std::io::Write as _;
+
+/// Print the folders of a stage's current result.
+#[derive(Debug, Args)]
+pub(crate) struct PathArguments {
+    #[command(flatten)]
+    pub(super) pipeline: PipelineArguments,
+    /// The stage; with an output only that one's folder.
+    #[arg(value_name = "STAGE[.OUTPUT]")]
+    pub(super) stage: String,
+}
 
 /// Prints the folder of each output that is meant, one a line.
 pub(super) fn path(arguments: &PathArguments) -> Result<()> {
-    let opened = Opened::open(&arguments.pipeline)?;
-    let targets = [Target::parse(&opened, &arguments.stage)?];
-    let _share = opened.store.share()?;
-    let actions = current(&opened, &targets)?;
+    let session = Session::open(&arguments.pipeline)?;
+    let targets = [Target::parse(&session, &arguments.stage)?];
+    let _share = session.store.share()?;
+    let actions = current(&session, &targets)?;
     let folders = targets.iter().zip(&actions).flat_map(|(target, action)| {
         let meant = action.outputs.iter().filter(|(port, _)| target.ports.contains(*port));
-        meant.map(|(port, artifact)| (port.to_string(), opened.store.artifact(&artifact.digest).display().to_string()))
+        meant.map(|(port, artifact)| (port.to_string(), session.store.artifact(&artifact.digest).display().to_string()))
     });
-    let text = if arguments.pipeline.json {
+    let text = if arguments.pipeline.output.json {
         let folders: Map<String, Value> = folders.map(|(port, folder)| (port, Value::String(folder))).collect();
         format!("{}\n", Value::Object(folders))
     } else {
         folders.map(|(_, folder)| folder + "\n").collect()
     };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text);
     Ok(())
 }

@@ -1,24 +1,37 @@
 //! `pipe cache verify`: whether the store is what it says.
 
-use crate::cli::arguments::VerifyArguments;
-use crate::cli::opened::open_store;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::{Error, Result};
 use crate::store::{Damage, Verification};
-use crate::terminal::size;
+use crate::terminal::{print, size};
+use clap::Args;
 use serde_json::json;
-use std::io::Write as _;
+
+/// Look whether every record and artifact is whole.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Read every byte, and look for files that do not belong.
+    #[arg(long)]
+    pub(super) deep: bool,
+    /// Set aside what is damaged, so that the next run makes it again.
+    #[arg(long)]
+    pub(super) repair: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
 
 /// Looks at all records and artifacts, and sets aside what is damaged if that was asked for.
 ///
 /// # Errors
 /// When something is damaged and was not set aside, after all of it has been printed.
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<()> {
-    let store = open_store(&arguments.store)?;
+    let store = arguments.store.open()?;
     let mut found = store.verify(arguments.deep)?;
     let repaired = if arguments.repair { store.repair(&mut found) } else { Ok(()) };
-    let text = if arguments.store.json { format!("{}\n", json!(found)) } else { text(&found, arguments.deep) };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    let text = if arguments.output.json { format!("{}\n", json!(found)) } else { text(&found, arguments.deep) };
+    print(&text);
     repaired?;
     let count = found.damage.len();
     if count == 0 || arguments.repair {

@@ -1,6 +1,6 @@
 //! The commands and their arguments, from the definition of the command line.
 
-use crate::cli::arguments::Arguments;
+use crate::cli::Arguments;
 use clap::{Arg, Command, CommandFactory as _};
 
 /// `docs/commands.md`.

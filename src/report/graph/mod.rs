@@ -53,9 +53,9 @@ impl Drawing {
         drawing
     }
 
-    /// A picture for a terminal, a row for each stage, with colours if `coloured`.
-    pub fn text(&self, coloured: bool) -> String {
-        text::draw(self, coloured)
+    /// A picture for a terminal, a row for each stage.
+    pub fn text(&self) -> String {
+        text::draw(self)
     }
 
     /// The graph for Graphviz.

@@ -13,22 +13,22 @@
 use crate::report::graph::drawing::{Drawing, Kind, sentence};
 use crate::report::graph::style::Style;
 use crate::store::StageState;
+use crate::terminal::styled;
 use std::collections::BTreeSet;
 
 /// Draws the rows, how many there are of each state, and the meaning of the signs in use.
-pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
-    let paint = |text: &str, code: &str| if coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+pub(super) fn draw(drawing: &Drawing) -> String {
     let rows = rows(drawing);
     let lanes = rows.iter().map(Row::width).max().unwrap_or(0);
     let (name_width, uses_width) = widths(drawing);
     let mut text = String::new();
     for (row, node) in rows.iter().zip(&drawing.nodes) {
-        let Style { sign, code, .. } = Style::of(&node.kind);
+        let Style { sign, colour, .. } = Style::of(&node.kind);
         let padding = " ".repeat(lanes - row.width());
-        text += &format!("{}{}{}{padding}  ", row.before, paint(sign, code), row.after);
+        text += &format!("{}{}{}{padding}  ", row.before, styled(sign, colour), row.after);
         text += &match &node.kind {
             Kind::Stage { uses, state, reason } => {
-                let words = paint(&sentence(*state, reason), code);
+                let words = styled(sentence(*state, reason), colour);
                 format!("{:<name_width$}  {uses:<uses_width$}  {words}", node.name)
             }
             Kind::Outside => node.name.clone(),
@@ -37,7 +37,7 @@ pub(super) fn draw(drawing: &Drawing, coloured: bool) -> String {
     }
     text += &format!("\n{}\n", counts(drawing));
     let legend: Vec<String> =
-        legend(drawing).into_iter().map(|(sign, code, words)| format!("{} {words}", paint(sign, code))).collect();
+        legend(drawing).into_iter().map(|(sign, colour, words)| format!("{} {words}", styled(sign, colour))).collect();
     text + &legend.join("   ") + "\n"
 }
 
@@ -149,19 +149,19 @@ fn counts(drawing: &Drawing) -> String {
     text
 }
 
-fn legend(drawing: &Drawing) -> Vec<(&'static str, &'static str, &'static str)> {
+fn legend(drawing: &Drawing) -> Vec<(&'static str, anstyle::Style, &'static str)> {
     let present: BTreeSet<StageState> = states(drawing).collect();
     let mut legend: Vec<_> = StageState::PLANNED
         .into_iter()
         .filter(|state| present.contains(state))
         .map(|state| {
-            let Style { sign, code, .. } = Style::of_state(state);
-            (sign, code, state.as_str())
+            let Style { sign, colour, .. } = Style::of_state(state);
+            (sign, colour, state.as_str())
         })
         .collect();
     if drawing.nodes.iter().any(|node| matches!(node.kind, Kind::Outside)) {
-        let Style { sign, code, .. } = Style::of(&Kind::Outside);
-        legend.push((sign, code, "external input"));
+        let Style { sign, colour, .. } = Style::of(&Kind::Outside);
+        legend.push((sign, colour, "external input"));
     }
     legend
 }

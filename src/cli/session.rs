@@ -1,6 +1,6 @@
 //! What every command needs: the pipeline read and joined, the store, the worker's descriptions.
 
-use crate::cli::arguments::{PipelineArguments, StoreArguments};
+use crate::cli::options::PipelineArguments;
 use crate::error::{Error, Result};
 use crate::inputs::{OutsideFiles, SledIndex};
 use crate::key::suggestion;
@@ -14,8 +14,8 @@ use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A pipeline opened over its store.
-pub(crate) struct Opened {
+/// A pipeline session over its store.
+pub(crate) struct Session {
     /// The pipeline's file.
     pub(crate) file: PathBuf,
     /// The pipeline's graph.
@@ -32,26 +32,27 @@ pub(crate) struct Opened {
     sheet: PathBuf,
 }
 
-impl Opened {
+impl Session {
     /// Reads the pipeline and checks it against what the worker's stages say of themselves.
     pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
         let machine = Machine::look().with_slots(arguments.slots.as_deref().unwrap_or_default())?;
-        let (located, pipeline) = pipeline::load(&arguments.pipeline, &arguments.profiles, &arguments.settings)?;
-        let store = Store::new(arguments.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
+        let (located, pipeline) =
+            pipeline::load(&arguments.pipeline, &arguments.variant.profiles, &arguments.variant.settings)?;
+        let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
         let index = store.index();
         let sheet = store.note(&format!("{}.files.json", pipeline.name));
         // A pipeline of commands needs no worker.
         let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
             (PathBuf::new(), BTreeMap::new())
         } else {
-            let worker = worker::find(arguments.worker.clone())?;
+            let worker = worker::find(arguments.worker.worker.clone())?;
             let mut outside = OutsideFiles::open(sheet.clone(), &index);
             let known = worker::descriptions(&worker, &store, &mut outside)?;
             outside.save();
             (worker, known)
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
-        let graph = Graph::build(&pipeline, &arguments.points, &known, &folder)?;
+        let graph = Graph::build(&pipeline, &arguments.variant.points, &known, &folder)?;
         graph.check_paths(store.root())?;
         Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare, index, sheet })
     }
@@ -120,19 +121,4 @@ impl Opened {
         let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
         Planner::new(&self.graph, selection, store, outside, Box::new(lacks))
     }
-}
-
-/// The store that is meant where no pipeline is named. It must be there.
-pub(super) fn open_store(arguments: &StoreArguments) -> Result<Store> {
-    let root = match &arguments.store {
-        Some(root) => root.clone(),
-        None => pipeline::project()?.join("artifacts"),
-    };
-    if root.join("actions").is_dir() {
-        return Ok(Store::new(root));
-    }
-    Err(Error::NoResults(format!(
-        "there is no store at {}; `pipe run` makes one, and --store or PIPE_STORE names another",
-        root.display()
-    )))
 }

@@ -1,6 +1,6 @@
 //! What a user means by `STAGE` or `STAGE.OUTPUT`: the current result of a stage, or one output of it.
 
-use crate::cli::opened::Opened;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::{PortName, suggestion};
 use crate::plan::Wishes;
@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A stage and the outputs that are meant.
 #[derive(Debug)]
-pub(in crate::cli) struct Target {
-    pub(in crate::cli) stage: NodeIndex,
-    pub(in crate::cli) ports: BTreeSet<PortName>,
+pub(super) struct Target {
+    pub(super) stage: NodeIndex,
+    pub(super) ports: BTreeSet<PortName>,
 }
 
 impl Target {
     /// Finds the stage and output.
-    pub(in crate::cli) fn parse(opened: &Opened, text: &str) -> Result<Self> {
-        let graph = &opened.graph;
+    pub(super) fn parse(session: &Session, text: &str) -> Result<Self> {
+        let graph = &session.graph;
         // The name of a stage at a point has dots of its own.
         let whole = (text, None);
         let (name, port) = if graph.find(text).is_empty() {
@@ -26,7 +26,7 @@ impl Target {
         } else {
             whole
         };
-        let stage = opened.one(name)?;
+        let stage = session.one(name)?;
         let ports = || graph.stages[stage].description.outputs.iter().map(|output| output.name.as_str());
         match port {
             None => Ok(Self { stage, ports: ports().map(PortName::new).collect() }),
@@ -38,18 +38,18 @@ impl Target {
     }
 
     /// The same, for a stage that may be several at the points of a sweep.
-    pub(in crate::cli) fn each(opened: &Opened, text: &str) -> Result<Vec<Self>> {
-        let graph = &opened.graph;
+    pub(super) fn each(session: &Session, text: &str) -> Result<Vec<Self>> {
+        let graph = &session.graph;
         match graph.find(text).as_slice() {
-            [] | [_] => Ok(vec![Self::parse(opened, text)?]),
-            several => several.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect(),
+            [] | [_] => Ok(vec![Self::parse(session, text)?]),
+            several => several.iter().map(|stage| Self::parse(session, graph.stages[*stage].name.as_str())).collect(),
         }
     }
 
     /// Every stage with all of its outputs.
-    pub(in crate::cli) fn all(opened: &Opened) -> Result<Vec<Self>> {
-        let graph = &opened.graph;
-        graph.order.iter().map(|stage| Self::parse(opened, graph.stages[*stage].name.as_str())).collect()
+    pub(super) fn all(session: &Session) -> Result<Vec<Self>> {
+        let graph = &session.graph;
+        graph.order.iter().map(|stage| Self::parse(session, graph.stages[*stage].name.as_str())).collect()
     }
 }
 
@@ -57,11 +57,11 @@ impl Target {
 ///
 /// # Errors
 /// When one has none.
-pub(in crate::cli) fn current(opened: &Opened, targets: &[Target]) -> Result<Vec<Action>> {
-    let found: BTreeMap<NodeIndex, Box<Action>> = opened.current(&opened.select(&Wishes::default())?)?;
+pub(super) fn current(session: &Session, targets: &[Target]) -> Result<Vec<Action>> {
+    let found: BTreeMap<NodeIndex, Box<Action>> = session.current(&session.select(&Wishes::default())?)?;
     let result = |target: &Target| {
         found.get(&target.stage).map(|action| Action::clone(action)).ok_or_else(|| {
-            let (pipeline, stage) = (&opened.graph.pipeline, &opened.graph.stages[target.stage].name);
+            let (pipeline, stage) = (&session.graph.pipeline, &session.graph.stages[target.stage].name);
             Error::NoResults(format!(
                 "stage '{stage}' of pipeline '{pipeline}' has no result for what the pipeline says now; \
                  `pipe run {pipeline} --until {stage}` makes it"

@@ -1,20 +1,27 @@
 //! `pipe cache stat`: how much of what is in the store.
 
-use crate::cli::arguments::StoreArguments;
-use crate::cli::opened::open_store;
+use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
 use crate::store::{Amount, Figures};
-use crate::terminal::{size, table};
+use crate::terminal::{print, size, table};
+use clap::Args;
 use serde_json::{Map, Value, json};
-use std::io::Write as _;
+
+/// Print how much of what is in the store.
+#[derive(Debug, Args)]
+pub(crate) struct StatArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+}
 
 /// Prints the figures of the store.
-pub(super) fn figures(arguments: &StoreArguments) -> Result<()> {
-    let store = open_store(arguments)?;
+pub(super) fn stat(arguments: &StatArguments) -> Result<()> {
+    let store = arguments.store.open()?;
     let figures = store.figures()?;
-    let text = if arguments.json { format!("{}\n", json!(figures)) } else { text(&figures) };
-    // Nobody may be reading any more.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    let text = if arguments.output.json { format!("{}\n", json!(figures)) } else { text(&figures) };
+    print(&text);
     Ok(())
 }
 

@@ -3,12 +3,16 @@
 //! The script of `pipe completions` calls this program with `COMPLETE` set to the shell and the words of the line after
 //! `--`. Nothing here starts the worker, opens the store or prints an error: where nothing is found, nothing is offered.
 
+use crate::cli::command_line::command_line;
 use crate::pipeline;
 use crate::store::Store;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// The variable by which a shell asks for completions.
+pub(super) const VARIABLE: &str = "COMPLETE";
 
 /// The pipelines that a word may become: by name, or by path once it has a slash.
 pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {
@@ -56,7 +60,7 @@ fn loaded() -> Option<pipeline::Pipeline> {
 
 /// What the line has after `pipe` and the command, but for options.
 fn words() -> Vec<String> {
-    let line = super::command_line().skip_while(|word| word != "--").skip(1);
+    let line = command_line().skip_while(|word| word != "--").skip(1);
     line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
 }
 
@@ -70,7 +74,7 @@ pub(crate) fn runs() -> Vec<CompletionCandidate> {
 /// The stages that have a log in the run that the line names, or in the latest.
 pub(crate) fn logged() -> Vec<CompletionCandidate> {
     let Some(store) = store() else { return Vec::new() };
-    let words: Vec<String> = super::command_line().skip_while(|word| word != "--").skip(3).collect();
+    let words: Vec<String> = command_line().skip_while(|word| word != "--").skip(3).collect();
     let named = words.iter().filter(|word| !word.is_empty()).find_map(|word| store.find_run(word).ok());
     let Some(run) = named.or_else(|| store.find_run("latest").ok()) else { return Vec::new() };
     run.stages.iter().map(|stage| CompletionCandidate::new(stage.stage.as_str())).collect()
