@@ -69,6 +69,14 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A folder that is an input has the store in it.
+    #[error("the input {} holds the store {}, so every run would change it", input.display(), store.display())]
+    InputHoldsStore {
+        /// The folder.
+        input: PathBuf,
+        /// The store.
+        store: PathBuf,
+    },
     /// No results to show.
     #[error("{0}")]
     NoResults(String),
@@ -249,7 +257,7 @@ impl Error {
             Self::Syntax { .. } => 11,
             Self::Graph { .. } => 12,
             Self::Parameter { .. } => 13,
-            Self::Missing(_) | Self::Unusable { .. } => 14,
+            Self::Missing(_) | Self::Unusable { .. } | Self::InputHoldsStore { .. } => 14,
             Self::NoResults(_) => 15,
             Self::InputMoved { .. } => 16,
             Self::Locked { .. } => 17,
@@ -280,6 +288,9 @@ impl Error {
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
             Self::Usage { hint, .. } | Self::Damaged { hint, .. } => hint.clone(),
             Self::Unusable { .. } => Some("take it out of the folder, or name another input".to_owned()),
+            Self::InputHoldsStore { .. } => {
+                Some("name a folder without the store, or another store with --store or PIPE_STORE".to_owned())
+            }
             Self::Locked { .. } => {
                 Some("undo the change, or run the pipeline, write its lock anew with `pipe lock`, and commit it".to_owned())
             }

@@ -1,7 +1,7 @@
 //! The worker: the program that holds the stages. It is asked to describe them once, and started once for each run of one.
 
 use crate::error::{Error, Result};
-use crate::inputs::OutsideFiles;
+use crate::inputs::ExternalInputs;
 use crate::store::Store;
 use contract::{Description, Event};
 use fs_err as fs;
@@ -42,9 +42,9 @@ pub fn find(asked: Option<PathBuf>) -> Result<PathBuf> {
 pub fn descriptions(
     worker: &Path,
     store: &Store,
-    outside: &mut OutsideFiles<'_>,
+    inputs: &mut ExternalInputs,
 ) -> Result<BTreeMap<String, Arc<Description>>> {
-    let note = store.note(&format!("worker-{}.json", outside.digest(worker)?));
+    let note = store.note(&format!("worker-{}.json", inputs.digest(worker)?));
     let remembered = fs::read(&note).ok().and_then(|bytes| parse(&bytes).ok());
     let stages = match remembered {
         Some(stages) => stages,

@@ -4,9 +4,9 @@
 
 mod space;
 
-use serde_json::Value;
+use serde_json::{Value, json as value};
 use space::Space;
-use space::chain::{chain, folder, word};
+use space::chain::{CHAIN, chain, folder, word};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -172,13 +172,22 @@ fn pins_are_listed_kept_and_removed() {
 }
 
 #[test]
-fn the_index_is_made_anew() {
+fn a_rebuilt_index_has_the_external_inputs_of_every_pipeline() {
     let space = chain();
+    space.write("one.txt", "1");
+    space.write("folder/two.txt", "2");
+    let reading = "[stage.reading]\nuses = 'command'\noutputs = { o = 'text' }\nfiles = { a = 'one.txt', b = 'folder' }\n\
+                   command = ['sh', '-c', 'cat {files.a} {files.b}/two.txt > {outputs.o}/v']\n";
+    space.write("chain.toml", format!("{CHAIN}\n{reading}"));
+    // What was written within one tick of the clock is not remembered.
+    std::thread::sleep(std::time::Duration::from_millis(100));
     space.succeed(&["run", "chain"]);
-    std::fs::write(space.path("artifacts/index/sled/conf"), "damage").unwrap();
-    assert_eq!(json(&space, &["cache", "rebuild-index"])["rows"], 3);
-    assert_eq!(space.statuses(&["chain"])["size"], "cached");
-    assert!(space.stored("index").iter().all(|name| !name.contains("old")), "{:?}", space.stored("index"));
+    std::fs::write(space.path("artifacts/index/sled/conf"), "damage".repeat(100)).unwrap();
+    let rebuilt = json(&space, &["cache", "rebuild-index"]);
+    assert_eq!(rebuilt["inputs"].as_array().unwrap().len(), 2, "{rebuilt}");
+    assert_eq!((&rebuilt["files"], &rebuilt["wrong"]), (&value!(2), &value!([])), "{rebuilt}");
+    assert_eq!(space.statuses(&["chain"])["reading"], "cached");
+    assert!(space.stored("index").iter().all(|name| !name.contains(".old")), "{:?}", space.stored("index"));
 }
 
 #[test]

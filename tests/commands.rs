@@ -75,7 +75,7 @@ fn only_declared_variables_and_a_few_known_ones_are_there() {
     let mut names: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
     names.retain(|name| !["HOME", "USER", "PWD", "_", "SHLVL", "OLDPWD"].contains(name));
-    insta::assert_snapshot!(names.join(" "), @"LC_ALL MINE MKL_NUM_THREADS OMP_NUM_THREADS OMP_WAIT_POLICY PATH PIPE_ATTEMPT PIPE_OUTPUT_OUT PIPE_PARAMETERS PIPE_THREADS POLARS_MAX_THREADS RAYON_NUM_THREADS TMPDIR");
+    insta::assert_snapshot!(names.join(" "), @"LC_ALL MINE MKL_NUM_THREADS OMP_NUM_THREADS OMP_WAIT_POLICY PATH PIPE_ATTEMPT PIPE_OUTPUT_OUT PIPE_PARAMETERS PIPE_THREADS POLARS_MAX_THREADS PYTHONDONTWRITEBYTECODE RAYON_NUM_THREADS TMPDIR");
     assert!(text.contains("MINE=yes\n") && text.contains("LC_ALL=C\n"), "{text}");
 }
 

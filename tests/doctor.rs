@@ -91,7 +91,7 @@ fn left_overs_and_a_damaged_index_are_counted_and_left_where_they_are() {
     for entry in std::fs::read_dir(space.path("artifacts/index/sled")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
-            std::fs::write(path, b"damage").unwrap();
+            std::fs::write(path, "damage".repeat(100)).unwrap();
         }
     }
     let outcome = space.succeed(&["doctor"]);

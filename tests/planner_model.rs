@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
+mod coarse;
+mod mapped;
 mod model;
 mod soak;
 mod space;
@@ -14,7 +16,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::cell::Cell;
 
 fn function() -> impl Strategy<Value = Function> {
-    prop_oneof![3 => Just(Function::Join), 2 => Just(Function::First), 1 => Just(Function::Constant)]
+    prop_oneof![3 => Just(Function::Join), 1 => Just(Function::Linked), 2 => Just(Function::First), 1 => Just(Function::Constant)]
 }
 
 /// The stage at `place` uses stages before it, and outside files that others may use as well.
@@ -52,6 +54,14 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => stage().prop_map(Edit::Force),
         1 => stage().prop_map(Edit::From),
         2 => (0..150_u64).prop_map(Edit::Kill),
+        2 => (0..ITEMS.len()).prop_map(Edit::SameSize),
+        2 => (0..ITEMS.len()).prop_map(Edit::Mapped),
+        1 => (0..ITEMS.len(), word()).prop_map(|(item, text)| Edit::OtherName(item, text)),
+        1 => (0..ITEMS.len(), word()).prop_map(|(item, text)| Edit::Replace(item, text)),
+        1 => (0..ITEMS.len(), any::<bool>()).prop_map(|(item, yes)| Edit::Executable(item, yes)),
+        1 => "[uv]".prop_map(Edit::MakeFolder),
+        1 => "[uv]".prop_map(Edit::RemoveFolder),
+        1 => word().prop_map(Edit::WriteKept),
         1 => Just(Edit::LoseIndex),
         1 => Just(Edit::DamageIndex),
     ]
@@ -59,14 +69,28 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 #[test]
 fn every_timeline_ends_as_the_model_says() {
-    let cases = u32::try_from(soak::cases(14)).unwrap();
+    run_timelines(soak::cases(14), World::new);
+}
+
+#[test]
+fn every_timeline_over_time_stamps_of_whole_seconds_ends_as_the_model_says() {
+    let Some(disk) = coarse::CoarseDisk::mount() else { return };
+    let items = |stages| {
+        let root = tempfile::tempdir_in(disk.path()).unwrap().keep();
+        World::with_items_in(&root, stages)
+    };
+    run_timelines(soak::long().map_or(4, |cases| cases.div_ceil(4)), items);
+}
+
+fn run_timelines(cases: usize, world: impl Fn(Vec<Stage>) -> World) {
+    let cases = u32::try_from(cases).unwrap();
     let seed = soak::long().map_or(RngSeed::Fixed(2024), |_| RngSeed::Random);
     let config =
         Config { cases, max_shrink_iters: 300, failure_persistence: None, rng_seed: seed, ..Config::default() };
     let (steps, ran, hits) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let strategy = (stages(), proptest::collection::vec(edit(), 1..=6));
     let outcome = TestRunner::new(config).run(&strategy, |(stages, edits)| {
-        let mut world = World::new(stages);
+        let mut world = world(stages);
         world.run(&[]).map_err(TestCaseError::fail)?;
         for (number, edit) in edits.iter().enumerate() {
             let told = |why| TestCaseError::fail(format!("step {number}, {edit:?}: {why}\n{}", world_text(&edits)));

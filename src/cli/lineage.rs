@@ -64,7 +64,7 @@ fn made(session: &Session, stage: NodeIndex, current: &BTreeMap<NodeIndex, Box<A
     let mut inputs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (entrance, origin) in &node.inputs {
         let input = match origin {
-            Origin::Outside(path) => json!({ "path": path, "made_by": null }),
+            Origin::External(path) => json!({ "path": path, "made_by": null }),
             Origin::Output { stage, port } => {
                 json!({ "path": folder(stage, port), "made_by": made(session, *stage, current) })
             }

@@ -4,7 +4,7 @@ use crate::cli::lock::locked;
 use crate::cli::options::{PipelineArguments, SelectionArguments};
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
-use crate::plan::{Planned, Planner, Point};
+use crate::plan::{Outlook, Planned, Planner, Point};
 use crate::store::StageState;
 use crate::terminal::print;
 use clap::Args;
@@ -54,6 +54,13 @@ pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) 
         } else {
             format!("{name:<width$} {state:<8} {reason}").trim_end().to_owned()
         };
+        text += &format!("{line}\n");
+    }
+    let to_run = plan.iter().filter(|planned| matches!(planned.outlook, Outlook::Run(_)));
+    let notes: BTreeSet<String> = to_run.flat_map(|planned| planner.notes(planned.stage)).collect();
+    for note in &notes {
+        let line =
+            if as_json { json!({ "event": "note", "message": note }).to_string() } else { format!("note: {note}") };
         text += &format!("{line}\n");
     }
     let last = if as_json { total(session, &plan).to_string() } else { summary(session, &plan) };

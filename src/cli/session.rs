@@ -2,7 +2,6 @@
 
 use crate::cli::options::PipelineArguments;
 use crate::error::{Error, Result};
-use crate::inputs::{OutsideFiles, SledIndex};
 use crate::key::suggestion;
 use crate::machine::Machine;
 use crate::pipeline::{self, Compare};
@@ -28,8 +27,6 @@ pub(crate) struct Session {
     pub(crate) machine: Machine,
     /// What the pipeline says of comparisons.
     pub(crate) compare: Option<Compare>,
-    index: SledIndex,
-    sheet: PathBuf,
 }
 
 impl Session {
@@ -39,22 +36,20 @@ impl Session {
         let (located, pipeline) =
             pipeline::load(&arguments.pipeline, &arguments.variant.profiles, &arguments.variant.settings)?;
         let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
-        let index = store.index();
-        let sheet = store.note(&format!("{}.files.json", pipeline.name));
         // A pipeline of commands needs no worker.
         let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
             (PathBuf::new(), BTreeMap::new())
         } else {
             let worker = worker::find(arguments.worker.worker.clone())?;
-            let mut outside = OutsideFiles::open(sheet.clone(), &index);
-            let known = worker::descriptions(&worker, &store, &mut outside)?;
-            outside.save();
+            let mut inputs = store.external_inputs(&pipeline.name);
+            let known = worker::descriptions(&worker, &store, &mut inputs)?;
+            inputs.save();
             (worker, known)
         };
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &arguments.variant.points, &known, &folder)?;
         graph.check_paths(store.root())?;
-        Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare, index, sheet })
+        Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare })
     }
 
     /// The stages that are meant.
@@ -117,8 +112,8 @@ impl Session {
 
     /// The same over another store.
     pub(crate) fn planner_in<'a>(&'a self, selection: &'a Selection, store: &'a Store) -> Planner<'a> {
-        let outside = OutsideFiles::open(self.sheet.clone(), &self.index);
+        let inputs = self.store.external_inputs(&self.graph.pipeline);
         let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
-        Planner::new(&self.graph, selection, store, outside, Box::new(lacks))
+        Planner::new(&self.graph, selection, store, inputs, Box::new(lacks))
     }
 }

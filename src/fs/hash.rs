@@ -27,10 +27,11 @@ const WINDOW: u64 = 256 << 20;
 
 /// The digest of a file's content.
 pub(crate) fn hash_file(disk: &Disk, path: &Path) -> Result<Digest> {
-    disk.open(path).and_then(hash).map_err(|error| Error::io("reading", path, error))
+    disk.open(path).and_then(hash_open_file).map_err(|error| Error::io("reading", path, error))
 }
 
-fn hash(mut file: fs::File) -> io::Result<Digest> {
+/// The digest of the content of a file that is open.
+pub(crate) fn hash_open_file(mut file: fs::File) -> io::Result<Digest> {
     let size = file.metadata()?.len();
     if size > LEAF {
         match halves(&file, 0, size) {

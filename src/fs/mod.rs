@@ -2,6 +2,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod durable;
+pub(crate) mod flush;
 pub(crate) mod hash;
 pub(crate) mod lock;
 pub(crate) mod status;

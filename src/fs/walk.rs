@@ -4,7 +4,7 @@
 //! of a folder, and folders are entered where they stand: that is the order of whole paths.
 
 use crate::error::{Error, Result};
-use crate::fs::status::Status;
+use crate::fs::status::FileStatus;
 use fs_err as fs;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Whether links are looked through or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// A link is what it points to, as users lay out their own folders.
+    /// A link is what it points to, as users lay out their own folders. Folders named `__pycache__` are left out: Python
+    /// writes them beside the modules that it imports, and does not read them without those.
     Follow,
     /// A link is no part of an artifact.
     Refuse,
@@ -27,7 +28,7 @@ pub(crate) struct Found {
     /// Its path.
     pub(crate) path: PathBuf,
     /// Its status.
-    pub(crate) status: Status,
+    pub(crate) status: FileStatus,
     /// What it is.
     pub(crate) kind: Kind,
 }
@@ -59,6 +60,9 @@ impl Kind {
 /// The bit of a file's mode that lets its owner execute it.
 const OWNER_EXECUTES: u32 = 0o100;
 
+/// The folder in which Python keeps compiled modules.
+const PYTHON_CACHE: &str = "__pycache__";
+
 /// How many files are looked at, looked up and hashed together.
 const BATCH: usize = 1000;
 
@@ -71,7 +75,7 @@ pub(crate) struct Walk {
     root: PathBuf,
     links: Links,
     open: Vec<Open>,
-    entered: Vec<(PathBuf, Status)>,
+    entered: Vec<(PathBuf, FileStatus)>,
 }
 
 /// A folder on the way from the root to where the walk is.
@@ -126,7 +130,7 @@ impl Walk {
             let path = self.root.join(&listed);
             match std::fs::metadata(&path) {
                 Ok(found) if found.is_dir() == is_folder => {
-                    Ok(Found { listed, path, status: Status::from_metadata(&found), kind: Kind::of(&found) })
+                    Ok(Found { listed, path, status: FileStatus::from_metadata(&found), kind: Kind::of(&found) })
                 }
                 // It is something else by now.
                 Ok(_) => Err(Error::moved(&path)),
@@ -141,14 +145,14 @@ impl Walk {
     }
 
     /// The folders that were entered since the last call, with the status that each had before it was listed.
-    pub(crate) fn entered(&mut self) -> Vec<(PathBuf, Status)> {
+    pub(crate) fn entered(&mut self) -> Vec<(PathBuf, FileStatus)> {
         std::mem::take(&mut self.entered)
     }
 
     /// Goes into a folder. Gives the number of names in it.
     fn enter(&mut self, listed: String) -> Result<usize> {
         let path = self.root.join(&listed);
-        let status = Status::of(&path).map_err(|error| Error::io("reading", &path, error))?;
+        let status = FileStatus::of(&path).map_err(|error| Error::io("reading", &path, error))?;
         let identity = status.identity();
         if self.open.iter().any(|above| above.identity == identity) {
             let what = "is a link to a folder that it stands in, so it has no end";
@@ -175,7 +179,9 @@ impl Walk {
             let Ok(mut name) = entry.file_name().into_string() else {
                 return Err(Error::Unusable { path: entry.path(), what: "has a name that is not UTF-8" });
             };
-            if kind.is_dir() {
+            if kind.is_dir() && self.links == Links::Follow && name == PYTHON_CACHE {
+                continue;
+            } else if kind.is_dir() {
                 name.push('/');
             } else if !kind.is_file() {
                 return Err(Error::Unusable { path: entry.path(), what: "is neither a file nor a folder" });

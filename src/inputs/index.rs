@@ -1,8 +1,7 @@
-//! The index: what makes looking up fast and may be lost at any time.
+//! The index: digests of files that are external inputs, by their status, for all pipelines. It may be lost at any time.
 //!
-//! It holds the digests of files outside the store by their status, and when each key was last used. It is derived and
-//! disposable: it is opened for milliseconds, only when something is to be added or looked for, and every failure of it
-//! costs a look at the files themselves and nothing else.
+//! It is opened for milliseconds, only when something is to be added or looked for, and every failure of it costs reading
+//! the files themselves and nothing else.
 
 use crate::error::{Error, Result};
 use crate::fs::disk::Disk;

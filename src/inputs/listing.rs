@@ -175,12 +175,12 @@ fn unescape(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::status::Status;
+    use crate::fs::status::FileStatus;
     use crate::fs::walk::Kind;
 
     fn write(index: &Path, name: &str, files: &[(&str, &str)]) -> Digest {
         let digest_of = |content: &str| Digest::from(blake3::hash(content.as_bytes()));
-        let status = Status::of(Path::new("/")).unwrap();
+        let status = FileStatus::of(Path::new("/")).unwrap();
         let found: Vec<Found> = files
             .iter()
             .map(|(path, _)| Found { listed: (*path).to_owned(), path: PathBuf::from(path), status, kind: Kind::File })

@@ -1,12 +1,15 @@
 //! External inputs: the files and folders outside the store that stages read, and what is remembered of them.
 
+mod cache;
+mod external;
 mod index;
-mod ledger;
 mod listing;
-mod outside;
-mod witness;
+mod python;
+mod snapshot;
 
+pub use cache::InputCache;
+pub use external::ExternalInputs;
 pub use index::{Index, IndexState, SledIndex};
 pub use listing::{Change, Changes, listing_changes};
-pub use outside::OutsideFiles;
-pub use witness::Witness;
+pub use python::python_imports;
+pub use snapshot::StatSnapshot;

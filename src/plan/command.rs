@@ -55,7 +55,7 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
     };
     let program_template = if program.value.contains('/') && !program.value.starts_with('{') {
         let entrance = Entrance { port: PortName::new(FILES), label: Label::new(PROGRAM) };
-        inputs.insert(entrance.clone(), Origin::Outside(reader.path(&program.value, &program.place)?));
+        inputs.insert(entrance.clone(), Origin::External(reader.path(&program.value, &program.place)?));
         Template(vec![Piece::Place(Placeholder::Input(entrance))])
     } else {
         reader.template(program)?
@@ -120,7 +120,7 @@ impl Reader<'_> {
         entries
             .map(|(name, path)| {
                 let entrance = Entrance { port: PortName::new(FILES), label: Label::new(&*name.value) };
-                Ok((entrance, Origin::Outside(self.path(&path.value, &path.place)?)))
+                Ok((entrance, Origin::External(self.path(&path.value, &path.place)?)))
             })
             .collect()
     }

@@ -66,7 +66,7 @@ impl Node {
                     hasher.field(&stage.index().to_le_bytes());
                     hasher.field(port.as_str().as_bytes());
                 }
-                Origin::Outside(path) => {
+                Origin::External(path) => {
                     hasher.field(b"");
                     hasher.field(path.as_os_str().as_encoded_bytes());
                 }
@@ -160,7 +160,7 @@ impl Builder<'_> {
                     })?;
                 values.insert(key.to_owned(), value);
             } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
-                inputs.insert(entrance(&port.name), Origin::Outside(self.path(setting)?));
+                inputs.insert(entrance(&port.name), Origin::External(self.path(setting)?));
             } else {
                 let names = expected.iter().map(|parameter| parameter.name.as_str());
                 let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());

@@ -15,5 +15,5 @@ pub enum Origin {
         port: PortName,
     },
     /// A file or folder outside the store.
-    Outside(PathBuf),
+    External(PathBuf),
 }

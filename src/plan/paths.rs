@@ -26,7 +26,7 @@ impl Graph {
 fn told<'a>(node: &'a Node, root: &'a Path) -> Vec<&'a Path> {
     match &node.program {
         Program::Worker => {
-            let outside = |origin: &'a Origin| if let Origin::Outside(path) = origin { Some(&**path) } else { None };
+            let outside = |origin: &'a Origin| if let Origin::External(path) = origin { Some(&**path) } else { None };
             std::iter::once(root).chain(node.inputs.values().filter_map(outside)).collect()
         }
         Program::Command(_) if node.description.checkpoints => vec![root],

@@ -1,8 +1,8 @@
 //! Deciding for each stage whether the store has its result, and if not, why not.
 
 use crate::error::{Error, Result};
-use crate::inputs::{OutsideFiles, Witness};
-use crate::key::{Difference, Digest, FILES, Key, Manifest, PortName, StageName};
+use crate::inputs::{ExternalInputs, StatSnapshot, python_imports};
+use crate::key::{Difference, Digest, Entrance, FILES, Key, Manifest, PortName, StageName};
 use crate::plan::graph::Graph;
 use crate::plan::node::{Node, Program};
 use crate::plan::origin::Origin;
@@ -11,7 +11,9 @@ use crate::store::{Action, Lookup, StageState, Store};
 use petgraph::graph::NodeIndex;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// The digests of what a stage made, by output.
 pub type Outputs = BTreeMap<PortName, Digest>;
@@ -130,7 +132,7 @@ pub struct Planner<'a> {
     /// Which of its stages are meant.
     pub selection: &'a Selection,
     store: &'a Store,
-    outside: OutsideFiles<'a>,
+    inputs: ExternalInputs,
     lacks: Lacks<'a>,
     /// What was looked up ahead of its decision.
     ahead: BTreeMap<Key, Lookup>,
@@ -145,10 +147,10 @@ impl<'a> Planner<'a> {
         graph: &'a Graph,
         selection: &'a Selection,
         store: &'a Store,
-        outside: OutsideFiles<'a>,
+        inputs: ExternalInputs,
         lacks: Lacks<'a>,
     ) -> Self {
-        Self { graph, selection, store, outside, lacks, ahead: BTreeMap::new() }
+        Self { graph, selection, store, inputs, lacks, ahead: BTreeMap::new() }
     }
 
     /// Decides for a stage when `known` has the outputs of all stages that it uses.
@@ -178,8 +180,9 @@ impl<'a> Planner<'a> {
         self.ahead = looked_up.collect();
     }
 
-    /// What would become of each stage in scope. Changes nothing but what is remembered of outside files.
+    /// What would become of each stage in scope. Changes nothing but what is remembered of external inputs.
     pub fn plan(&mut self) -> Result<Vec<Planned>> {
+        self.check_inputs()?;
         let mut known: BTreeMap<NodeIndex, Outputs> = BTreeMap::new();
         let mut plan = Vec::new();
         for stage in self.graph.order.iter().copied().filter(|stage| self.selection.scope.contains(stage)) {
@@ -208,11 +211,53 @@ impl<'a> Planner<'a> {
             };
             plan.push(Planned { stage, outlook: self.if_it_fits(stage, outlook) });
         }
-        self.outside.save();
+        self.inputs.save();
         Ok(plan)
     }
 
-    /// The outside files that stages in scope need and that are not there.
+    /// Refuses a folder that has the store in it: no run would leave it as it was.
+    ///
+    /// # Errors
+    /// [`Error::InputHoldsStore`].
+    fn check_inputs(&self) -> Result<()> {
+        let store = real_path(self.store.root());
+        let in_scope = self.graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
+        let inputs = in_scope.flat_map(|stage| self.graph.stages[*stage].inputs.values());
+        let folders = inputs.filter_map(|origin| match origin {
+            Origin::External(path) if path.is_dir() => Some(path),
+            _ => None,
+        });
+        match folders.into_iter().find(|folder| store.starts_with(real_path(folder))) {
+            Some(folder) => Err(Error::InputHoldsStore { input: folder.clone(), store: self.store.root().to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// What a user may not expect of the inputs of a stage that is going to run: Python files that import others beside
+    /// them, which are not inputs.
+    pub fn notes(&self, stage: NodeIndex) -> Vec<String> {
+        let node = &self.graph.stages[stage];
+        if !matches!(node.program, Program::Command(_)) {
+            return Vec::new();
+        }
+        let inputs: Vec<(&Entrance, &Path)> = node
+            .inputs
+            .iter()
+            .filter_map(|(entrance, origin)| match origin {
+                Origin::External(path) => Some((entrance, path.as_path())),
+                Origin::Output { .. } => None,
+            })
+            .collect();
+        let is_input = |module: &Path| inputs.iter().any(|(_, input)| module.starts_with(input));
+        let note = |(entrance, script): &(&Entrance, &Path)| {
+            let modules: Vec<PathBuf> = python_imports(script).into_iter().filter(|module| !is_input(module)).collect();
+            let folder = script.parent()?;
+            (!modules.is_empty()).then(|| not_inputs(entrance, folder, &modules))
+        };
+        inputs.iter().filter_map(note).collect()
+    }
+
+    /// The external inputs that stages in scope need and that are not there.
     pub fn missing_files(&self) -> Vec<String> {
         let in_scope = self.graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
         in_scope.flat_map(|stage| self.missing_inputs(*stage)).collect()
@@ -220,6 +265,7 @@ impl<'a> Planner<'a> {
 
     /// Everything that stages which would run need and this machine does not have.
     pub fn missing(&mut self) -> Result<Vec<String>> {
+        self.check_inputs()?;
         let graph = self.graph;
         let in_scope = || graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
         let inputs = self.missing_files();
@@ -232,16 +278,16 @@ impl<'a> Planner<'a> {
         Ok(self.plan()?.into_iter().flat_map(missing).collect())
     }
 
-    /// Remembers the digests of outside files.
+    /// Remembers the digests of external inputs.
     pub fn save(&mut self) {
-        self.outside.save();
+        self.inputs.save();
     }
 
-    /// The files and folders outside the store that enter a stage, as they were when their digests were taken.
-    pub fn outside_files(&self, stage: NodeIndex) -> Vec<Witness> {
+    /// The external inputs of a stage, as they were when their digests were taken.
+    pub fn external_inputs(&self, stage: NodeIndex) -> Vec<StatSnapshot> {
         let origins = self.graph.stages[stage].inputs.values();
         origins
-            .filter_map(|origin| if let Origin::Outside(path) = origin { self.outside.witness(path) } else { None })
+            .filter_map(|origin| if let Origin::External(path) = origin { self.inputs.snapshot(path) } else { None })
             .collect()
     }
 
@@ -268,13 +314,13 @@ impl<'a> Planner<'a> {
         lacks.chain(unset.map(|name| format!("{}: the environment has no variable {name}", node.name))).collect()
     }
 
-    /// The outside files that a stage reads and that are not there.
+    /// The external inputs that a stage reads and that are not there.
     pub(crate) fn missing_inputs(&self, stage: NodeIndex) -> Vec<String> {
         let node = &self.graph.stages[stage];
         node.inputs
             .iter()
             .filter_map(|(entrance, origin)| match origin {
-                Origin::Outside(path) if !path.exists() => {
+                Origin::External(path) if !path.exists() => {
                     Some(format!("{}.{entrance}: there is nothing at {}", node.name, path.display()))
                 }
                 _ => None,
@@ -301,7 +347,7 @@ impl<'a> Planner<'a> {
         self.manifest(stage, &node_known)
     }
 
-    /// What is said when an outside file has gone since the plan was made.
+    /// What is said when an external input has gone since the plan was made.
     fn if_gone(&self, stage: NodeIndex, error: Error) -> Error {
         let missing = self.missing_inputs(stage);
         if missing.is_empty() { error } else { Error::Missing(missing) }
@@ -310,9 +356,11 @@ impl<'a> Planner<'a> {
     fn manifest(&mut self, stage: NodeIndex, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Manifest> {
         let node: &Node = &self.graph.stages[stage];
         let mut manifest = node.manifest();
+        let is_command = matches!(node.program, Program::Command(_));
         for (entrance, origin) in &node.inputs {
             let digest = match origin {
-                Origin::Outside(path) => self.outside.digest(path)?,
+                Origin::External(path) if is_command => self.inputs.command_digest(path)?,
+                Origin::External(path) => self.inputs.digest(path)?,
                 Origin::Output { stage, port } => {
                     known.get(stage).and_then(|outputs| outputs.get(port)).copied().ok_or_else(|| Error::Contract {
                         stage: self.graph.stages[*stage].name.to_string(),
@@ -343,6 +391,27 @@ impl<'a> Planner<'a> {
             }
         }
     }
+}
+
+fn not_inputs(entrance: &Entrance, folder: &Path, modules: &[PathBuf]) -> String {
+    let names: Vec<_> = modules.iter().filter_map(|module| module.file_name()).map(OsStr::to_string_lossy).collect();
+    format!(
+        "{entrance} imports {}, which is no input: an edit of it runs nothing again. Make the folder {} the input, and \
+         name the script in it",
+        names.join(", "),
+        folder.display()
+    )
+}
+
+/// A path without links and dots, also of what is not there yet.
+fn real_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for there in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), absolute.strip_prefix(there)) {
+            return real.join(rest);
+        }
+    }
+    absolute
 }
 
 /// The digests in an action's result.

@@ -24,7 +24,7 @@ use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageState, Stor
 use contract::Event;
 use petgraph::graph::NodeIndex;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
@@ -105,6 +105,7 @@ pub fn run(
         sender,
         receiver,
         summary: Summary::default(),
+        noted: BTreeSet::new(),
         stopping: false,
     };
     dispatcher.go(interrupt)
@@ -130,6 +131,8 @@ pub(super) struct Dispatcher<'a, 'p> {
     pub(super) sender: StageEvents,
     pub(super) receiver: Receiver<(NodeIndex, StageEvent)>,
     pub(super) summary: Summary,
+    /// What was said already of inputs that many points of a sweep have.
+    pub(super) noted: BTreeSet<String>,
     /// Whether nothing more may start.
     pub(super) stopping: bool,
 }
@@ -238,7 +241,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    fn printed(&mut self, stage: NodeIndex, event: &Event) {
+    pub(super) fn printed(&mut self, stage: NodeIndex, event: &Event) {
         let name = &self.graph.stages[stage].name;
         self.observer.printed(name, event);
         self.journal.printed(name, event);

@@ -3,7 +3,6 @@
 //! A run that starts nothing leaves no trace but the time on its pipeline's folder.
 
 use crate::error::Result;
-use crate::inputs::Index as _;
 use crate::key::{RunId, StageName};
 use crate::run::{Ending, Json, Observer};
 use crate::store::{RunRecord, StageRecord, StageState, Store, new_run_id, now};
@@ -70,12 +69,7 @@ impl<'a> Journal<'a> {
         self.record.code = Some(code);
         if let Err(error) = self.store.write_run(&self.record) {
             tracing::warn!("the record of this run could not be written: {error}");
-            return;
         }
-        let used = self.record.started.to_string().into_bytes();
-        let keys = self.record.stages.iter().filter_map(|stage| stage.key);
-        let rows: Vec<_> = keys.map(|key| (format!("used/{key}").into_bytes(), used.clone())).collect();
-        self.store.index().put(&rows);
     }
 }
 

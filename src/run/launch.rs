@@ -87,6 +87,8 @@ fn command_environment(
     let mut environment: Environment = passed.collect();
     environment.insert("LC_ALL".to_owned(), "C.UTF-8".into());
     environment.insert("TMPDIR".to_owned(), folder.join(TEMPORARY).into());
+    // Python would write into the folders from which it imports, which may be results of other stages.
+    environment.insert("PYTHONDONTWRITEBYTECODE".to_owned(), "1".into());
     environment.extend(resource_variables(request));
     environment.extend(variables(request, links));
     environment.extend(line.fields.environment.iter().map(|(name, value)| (name.clone(), value.into())));

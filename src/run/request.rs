@@ -1,7 +1,7 @@
 //! What is asked of the thread that runs one stage.
 
 use crate::fs::FileLock;
-use crate::inputs::Witness;
+use crate::inputs::StatSnapshot;
 use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
 use crate::plan::{Job, Program};
@@ -38,7 +38,7 @@ pub(crate) struct ExecutionRequest {
     /// What it may use of the machine.
     pub(crate) resources: LaunchResources,
     /// What it reads, as it was when its digests were taken, or when the stage was about to begin.
-    pub(crate) reads: Vec<Witness>,
+    pub(crate) reads: Vec<StatSnapshot>,
     /// Where the run writes down what it needs.
     pub(crate) needs: Option<NeedsList>,
     /// The run, for the record.

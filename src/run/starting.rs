@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::FileLock;
-use crate::inputs::Witness;
+use crate::inputs::StatSnapshot;
 use crate::key::PortName;
 use crate::machine::Hardware;
 use crate::plan::{Decision, Job, Node, Origin, Reason};
@@ -16,7 +16,7 @@ use crate::run::queue::{Running, Wanted};
 use crate::run::request::ExecutionRequest;
 use crate::run::slots::{Claim, Grant};
 use crate::store::Scratch;
-use contract::Spec;
+use contract::{Event, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +63,11 @@ impl Dispatcher<'_, '_> {
         let (name, reason) = (&self.graph.stages[stage].name, job.reason.to_string());
         self.observer.started(name, &reason);
         self.journal.started(name, &reason);
+        for note in self.planner.notes(stage) {
+            if self.noted.insert(note.clone()) {
+                self.printed(stage, &Event::Log { message: note });
+            }
+        }
         let run = move || run_stage(request, executor, &store, &shared, &events);
         if let Err(error) = std::thread::Builder::new().name(name.to_string()).spawn_scoped(threads, run) {
             self.slots.give_back(grant);
@@ -158,14 +163,14 @@ impl Dispatcher<'_, '_> {
         Ok(self.scratch.insert(scratch))
     }
 
-    /// What the stage is about to read: outside files as they were when their digests were taken, artifacts as they are.
-    fn reads(&self, stage: NodeIndex) -> Result<Vec<Witness>> {
-        let mut reads = self.planner.outside_files(stage);
+    /// What the stage is about to read: external inputs as they were when their digests were taken, artifacts as they are.
+    fn reads(&self, stage: NodeIndex) -> Result<Vec<StatSnapshot>> {
+        let mut reads = self.planner.external_inputs(stage);
         for origin in self.graph.stages[stage].inputs.values() {
             if let Origin::Output { stage, port } = origin
                 && let Some(digest) = self.known.get(stage).and_then(|outputs| outputs.get(port))
             {
-                reads.push(Witness::of(&self.store.artifact(digest))?);
+                reads.push(StatSnapshot::of_artifact(&self.store.artifact(digest))?);
             }
         }
         Ok(reads)
@@ -175,7 +180,7 @@ impl Dispatcher<'_, '_> {
         let mut inputs = Inputs::new();
         for (entrance, origin) in &node.inputs {
             let path = match origin {
-                Origin::Outside(path) => Some(path.clone()),
+                Origin::External(path) => Some(path.clone()),
                 Origin::Output { stage, port } => self
                     .known
                     .get(stage)

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::lock::FileLock;
-use crate::fs::status::Status;
+use crate::fs::status::FileStatus;
 use crate::key::Digest;
 use crate::key::Key;
 use crate::key::RunId;
@@ -85,13 +85,13 @@ impl RemovalKind {
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     /// The record was not made anew or used since then.
-    Record { key: Key, status: Status, used: u64 },
+    Record { key: Key, status: FileStatus, used: u64 },
     /// No record names the artifact.
     Artifact(Digest),
     /// Nobody works in the checkpoint.
     Checkpoint(Key),
     /// The run has ended.
-    Run(RunId, Status),
+    Run(RunId, FileStatus),
     /// Nobody holds the lock.
     Lock,
     /// Nothing.

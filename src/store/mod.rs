@@ -42,6 +42,7 @@ pub use gc::{Removal, RemovalKind, Wish};
 pub(crate) use needs::NeedsList;
 pub use needs::{Needed, Needs};
 pub use pins::Pin;
+pub use rebuild::Rebuilt;
 pub use removal::Collected;
 pub use runs::{RunRecord, StageRecord, new_run_id, now};
 pub use scratch::Scratch;
@@ -51,7 +52,7 @@ pub use verify::{Damage, Verification};
 
 use crate::error::{Error, Result};
 use crate::fs::{Disk, FileLock, durable};
-use crate::inputs::SledIndex;
+use crate::inputs::{ExternalInputs, InputCache, SledIndex};
 use crate::key::Digest;
 use crate::key::Key;
 use crate::key::RunId;
@@ -148,6 +149,11 @@ impl Store {
     /// The index.
     pub fn index(&self) -> SledIndex {
         SledIndex::new(self.root.join("index/sled"))
+    }
+
+    /// The digests of a pipeline's external inputs, as far as they are known.
+    pub fn external_inputs(&self, pipeline: &str) -> ExternalInputs {
+        ExternalInputs::new(InputCache::open(self.root.join("index"), pipeline, Box::new(self.index())))
     }
 
     /// Where derived notes of a name are kept, beside the index.

@@ -1,21 +1,65 @@
-//! Making the index anew from what is the truth: the records and the runs.
+//! Reading every external input again, for whoever does not trust what is remembered of them.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::inputs::{ExternalInputs, InputCache};
+use crate::key::Digest;
 use crate::store::Store;
-use crate::store::survey::{Records, Uses};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// What came of reading every external input again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The inputs that were read.
+    pub inputs: BTreeSet<PathBuf>,
+    /// How many files were read.
+    pub files: usize,
+    /// The inputs that are no longer there, or cannot be read.
+    pub left_out: BTreeSet<PathBuf>,
+    /// The inputs of which another digest was remembered though nothing showed that they had changed.
+    pub wrong: BTreeSet<PathBuf>,
+}
 
 impl Store {
-    /// Makes the index anew. Gives the number of its rows.
+    /// Forgets the digests of all external inputs and reads again those that any pipeline is known to have.
     ///
-    /// The digests of files outside the store are not derived from it: those files are read again when they are needed.
-    pub fn rebuild_index(&self) -> Result<usize> {
-        let share = self.share()?;
-        let (records, uses) = (Records::of(self)?, Uses::of(self)?);
-        drop(share);
-        let used = records.entries.values().map(|entry| (entry.key, uses.last(entry)));
-        let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            used.map(|(key, used)| (format!("used/{key}").into_bytes(), used.to_string().into_bytes())).collect();
-        self.index().rebuild(&rows)?;
-        Ok(rows.len())
+    /// # Errors
+    /// When the index cannot be written, or another process does not let go of it.
+    pub fn rebuild_index(&self) -> Result<Rebuilt> {
+        let index = self.root.join("index");
+        let known = InputCache::known_inputs(&index);
+        let before: Vec<BTreeMap<PathBuf, Option<Digest>>> =
+            known.iter().map(|(pipeline, paths)| remembered(&self.external_inputs(pipeline), paths)).collect();
+        self.index().rebuild(&[])?;
+        for folder in ["inputs", "folders"].map(|name| index.join(name)) {
+            match self.disk.remove_folder(&folder) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("writing", &folder, error)),
+                _ => {}
+            }
+        }
+        let mut rebuilt = Rebuilt::default();
+        for (pipeline, before) in known.keys().zip(before) {
+            let mut inputs = self.external_inputs(pipeline);
+            for (path, before) in before {
+                match inputs.digest(&path) {
+                    Err(_) => drop(rebuilt.left_out.insert(path)),
+                    Ok(now) => {
+                        if before.is_some_and(|before| before != now) {
+                            rebuilt.wrong.insert(path.clone());
+                        }
+                        rebuilt.inputs.insert(path);
+                    }
+                }
+            }
+            rebuilt.files += inputs.files_read();
+            inputs.save();
+        }
+        Ok(rebuilt)
     }
+}
+
+/// What is remembered of inputs as they are now.
+fn remembered(inputs: &ExternalInputs, paths: &[PathBuf]) -> BTreeMap<PathBuf, Option<Digest>> {
+    paths.iter().map(|path| (path.clone(), inputs.remembered(path).ok().flatten())).collect()
 }

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::Disk;
-use crate::fs::status::Status;
+use crate::fs::status::FileStatus;
 use crate::key::Digest;
 use crate::key::Key;
 use crate::key::RESERVED;
@@ -36,7 +36,7 @@ pub struct Entry {
     #[serde(skip)]
     pub(crate) bytes: u64,
     #[serde(skip)]
-    pub(crate) status: Status,
+    pub(crate) status: FileStatus,
 }
 
 /// All records.
@@ -65,7 +65,7 @@ pub(crate) struct RunUse {
     pub(crate) pipeline: String,
     pub(crate) started: u64,
     pub(crate) keys: BTreeSet<Key>,
-    pub(crate) status: Status,
+    pub(crate) status: FileStatus,
 }
 
 /// What the links of a pipeline point at.
@@ -73,7 +73,7 @@ pub(crate) struct RunUse {
 struct Links {
     used: u64,
     keys: BTreeSet<Key>,
-    status: Status,
+    status: FileStatus,
 }
 
 impl Records {
@@ -113,7 +113,7 @@ impl Records {
         saturating_sum(artifacts.iter().filter_map(|digest| self.sizes.get(digest)).copied())
     }
 
-    fn read(&mut self, store: &Store, key: Key, path: PathBuf, status: Status) -> Result<()> {
+    fn read(&mut self, store: &Store, key: Key, path: PathBuf, status: FileStatus) -> Result<()> {
         let bytes = match store.disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if is_absence(error.kind()) => return Ok(()),
@@ -266,9 +266,9 @@ pub(crate) fn saturating_sum(sizes: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 /// A file's status, if it is there.
-pub(crate) fn status(disk: &Disk, path: &Path) -> Result<Option<Status>> {
+pub(crate) fn status(disk: &Disk, path: &Path) -> Result<Option<FileStatus>> {
     match disk.look(path) {
-        Ok(found) => Ok(Some(Status::from_metadata(&found))),
+        Ok(found) => Ok(Some(FileStatus::from_metadata(&found))),
         Err(error) if is_absence(error.kind()) => Ok(None),
         Err(error) => Err(Error::io("reading", path, error)),
     }
@@ -279,7 +279,7 @@ pub(crate) fn key_of(record: &Path) -> Option<Key> {
     Key::parse(name_of(record).strip_suffix(".json")?)
 }
 
-fn run_use(bytes: &[u8], status: Status) -> Option<RunUse> {
+fn run_use(bytes: &[u8], status: FileStatus) -> Option<RunUse> {
     let record: RunRecord = serde_json::from_slice(bytes).ok()?;
     let keys = record.stages.iter().filter_map(|stage| stage.key).collect();
     Some(RunUse { pipeline: record.pipeline, started: record.started, keys, status })

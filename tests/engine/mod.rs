@@ -5,7 +5,6 @@
 use contract::Event;
 use pipe::error::Error;
 use pipe::fs::{Disk, Watch};
-use pipe::inputs::OutsideFiles;
 use pipe::key::Key;
 use pipe::key::StageName;
 use pipe::machine::Machine;
@@ -146,10 +145,9 @@ impl Engine {
     fn planned<T>(&self, store: &Store, forced: &[&str], work: impl FnOnce(&mut Planner<'_>) -> T) -> T {
         let force = forced.iter().map(|&stage| stage.to_owned()).collect();
         let selection = Selection::of(&self.graph, &Wishes { force, ..Wishes::default() }).unwrap();
-        let index = store.index();
-        let outside = OutsideFiles::open(store.note("chain.files.json"), &index);
+        let inputs = store.external_inputs("chain");
         let lacks = Box::new(|_: &pipe::plan::Node| Vec::new());
-        work(&mut Planner::new(&self.graph, &selection, store, outside, lacks))
+        work(&mut Planner::new(&self.graph, &selection, store, inputs, lacks))
     }
 
     /// Runs the chain on a good disk, which has to succeed with the right bytes.

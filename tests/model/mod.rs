@@ -1,10 +1,12 @@
 //! What `pipe` is to do, said in a few lines: a map of what has a result, and functions worked out from nothing.
 
+use super::mapped::{MappedFile, keeps_no_pages};
 use super::space::Space;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ pub(crate) const ITEMS: [&str; 3] = ["f0", "f1", "folder"];
 pub(crate) enum Function {
     /// All of them and the parameter.
     Join,
+    /// The same, as a hard link to a file that the program keeps elsewhere.
+    Linked,
     /// The first character of that.
     First,
     /// Always the same.
@@ -53,17 +57,56 @@ pub(crate) enum Edit {
     Kill(u64),
     LoseIndex,
     DamageIndex,
+    /// Another text of the same size, and after a run the first one again.
+    SameSize(usize),
+    /// The same through a memory map that stays.
+    Mapped(usize),
+    /// Through another name of the file.
+    OtherName(usize, String),
+    /// By a hard link to another file.
+    Replace(usize, String),
+    Executable(usize, bool),
+    MakeFolder(String),
+    RemoveFolder(String),
+    /// Into the files to which outputs were hard links.
+    WriteKept(String),
+}
+
+/// A file of an item, or a folder in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entry {
+    File { text: String, executable: bool },
+    EmptyFolder,
+}
+
+impl Entry {
+    fn file(text: &str) -> Self {
+        Self::File { text: text.to_owned(), executable: false }
+    }
+
+    /// What a stage reads of it.
+    fn read(&self) -> String {
+        match self {
+            Self::File { text, executable: true } => format!("{text}x"),
+            Self::File { text, executable: false } => text.clone(),
+            Self::EmptyFolder => "d".to_owned(),
+        }
+    }
 }
 
 /// Everything that decides what a stage makes, as the model sees it.
-type Identity = (Function, u8, Vec<String>, Vec<(usize, BTreeMap<String, String>)>);
+type Identity = (Function, u8, Vec<String>, Vec<(usize, BTreeMap<String, Entry>)>);
 
 /// A pipeline, its files, and what the store should have.
 pub(crate) struct World {
     space: Space,
     stages: Vec<Stage>,
     /// The content of each item; a file has the name `""`.
-    items: Vec<BTreeMap<String, String>>,
+    items: Vec<BTreeMap<String, Entry>>,
+    /// Where they are.
+    root: PathBuf,
+    /// Maps of files of items, by path.
+    maps: BTreeMap<PathBuf, MappedFile>,
     /// What has a record that can be read, with the real key of each where it was seen.
     records: BTreeMap<Identity, String>,
     keys: BTreeMap<Identity, String>,
@@ -83,11 +126,25 @@ fn expect(holds: bool, what: impl FnOnce() -> String) -> Checked {
 impl World {
     /// A pipeline that never ran.
     pub(crate) fn new(stages: Vec<Stage>) -> Self {
-        let file = |text: &str| BTreeMap::from([(String::new(), text.to_owned())]);
-        let folder = BTreeMap::from([("w".to_owned(), "q".to_owned())]);
+        let space = Space::new();
+        let root = space.path("");
+        Self::over(space, root, stages)
+    }
+
+    /// The same with the items elsewhere.
+    pub(crate) fn with_items_in(root: &Path, stages: Vec<Stage>) -> Self {
+        Self::over(Space::new(), root.to_owned(), stages)
+    }
+
+    fn over(space: Space, root: PathBuf, stages: Vec<Stage>) -> Self {
+        let file = |text: &str| BTreeMap::from([(String::new(), Entry::file(text))]);
+        let folder = BTreeMap::from([("w".to_owned(), Entry::file("q"))]);
+        space.write("kept/none", "");
         let world = Self {
-            space: Space::new(),
+            space,
             stages,
+            root,
+            maps: BTreeMap::new(),
             items: vec![file("a"), file("b"), folder],
             records: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -122,35 +179,116 @@ impl World {
             Edit::LoseRecord(place) | Edit::DamageRecord(place, ..) => self.damage_record(stage(place), edit),
             Edit::LoseIndex => drop(std::fs::remove_dir_all(self.space.path("artifacts/index"))),
             Edit::DamageIndex => damage_all(self.space.path("artifacts/index")),
-            outside => self.change_item(outside),
+            Edit::SameSize(item) => {
+                self.flip(*item, false);
+                self.run(&[])?;
+                self.flip(*item, false);
+            }
+            Edit::Mapped(item) => {
+                self.flip(*item, true);
+                self.run(&[])?;
+                self.flip(*item, true);
+            }
+            Edit::WriteKept(text) => {
+                for entry in std::fs::read_dir(self.space.path("kept")).unwrap() {
+                    std::fs::write(entry.unwrap().path(), text).unwrap();
+                }
+            }
+            external => self.change_item(external),
         }
         self.run(&[])
+    }
+
+    /// Writes another text of the same size into the first file of an item.
+    fn flip(&mut self, item: usize, mapped: bool) {
+        let path = self.path(item, main_file(item));
+        let Some(Entry::File { text, .. }) = self.items[item].get_mut(main_file(item)) else { unreachable!() };
+        if text.is_empty() {
+            "b".clone_into(text);
+        }
+        let flipped: String = text.chars().map(|letter| if letter == 'a' { 'b' } else { 'a' }).collect();
+        flipped.clone_into(text);
+        if std::fs::metadata(&path).unwrap().len() != flipped.len() as u64 || !mapped || keeps_no_pages(&self.root) {
+            std::fs::write(&path, flipped).unwrap();
+        } else {
+            self.maps.entry(path).or_insert_with_key(|path| MappedFile::open(path)).write(flipped.as_bytes());
+        }
+    }
+
+    fn path(&self, item: usize, name: &str) -> PathBuf {
+        let path = self.root.join(ITEMS[item]);
+        if name.is_empty() { path } else { path.join(name) }
     }
 
     fn change_item(&mut self, edit: &Edit) {
         match edit {
             Edit::Write(item, text) => {
-                let name = if ITEMS[*item] == "folder" { "w" } else { "" };
-                self.items[*item].insert(name.to_owned(), text.clone());
+                self.set_text(*item, text);
                 self.write_item(*item);
+            }
+            Edit::OtherName(item, text) => {
+                self.set_text(*item, text);
+                let (path, other) = (self.path(*item, main_file(*item)), self.root.join("other").join(ITEMS[*item]));
+                std::fs::create_dir_all(self.root.join("other")).unwrap();
+                let inode = |path: &Path| std::fs::metadata(path).map(|found| found.ino()).ok();
+                if inode(&other) != inode(&path) {
+                    std::fs::remove_file(&other).ok();
+                    std::fs::hard_link(&path, &other).unwrap();
+                }
+                std::fs::write(&other, text).unwrap();
+            }
+            Edit::Replace(item, text) => {
+                self.set_text(*item, text);
+                let path = self.path(*item, main_file(*item));
+                let [source, link] = ["source", "link"].map(|name| self.root.join(name));
+                std::fs::remove_file(&source).ok();
+                std::fs::write(&source, text).unwrap();
+                std::fs::set_permissions(&source, std::fs::metadata(&path).unwrap().permissions()).unwrap();
+                std::fs::hard_link(&source, &link).unwrap();
+                std::fs::rename(&link, &path).unwrap();
+                self.maps.remove(&path);
+            }
+            Edit::Executable(item, yes) => {
+                if let Some(Entry::File { executable, .. }) = self.items[*item].get_mut(main_file(*item)) {
+                    *executable = *yes;
+                }
+                let mode = std::fs::Permissions::from_mode(if *yes { 0o755 } else { 0o644 });
+                std::fs::set_permissions(self.path(*item, main_file(*item)), mode).unwrap();
+            }
+            Edit::MakeFolder(name) => {
+                self.items[2].insert(name.clone(), Entry::EmptyFolder);
+                std::fs::create_dir_all(self.path(2, name)).unwrap();
+            }
+            Edit::RemoveFolder(name) => {
+                self.items[2].remove(name);
+                std::fs::remove_dir(self.path(2, name)).ok();
             }
             Edit::Touch(item) => self.write_item(*item),
             Edit::AddFile(name, text) => {
-                self.items[2].insert(name.clone(), text.clone());
+                self.items[2].insert(name.clone(), Entry::file(text));
                 self.write_item(2);
             }
             Edit::RemoveFile(name) => {
                 self.items[2].remove(name);
-                std::fs::remove_file(self.space.path("folder").join(name)).ok();
+                std::fs::remove_file(self.path(2, name)).ok();
             }
-            other => unreachable!("{other:?} changes nothing outside"),
+            other => unreachable!("{other:?} changes no item"),
+        }
+    }
+
+    fn set_text(&mut self, item: usize, new: &str) {
+        if let Some(Entry::File { text, .. }) = self.items[item].get_mut(main_file(item)) {
+            new.clone_into(text);
         }
     }
 
     fn write_item(&self, item: usize) {
-        for (name, text) in &self.items[item] {
-            let path = if name.is_empty() { ITEMS[item].to_owned() } else { format!("{}/{name}", ITEMS[item]) };
-            self.space.write(&path, text);
+        for (name, entry) in &self.items[item] {
+            if let Entry::File { text, .. } = entry {
+                let path = self.path(item, name);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            }
         }
     }
 
@@ -161,10 +299,10 @@ impl World {
             let entering: Vec<String> = stage.uses.iter().map(|place| made[*place].1.clone()).collect();
             let items: Vec<_> = stage.items.iter().map(|item| (*item, self.items[*item].clone())).collect();
             let mut text = entering.concat();
-            text.extend(items.iter().flat_map(|(_, files)| files.values().map(String::as_str)));
+            text.extend(items.iter().flat_map(|(_, entries)| entries.values().map(Entry::read)));
             text += &stage.parameter.to_string();
             let result = match stage.function {
-                Function::Join => text,
+                Function::Join | Function::Linked => text,
                 Function::First => text[..1].to_owned(),
                 Function::Constant => "k".to_owned(),
             };
@@ -180,25 +318,36 @@ impl World {
                 .zip(&stage.uses)
                 .map(|(number, place): (usize, _)| format!("a{number} = '{}.o'", self.stages[*place].name))
                 .collect();
-            let files: Vec<String> = stage.items.iter().map(|item| format!("{0} = '{0}'", ITEMS[*item])).collect();
+            let files: Vec<String> = stage
+                .items
+                .iter()
+                .map(|item| format!("{} = '{}'", ITEMS[*item], self.path(*item, "").display()))
+                .collect();
             let reads: String = (0..stage.uses.len()).map(|number| format!("cat {{inputs.a{number}}}/v; ")).collect();
             let outside: String = stage
                 .items
                 .iter()
                 .map(|item| match ITEMS[*item] {
-                    "folder" => "cat {files.folder}/*; ".to_owned(),
-                    file => format!("cat {{files.{file}}}; "),
+                    "folder" => "for f in {files.folder}/*; do read_one $f; done; ".to_owned(),
+                    file => format!("read_one {{files.{file}}}; "),
                 })
                 .collect();
             let end = match stage.function {
-                Function::Join => "cat",
+                Function::Join | Function::Linked => "cat",
                 Function::First => "head -c 1",
                 Function::Constant => "cat > /dev/null; printf k",
+            };
+            let kept = self.space.path("kept");
+            let (to, after) = match stage.function {
+                Function::Linked => {
+                    (format!("$(mktemp -p {} > name; cat name)", kept.display()), "; ln $(cat name) {outputs.o}/v")
+                }
+                _ => ("{outputs.o}/v".to_owned(), ""),
             };
             text += &format!(
                 "[stage.{}]\nuses = 'command'\noutputs = {{ o = 'text' }}\nparameters = {{ p = {} }}\n\
                  inputs = {{ {} }}\nfiles = {{ {} }}\n\
-                 command = ['sh', '-c', '({reads}{outside}printf {{parameters.p}}) | ({end}) > {{outputs.o}}/v']\n",
+                 command = ['sh', '-c', '{READ_ONE} ({reads}{outside}printf {{parameters.p}}) | ({end}) > {to}{after}']\n",
                 stage.name,
                 stage.parameter,
                 inputs.join(", "),
@@ -352,6 +501,15 @@ impl World {
         }
         self.records.remove(&identity);
     }
+}
+
+/// How a stage reads one file or empty folder.
+const READ_ONE: &str =
+    "read_one() { if test -d $1; then printf d; else cat $1; if test -x $1; then printf x; fi; fi; };";
+
+/// The file of an item that edits are made to.
+fn main_file(item: usize) -> &'static str {
+    if ITEMS[item] == "folder" { "w" } else { "" }
 }
 
 /// Puts nonsense into every file of a folder.

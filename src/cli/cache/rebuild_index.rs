@@ -1,4 +1,4 @@
-//! `pipe cache rebuild-index`: makes the index anew.
+//! `pipe cache rebuild-index`: reads every external input again.
 
 use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::terminal::print_line;
 use clap::Args;
 use serde_json::json;
 
-/// Rebuild the index from records and runs.
+/// Forget the digests of external inputs and read them all again.
 #[derive(Debug, Args)]
 pub(crate) struct RebuildIndexArguments {
     #[command(flatten)]
@@ -15,14 +15,22 @@ pub(crate) struct RebuildIndexArguments {
     output: OutputArguments,
 }
 
-/// Makes the index anew from records and runs.
+/// Forgets what is remembered of external inputs, and reads again those that are known.
 pub(super) fn rebuild_index(arguments: &RebuildIndexArguments) -> Result<()> {
-    let rows = arguments.store.open()?.rebuild_index()?;
-    let text = if arguments.output.json {
-        json!({ "rows": rows }).to_string()
-    } else {
-        format!("the index is made anew with {rows} rows; files outside the store are read again when they are needed")
-    };
-    print_line(&text);
+    let rebuilt = arguments.store.open()?.rebuild_index()?;
+    if arguments.output.json {
+        let line = json!({
+            "inputs": rebuilt.inputs, "files": rebuilt.files, "left_out": rebuilt.left_out, "wrong": rebuilt.wrong,
+        });
+        print_line(line.to_string());
+        return Ok(());
+    }
+    for path in &rebuilt.left_out {
+        print_line(format!("{} cannot be read and is left out", path.display()));
+    }
+    for path in &rebuilt.wrong {
+        print_line(format!("{} had changed without another time stamp; the next run sees the change", path.display()));
+    }
+    print_line(format!("the index is rebuilt: {} inputs, {} files read", rebuilt.inputs.len(), rebuilt.files));
     Ok(())
 }

@@ -32,7 +32,7 @@ impl Drawing {
                 .iter()
                 .map(|(entrance, origin)| match origin {
                     Origin::Output { stage, port } => (entrance, stages[stage], Some(port.to_string())),
-                    Origin::Outside(path) => {
+                    Origin::External(path) => {
                         let file = *files.entry(path.clone()).or_insert_with(|| drawing.add_file(path, here));
                         (entrance, file, None)
                     }

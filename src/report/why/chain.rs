@@ -60,7 +60,7 @@ impl Chain<'_> {
         let digest = |value: &Option<String>| value.as_deref().and_then(Digest::parse);
         let old = digest(&difference.old);
         Some(match origin {
-            Origin::Outside(path) => self.outside(path, old, digest(&difference.new)),
+            Origin::External(path) => self.outside(path, old, digest(&difference.new)),
             Origin::Output { stage, port } => Source::Output {
                 stage: self.graph.stages[*stage].name.clone(),
                 port: port.clone(),
