@@ -48,10 +48,13 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
     let mut names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     names.sort_unstable();
     let expected = [
+        "bert4rec",
         "codebook",
         "cooccurrence",
         "dccf",
         "finetune",
+        "fmlp",
+        "gru4rec",
         "ingest",
         "item-knn",
         "llama",
@@ -59,6 +62,7 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
         "popularity",
         "precache",
         "sample",
+        "sasrec",
         "tasks",
         "text",
     ];
