@@ -25,17 +25,27 @@ struct Answer {
 
 /// Where the worker is: `--worker` or `PIPE_WORKER`, or beside this program.
 pub fn find(asked: Option<PathBuf>) -> Result<PathBuf> {
-    let fault = |message: String| Error::Worker {
-        message,
-        hint: "build it with `cargo build`, or name it with --worker or PIPE_WORKER".to_owned(),
-    };
-    let path = match asked {
-        Some(path) => path,
+    let path = place(asked)?;
+    check(&path)?;
+    Ok(path)
+}
+
+/// Where the worker has to be, whether or not it is there.
+pub fn place(asked: Option<PathBuf>) -> Result<PathBuf> {
+    match asked {
+        Some(path) => Ok(path),
         None => std::env::current_exe()
-            .map_err(|error| fault(format!("cannot find this program's own folder: {error}")))?
-            .with_file_name("pipe-worker"),
-    };
-    if path.is_file() { Ok(path) } else { Err(fault(format!("there is no worker at {}", path.display()))) }
+            .map(|program| program.with_file_name("pipe-worker"))
+            .map_err(|error| missing(format!("cannot find this program's own folder: {error}"))),
+    }
+}
+
+fn check(worker: &Path) -> Result<()> {
+    if worker.is_file() { Ok(()) } else { Err(missing(format!("there is no worker at {}", worker.display()))) }
+}
+
+fn missing(message: String) -> Error {
+    Error::Worker { message, hint: "build it with `cargo build`, or name it with --worker or PIPE_WORKER".to_owned() }
 }
 
 /// What the worker's stages say of themselves, remembered by the digest of the worker.
@@ -70,6 +80,7 @@ pub fn describe(worker: &Path) -> Result<Vec<Description>> {
 /// # Errors
 /// When it cannot be started, does not know the question, cannot answer it, or does not answer in that form.
 pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_json::Value) -> Result<A> {
+    check(worker)?;
     let fault = |message: String| Error::Worker {
         message: format!("the worker {} was asked for '{name}': {message}", worker.display()),
         hint: "build pipe and pipe-worker from the same sources".to_owned(),

@@ -36,9 +36,9 @@ impl Session {
         let (located, pipeline) =
             pipeline::load(&arguments.pipeline, &arguments.variant.profiles, &arguments.variant.settings)?;
         let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
-        // A pipeline of commands needs no worker.
+        // A pipeline of commands runs without a worker.
         let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
-            (PathBuf::new(), BTreeMap::new())
+            (worker::place(arguments.worker.worker.clone())?, BTreeMap::new())
         } else {
             let worker = worker::find(arguments.worker.worker.clone())?;
             let mut inputs = store.external_inputs(&pipeline.name);

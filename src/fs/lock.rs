@@ -37,15 +37,18 @@ impl FileLock {
         }
     }
 
-    /// Waits for the lock, not longer than `patience`.
-    pub fn wait_at_most(disk: &Disk, path: &Path, patience: Duration) -> Option<Self> {
+    /// Waits for the lock, not longer than `patience`; `None` when somebody holds it for longer.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn wait_at_most(disk: &Disk, path: &Path, patience: Duration) -> Result<Option<Self>> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            match Self::try_take(disk, path) {
-                Ok(Some(lock)) => return Some(lock),
-                Ok(None) if start.elapsed() < patience => std::thread::sleep(pause),
-                _ => return None,
+            match Self::try_take(disk, path)? {
+                Some(lock) => return Ok(Some(lock)),
+                None if start.elapsed() < patience => std::thread::sleep(pause),
+                None => return Ok(None),
             }
             pause = (pause * 2).min(Duration::from_millis(50));
         }
@@ -60,7 +63,7 @@ impl FileLock {
 
     fn take(disk: &Disk, path: &Path, operation: FlockOperation) -> Result<Option<Self>> {
         loop {
-            let file = disk.lock_file(path).map_err(|error| Error::io("writing", path, error))?;
+            let file = disk.lock_file(path).map_err(|error| refused(path, error))?;
             match flock(&file, operation) {
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
@@ -75,6 +78,17 @@ impl FileLock {
                 _ => {}
             }
         }
+    }
+}
+
+/// Why a lock file cannot be opened. Another program may have put something else in its place.
+fn refused(path: &Path, error: std::io::Error) -> Error {
+    if error.kind() != ErrorKind::IsADirectory {
+        return Error::io("writing", path, error);
+    }
+    Error::Damaged {
+        message: format!("{} is a folder, expected a lock file", path.display()),
+        hint: Some("remove the folder, or move it away: a lock file holds nothing and is made anew".to_owned()),
     }
 }
 

@@ -73,7 +73,8 @@ impl SledIndex {
     }
 
     fn lock(&self) -> Option<FileLock> {
-        FileLock::wait_at_most(&Disk::default(), &self.folder.parent()?.join("sled.lock"), PATIENCE)
+        // Whoever looks something up goes on without the index.
+        FileLock::wait_at_most(&Disk::default(), &self.folder.parent()?.join("sled.lock"), PATIENCE).ok().flatten()
     }
 
     /// Opens sled under our own lock, does `work`, and closes it again. `None` when it cannot be had.
@@ -137,7 +138,7 @@ impl SledIndex {
         let failed = |message: &str| Error::io("writing", &self.folder, std::io::Error::other(message));
         let parent = self.folder.parent().unwrap_or(&self.folder);
         fs::create_dir_all(parent).map_err(|error| Error::io("writing", parent, error))?;
-        let _lock = FileLock::wait_at_most(&Disk::default(), &parent.join("sled.lock"), PATIENCE)
+        let _lock = FileLock::wait_at_most(&Disk::default(), &parent.join("sled.lock"), PATIENCE)?
             .ok_or_else(|| failed("another process holds the index"))?;
         let old = self.folder.with_extension(format!("old-{}", std::process::id()));
         let had_one = self.folder.exists();

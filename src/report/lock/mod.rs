@@ -16,7 +16,7 @@ use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
 use crate::plan::Graph;
 use crate::report::metrics;
-use crate::source::Source;
+use crate::source::{Place, Source};
 use crate::store::{Action, Store};
 use fs_err as fs;
 use petgraph::graph::NodeIndex;
@@ -104,14 +104,36 @@ impl Lock {
     /// # Errors
     /// When there is none, or it is none.
     pub fn read(path: &Path) -> Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(text) => parse(&Arc::new(Source::File { path: path.to_owned(), text })),
+        match fs::read(path) {
+            Ok(bytes) => parse(&source(path, bytes)?),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::NoResults(format!("there is no lock at {}; `pipe lock` writes it", path.display())))
+            }
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                let nothing = Arc::new(Source::File { path: path.to_owned(), text: String::new() });
+                Err(unreadable(&nothing, 0, format!("{} is a folder, expected a lock", path.display())))
             }
             Err(error) => Err(Error::io("reading", path, error)),
         }
     }
+}
+
+/// The text of a lock.
+///
+/// # Errors
+/// [`Error::Syntax`] with the place of the first byte that is not UTF-8.
+fn source(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>> {
+    let of = |text: String| Arc::new(Source::File { path: path.to_owned(), text });
+    String::from_utf8(bytes).map(of).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let shown = of(String::from_utf8_lossy(error.as_bytes()).into_owned());
+        unreadable(&shown, at, "a lock is UTF-8, and this byte is not".to_owned())
+    })
+}
+
+fn unreadable(source: &Arc<Source>, at: usize, message: String) -> Error {
+    let hint = Some("`pipe run`, then `pipe lock`, writes it anew from the results".to_owned());
+    Error::Syntax { message, place: Place::new(source, at..at), hint }
 }
 
 /// Where the lock of a pipeline file is: beside it, with the ending `lock`.

@@ -6,6 +6,9 @@ use nn::failed;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
+/// The largest squared length of a row: sums over a hundred million rows of that length are finite in 32 bits.
+const LARGEST_SQUARE: f64 = 1e30;
+
 /// A matrix, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rows {
@@ -17,9 +20,27 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Reads the embeddings of items.
+    ///
+    /// # Errors
+    /// When a number is not finite, or a row is so long that sums of squared distances would not be.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let Embeddings { dim, values } = Embeddings::read(folder, EmbeddingsOf::Items)?;
-        Ok(Self { dim, values })
+        let rows = Self { dim, values };
+        match (0..rows.len()).find(|&row| rows.squared_length(row) > LARGEST_SQUARE) {
+            None => Ok(rows),
+            Some(row) => {
+                let found = rows.squared_length(row);
+                let message = format!(
+                    "{}: item {row} has an embedding of squared length {found:.1e}, expected at most {LARGEST_SQUARE:.0e}",
+                    folder.display()
+                );
+                Err(Failure::new(FailureKind::MalformedRow, message).hint("divide all embeddings by one number"))
+            }
+        }
+    }
+
+    fn squared_length(&self, row: usize) -> f64 {
+        self.row(row).iter().map(|value| f64::from(*value).powi(2)).sum()
     }
 
     /// The rows of a tensor `[rows, dim]`.

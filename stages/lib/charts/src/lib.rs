@@ -1,6 +1,6 @@
 //! The pictures in stages' reports: lines over two axes, as SVG. Equal figures give equal bytes.
 
-use contract::{Failure, Result};
+use contract::{Failure, FailureKind, Result};
 use plotters::prelude::*;
 use std::fmt::Display;
 use std::ops::Range;
@@ -63,11 +63,24 @@ impl Chart {
     /// The picture.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When a number is not finite, or it cannot be drawn.
     pub fn svg(&self) -> Result<String> {
+        self.check()?;
         let mut svg = String::new();
         self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area()).map_err(failed)?;
         Ok(svg)
+    }
+
+    fn check(&self) -> Result<()> {
+        let ends = [&self.across.range, &self.up.range].into_iter().flat_map(|range| [range.start, range.end]);
+        let points = self.lines.iter().flat_map(|line| &line.points).flat_map(|&(across, up)| [across, up]);
+        match ends.chain(points).find(|number| !number.is_finite()) {
+            None => Ok(()),
+            Some(number) => {
+                let message = format!("the chart '{}' has a number that is not finite: {number}", self.title);
+                Err(Failure::new(FailureKind::Diverged, message))
+            }
+        }
     }
 
     fn draw<B: DrawingBackend>(
@@ -75,19 +88,21 @@ impl Chart {
         area: &DrawingArea<B, plotters::coord::Shift>,
     ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         area.fill(&WHITE)?;
+        let (across, up) = (Scale::of(&self.across), Scale::of(&self.up));
+        let place = |&(x, y): &(f64, f64)| (across.apply(x), up.apply(y));
         let mut chart = ChartBuilder::on(area)
             .caption(self.title, ("sans-serif", 18))
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(60)
-            .build_cartesian_2d(self.across.range.clone(), self.up.range.clone())?;
-        chart.configure_mesh().x_desc(self.across.name).y_desc(self.up.name).light_line_style(TRANSPARENT).draw()?;
+            .build_cartesian_2d(across.range.clone(), up.range.clone())?;
+        chart.configure_mesh().x_desc(&across.name).y_desc(&up.name).light_line_style(TRANSPARENT).draw()?;
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             if line.points.len() <= CIRCLES {
-                chart.draw_series(line.points.iter().map(|&point| Circle::new(point, 2, colour.filled())))?;
+                chart.draw_series(line.points.iter().map(|point| Circle::new(place(point), 2, colour.filled())))?;
             }
             chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))?
+                .draw_series(LineSeries::new(line.points.iter().map(place), colour.stroke_width(2)))?
                 .label(&line.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
         }
@@ -100,6 +115,38 @@ impl Chart {
         area.present()
     }
 }
+
+/// An axis as it is drawn: in units of a power of ten where its numbers are so large or small that the search for round
+/// numbers between its ends would not end.
+struct Scale {
+    unit: f64,
+    name: String,
+    range: Range<f64>,
+}
+
+impl Scale {
+    fn of(axis: &Axis) -> Self {
+        let largest = axis.range.start.abs().max(axis.range.end.abs());
+        // Exact for numbers that need no unit, so that these are drawn as they are.
+        let power = if largest > 0.0 { largest.log10().floor() as i32 } else { 0 };
+        let is_plain = (-LARGEST_POWER..=LARGEST_POWER).contains(&power);
+        let unit = if is_plain { 1.0 } else { 10.0_f64.powi(power.max(-300)) };
+        let name = if is_plain { axis.name.to_owned() } else { format!("{} / 1e{}", axis.name, power.max(-300)) };
+        let (start, mut end) = (axis.range.start / unit, axis.range.end / unit);
+        let least = 1e-9 * start.abs().max(end.abs()).max(f64::MIN_POSITIVE / 1e-9);
+        if (end - start).abs() < least {
+            end = start + least.max(1e-9);
+        }
+        Self { unit, name, range: start..end }
+    }
+
+    fn apply(&self, number: f64) -> f64 {
+        number / self.unit
+    }
+}
+
+/// Axes up to this power of ten have their numbers written out.
+const LARGEST_POWER: i32 = 9;
 
 fn failed(error: impl Display) -> Failure {
     Failure::other("draw the report", error)
@@ -133,5 +180,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         chart(20).write(&folder.path().join("waves.svg")).unwrap();
         assert!(chart(20).write(&folder.path().join("none/waves.svg")).is_err());
+    }
+
+    #[test]
+    fn ranges_of_any_size_are_drawn_and_numbers_that_are_not_finite_refused() {
+        let of = |range: Range<f64>| {
+            let mut chart = chart(4);
+            chart.lines[0].points = vec![(0.0, range.start), (1.0, range.end)];
+            chart.up.range = range;
+            chart.svg()
+        };
+        let ends = [1e-310, 1e-38, 1e-9, 1.0, 1e9, 1e15, 1e38, 1e300];
+        for end in ends {
+            for range in [0.0..end, -end..end, end..end, end..end * (1.0 + f64::EPSILON), -end..0.0] {
+                assert!(of(range.clone()).unwrap().contains("height"), "{range:?}");
+            }
+        }
+        for range in [0.0..f64::INFINITY, f64::NAN..1.0] {
+            assert_eq!(of(range).unwrap_err().kind, FailureKind::Diverged);
+        }
     }
 }
