@@ -17,6 +17,6 @@ fuzz_target!(|text: &str| {
         let place = error.place().expect("an error of the file has a place");
         assert!(text.get(place.span.clone()).is_some(), "{:?} is not a place in the text: {error}", place.span);
         assert!([11, 12, 13].contains(&error.exit_code()), "{error}");
-        assert!(!pipe::terminal::diagnostic(&error, false).is_empty());
+        assert!(!pipe::terminal::diagnostic(&error).is_empty());
     }
 });
