@@ -212,7 +212,7 @@ fn everything_that_decides_a_result_is_in_its_key() {
         ("the number of words", "\"]", "\", \"more\"]"),
         ("an output's name", "{ o = \"text\" }", "{ o = \"text\", p = \"text\" }"),
         ("the seed", "seed = 1", "seed = 2"),
-        ("an entrance's name", "{ data = \"data\" }", "{ data = \"data\", again = \"data\" }"),
+        ("an input_name's name", "{ data = \"data\" }", "{ data = \"data\", again = \"data\" }"),
     ];
     let mut keys = BTreeSet::new();
     for (what, old, new) in changes {

@@ -4,7 +4,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use pipe::key::{CommandFields, Digest, Entrance, Label, Manifest, PortName};
+use pipe::key::{CommandFields, Digest, InputName, Label, Manifest, PortName};
 use serde_json::{Map, Number, Value};
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl<'a> Arbitrary<'a> for Any {
         }
         for _ in 0..bytes.int_in_range(0..=2)? {
             let (port, label): (String, String) = bytes.arbitrary()?;
-            let input = Entrance { port: PortName::new(port), label: Label::new(label) };
+            let input = InputName { port: PortName::new(port), label: Label::new(label) };
             manifest.inputs.insert(input, Digest::of(bytes.arbitrary::<&[u8]>()?));
         }
         for _ in 0..bytes.int_in_range(0..=2)? {

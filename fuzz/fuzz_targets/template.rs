@@ -23,8 +23,8 @@ fuzz_target!(|word: &str| {
 
 fn name(placeholder: &Placeholder) -> String {
     match placeholder {
-        Placeholder::Input(entrance) if entrance.port.as_str() == FILES => format!("{{{FILES}.{}}}", entrance.label),
-        Placeholder::Input(entrance) => format!("{{inputs.{entrance}}}"),
+        Placeholder::Input(input_name) if input_name.port.as_str() == FILES => format!("{{{FILES}.{}}}", input_name.label),
+        Placeholder::Input(input_name) => format!("{{inputs.{input_name}}}"),
         Placeholder::Output(port) => format!("{{outputs.{port}}}"),
         Placeholder::Parameter(name) => format!("{{parameters.{name}}}"),
         Placeholder::Seed => "{seed}".to_owned(),

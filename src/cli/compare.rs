@@ -5,7 +5,7 @@ use crate::cli::options::{OutputArguments, PipelineArguments, StoreArguments, Va
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Compare};
-use crate::plan::{Point, Wishes};
+use crate::plan::{Point, SelectionOptions};
 use crate::report::compare::{Comparison, PaperTable, Subject, Wanted, apply, of_actions, requests};
 use crate::store::{Action, RunRecord, Store};
 use crate::terminal::print;
@@ -135,7 +135,7 @@ impl Gathering<'_> {
             output: OutputArguments::default(),
         };
         let session = Session::open(&arguments)?;
-        let selection = session.select(&Wishes::default())?;
+        let selection = session.select(&SelectionOptions::default())?;
         // Until they are read, nothing of them goes.
         let _share = session.store.share()?;
         let current = session.current(&selection)?;

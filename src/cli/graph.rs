@@ -3,7 +3,7 @@
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::error::Result;
-use crate::plan::Wishes;
+use crate::plan::SelectionOptions;
 use crate::report::graph::Drawing;
 use crate::terminal::print;
 use clap::{Args, ValueEnum};
@@ -34,7 +34,7 @@ pub(crate) enum GraphFormat {
 /// Prints the graph with what would become of each stage. What is missing is drawn as such and is no failure.
 pub(super) fn graph(arguments: &GraphArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&Wishes::default())?;
+    let selection = session.select(&SelectionOptions::default())?;
     let plan = session.planner(&selection).plan()?;
     let here = std::env::current_dir().unwrap_or_default();
     let drawing = Drawing::of(&session.graph, &plan, &here);

@@ -2,7 +2,7 @@
 
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
-use crate::plan::{Origin, Wishes};
+use crate::plan::{Origin, SelectionOptions};
 use crate::store::Action;
 use petgraph::graph::NodeIndex;
 use serde_json::{Value, json};
@@ -44,7 +44,8 @@ pub(super) fn producer(session: &Session, kind: &str, named: Option<&str>) -> Re
 /// When the stage has no cached result.
 pub(super) fn lineage(session: &Session, asked: &str, stage: NodeIndex) -> Result<Value> {
     let name = session.graph.stages[stage].name.as_str();
-    let selection = session.select(&Wishes { until: Some(name.to_owned()), ..Wishes::default() })?;
+    let selection =
+        session.select(&SelectionOptions { until: Some(name.to_owned()), ..SelectionOptions::default() })?;
     let current = session.current(&selection)?;
     if !current.contains_key(&stage) {
         return Err(Error::NoResults(format!(
@@ -62,14 +63,14 @@ fn made(session: &Session, stage: NodeIndex, current: &BTreeMap<NodeIndex, Box<A
         artifact.map(|artifact| session.store.artifact(&artifact.digest))
     };
     let mut inputs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for (entrance, origin) in &node.inputs {
+    for (input_name, origin) in &node.inputs {
         let input = match origin {
             Origin::External(path) => json!({ "path": path, "made_by": null }),
             Origin::Output { stage, port } => {
                 json!({ "path": folder(stage, port), "made_by": made(session, *stage, current) })
             }
         };
-        inputs.entry(entrance.port.as_str()).or_default().push(input);
+        inputs.entry(input_name.port.as_str()).or_default().push(input);
     }
     let ports = current.get(&stage).into_iter().flat_map(|action| action.outputs.keys());
     let outputs: BTreeMap<&str, _> = ports.map(|port| (port.as_str(), folder(&stage, port))).collect();

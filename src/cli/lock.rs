@@ -3,7 +3,7 @@
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
-use crate::plan::{Planner, Wishes};
+use crate::plan::{Planner, SelectionOptions};
 use crate::report::lock::{Deviation, Lock, deviations, path_of, text};
 use crate::terminal::print_line;
 use clap::Args;
@@ -24,7 +24,7 @@ pub(crate) struct LockArguments {
 /// Writes the lock of the cached results, or checks that the lock file matches them.
 pub(super) fn lock(arguments: &LockArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&Wishes::default())?;
+    let selection = session.select(&SelectionOptions::default())?;
     let share = session.store.share()?;
     let lock = Lock::of(&session.graph, &selection.scope, &session.current(&selection)?, &session.store)?;
     drop(share);

@@ -4,7 +4,7 @@ use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::PortName;
-use crate::plan::{Outputs, Selection, Wishes, outputs_of};
+use crate::plan::{Outputs, Selection, SelectionOptions, outputs_of};
 use crate::report::metrics::{self, Row};
 use crate::terminal::{print, table};
 use clap::Args;
@@ -25,7 +25,7 @@ pub(crate) struct MetricsArguments {
 /// Prints the metrics of a pipeline.
 pub(super) fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&Wishes::default())?;
+    let selection = session.select(&SelectionOptions::default())?;
     // Until they are read, nothing of them goes.
     let _share = session.store.share()?;
     let current = session.current(&selection)?;

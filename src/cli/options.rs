@@ -3,7 +3,7 @@
 use crate::cli::completion;
 use crate::error::{Error, Result};
 use crate::pipeline;
-use crate::plan::Wishes;
+use crate::plan::SelectionOptions;
 use crate::store::Store;
 use crate::terminal::print;
 use clap::{Args, ValueHint};
@@ -100,8 +100,8 @@ pub(crate) struct OutputArguments {
 
 impl SelectionArguments {
     /// The same for the planner.
-    pub(super) fn wishes(&self) -> Wishes {
-        Wishes {
+    pub(super) fn options(&self) -> SelectionOptions {
+        SelectionOptions {
             from: self.from.clone(),
             until: self.until.clone(),
             only: self.only.clone(),

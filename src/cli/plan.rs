@@ -27,7 +27,7 @@ pub(crate) struct PlanArguments {
 /// Plans a pipeline and runs nothing.
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&arguments.selection.wishes())?;
+    let selection = session.select(&arguments.selection.options())?;
     let mut planner = session.planner(&selection);
     if arguments.locked {
         locked(&session, &mut planner, arguments.pipeline.output.json)?;

@@ -6,7 +6,7 @@ use crate::cli::options::{ExecutionArguments, PipelineArguments};
 use crate::cli::run::{observer, settings};
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
-use crate::plan::{Selection, Wishes};
+use crate::plan::{Selection, SelectionOptions};
 use crate::report::lock::Lock;
 use crate::report::reproduce::{Against, Comparison, Judged, Verdict};
 use crate::run::{Interrupt, Settings, Summary};
@@ -40,8 +40,8 @@ pub(crate) struct ReproduceArguments {
 /// Runs again and compares.
 pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let wishes = Wishes { only: arguments.stage.clone(), ..Wishes::default() };
-    let selection = session.select(&wishes)?;
+    let options = SelectionOptions { only: arguments.stage.clone(), ..SelectionOptions::default() };
+    let selection = session.select(&options)?;
     let lock = if arguments.locked {
         Some(locked(&session, &mut session.planner(&selection), arguments.pipeline.output.json)?)
     } else {
@@ -91,8 +91,8 @@ impl Reproducer<'_> {
         if self.arguments.locked && self.arguments.stage.is_none() {
             return Ok(BTreeMap::new());
         }
-        let wishes = Wishes { until: self.arguments.stage.clone(), ..Wishes::default() };
-        let selection = self.session.select(&wishes)?;
+        let options = SelectionOptions { until: self.arguments.stage.clone(), ..SelectionOptions::default() };
+        let selection = self.session.select(&options)?;
         let _hold = self.run(&selection, &self.session.store)?.hold;
         self.session.current(&selection)
     }
@@ -118,7 +118,7 @@ impl Reproducer<'_> {
         let again = Store::new(scratch.attempt(&format!("again-{time}"))?);
         again.prepare()?;
         for (_, action) in there.iter().filter(|(stage, _)| !self.selection.runnable.contains(stage)) {
-            self.session.store.lend(action, &again)?;
+            self.session.store.link_into(action, &again)?;
         }
         self.run(&self.selection, &again).map_err(|error| self.keep_log(error))?;
         let made = self.session.current_in(&self.selection, &again)?;

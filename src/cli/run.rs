@@ -41,7 +41,7 @@ pub(crate) struct RunArguments {
 pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let began = Instant::now();
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&arguments.selection.wishes())?;
+    let selection = session.select(&arguments.selection.options())?;
     let mut planner = session.planner(&selection);
     if arguments.locked {
         locked(&session, &mut planner, arguments.pipeline.output.json)?;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::machine::Machine;
 use crate::pipeline::{self, Compare};
-use crate::plan::{Decision, Graph, Node, Planner, Selection, Wishes, outputs_of};
+use crate::plan::{Decision, Graph, Node, Planner, Selection, SelectionOptions, outputs_of};
 use crate::run::Claim;
 use crate::store::{Action, Store};
 use crate::worker;
@@ -53,8 +53,8 @@ impl Session {
     }
 
     /// The stages that are meant.
-    pub(crate) fn select(&self, wishes: &Wishes) -> Result<Selection> {
-        Selection::of(&self.graph, wishes)
+    pub(crate) fn select(&self, options: &SelectionOptions) -> Result<Selection> {
+        Selection::of(&self.graph, options)
     }
 
     /// The one node that a name means.

@@ -3,7 +3,7 @@
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::{PortName, suggestion};
-use crate::plan::Wishes;
+use crate::plan::SelectionOptions;
 use crate::store::Action;
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ impl Target {
 /// # Errors
 /// When one has none.
 pub(super) fn current(session: &Session, targets: &[Target]) -> Result<Vec<Action>> {
-    let found: BTreeMap<NodeIndex, Box<Action>> = session.current(&session.select(&Wishes::default())?)?;
+    let found: BTreeMap<NodeIndex, Box<Action>> = session.current(&session.select(&SelectionOptions::default())?)?;
     let result = |target: &Target| {
         found.get(&target.stage).map(|action| Action::clone(action)).ok_or_else(|| {
             let (pipeline, stage) = (&session.graph.pipeline, &session.graph.stages[target.stage].name);

@@ -4,7 +4,7 @@ use crate::cli::completion;
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::error::Result;
-use crate::plan::Wishes;
+use crate::plan::SelectionOptions;
 use crate::report::why::explain;
 use crate::terminal::print;
 use clap::Args;
@@ -27,8 +27,8 @@ pub(crate) struct WhyArguments {
 pub(super) fn why(arguments: &WhyArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let stage = session.one(&arguments.stage)?;
-    let wishes = Wishes { until: Some(arguments.stage.clone()), ..Wishes::default() };
-    let selection = session.select(&wishes)?;
+    let options = SelectionOptions { until: Some(arguments.stage.clone()), ..SelectionOptions::default() };
+    let selection = session.select(&options)?;
     let against = arguments.against.as_deref().map(|run| session.store.find_run(run)).transpose()?;
     let explanation = explain(&mut session.planner(&selection), &session.store, stage, against.as_ref())?;
     let text = if arguments.pipeline.output.json { format!("{}\n", explanation.json()) } else { explanation.text() };

@@ -31,7 +31,7 @@ fn index(state: IndexState) -> Finding {
         IndexState::Unavailable => Finding::warning(
             "index",
             "another process holds it, or the system does not let it be opened",
-            "runs go on without it, but read outside files again; look for another pipe that hangs",
+            "runs go on without it, but read external inputs again; look for another pipe that hangs",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! The one door through which the store changes and reads its files, so that a test can stand in it.
+//! All file-system calls of the store go through this module, so that tests can inject faults.
 //!
 //! Every step of the store is one [`Operation`]. A [`Watch`] sees each before and after it happens: one that refuses the
 //! n-th stands for a full or failing disk, one that notes what was flushed stands for a loss of power. An operation that
@@ -49,7 +49,7 @@ pub enum Operation<'a> {
     Lock(&'a Path),
 }
 
-/// Whoever stands in the door.
+/// Whoever watches the calls, and may refuse them.
 pub trait Watch: fmt::Debug + Send + Sync {
     /// Before an operation. An error comes in place of it.
     ///
@@ -70,7 +70,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// The disk with someone in the door.
+    /// The disk with someone who watches its calls.
     pub fn watched(watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch) }
     }
@@ -236,8 +236,8 @@ fn grant_all(folder: &Path) {
 mod tests {
     use std::path::Path;
 
-    /// Whoever changes files has a door of their own: here, the index, and what leaves the store.
-    const DOORS: [&str; 3] = ["disk.rs", "index.rs", "export.rs"];
+    /// Files that may call the file system themselves: this one, the index, and what leaves the store.
+    const OWN_CALLS: [&str; 3] = ["disk.rs", "index.rs", "export.rs"];
 
     const CHANGES: [&str; 11] = [
         "create_dir",
@@ -254,18 +254,18 @@ mod tests {
     ];
 
     #[test]
-    fn the_store_changes_nothing_but_through_the_door() {
+    fn the_store_changes_files_only_through_this_module() {
         let folders = ["src/store", "src/fs"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
         let mut read = 0;
         for entry in folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
             let path = entry.unwrap().path();
-            if DOORS.iter().any(|door| path.ends_with(door)) {
+            if OWN_CALLS.iter().any(|own| path.ends_with(own)) {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             let around = CHANGES.iter().find(|change| code.contains(*change));
-            assert_eq!(around, None, "{} goes around the door", path.display());
+            assert_eq!(around, None, "{} calls the file system itself", path.display());
             read += 1;
         }
         assert!(read > 8);

@@ -1,6 +1,6 @@
 //! The fields of a key: the kinds of things that decide a result, each with its name where a stage may have several.
 
-use crate::key::{Entrance, FieldHasher, Label};
+use crate::key::{FieldHasher, InputName, Label};
 use std::fmt;
 
 /// One field of a key. The order is the one in which fields are hashed and shown.
@@ -21,7 +21,7 @@ pub enum KeyField {
     /// The seed.
     Seed,
     /// An input from another stage, or an external one of a port.
-    Input(Entrance),
+    Input(InputName),
     /// An external file or folder of a command.
     File(Label),
 }
@@ -45,7 +45,7 @@ impl KeyField {
         match self {
             Self::Stage | Self::Code | Self::Command | Self::Outputs | Self::Seed => {}
             Self::Environment(name) | Self::Parameter(name) => hasher.field(name.as_bytes()),
-            Self::Input(Entrance { port, label }) => {
+            Self::Input(InputName { port, label }) => {
                 hasher.field(port.as_str().as_bytes());
                 hasher.field(label.as_str().as_bytes());
             }

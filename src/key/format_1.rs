@@ -4,7 +4,7 @@
 //! an external file of a command `files.LABEL`.
 
 use crate::key::manifest::{CommandFields, Manifest};
-use crate::key::{Digest, Entrance, FILES, FieldHasher, Key, KeyField, Label, PortName};
+use crate::key::{Digest, FILES, FieldHasher, InputName, Key, KeyField, Label, PortName};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ pub(crate) fn input(stage: &str, joined: &str) -> KeyField {
     if stage == STAGE_OF_COMMANDS && port == FILES && !label.is_empty() {
         return KeyField::File(Label::new(label));
     }
-    KeyField::Input(Entrance { port: PortName::new(port), label: Label::new(label) })
+    KeyField::Input(InputName { port: PortName::new(port), label: Label::new(label) })
 }
 
 /// Takes the parts of a command out of the parameters.

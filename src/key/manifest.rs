@@ -3,7 +3,7 @@
 //! One function lists the fields of a [`Manifest`]. The key hashes that list, an explanation compares two of them and a
 //! lock writes one down, so they can never disagree.
 
-use crate::key::{Difference, Digest, Entrance, FieldHasher, KeyField, Label, PortName};
+use crate::key::{Difference, Digest, FieldHasher, InputName, KeyField, Label, PortName};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub struct Manifest {
     pub seed: Option<u64>,
     /// The digest of what is at each input.
     #[serde(serialize_with = "by_port")]
-    pub inputs: BTreeMap<Entrance, Digest>,
+    pub inputs: BTreeMap<InputName, Digest>,
     /// The digest of each external file or folder of a command.
     pub files: BTreeMap<Label, Digest>,
 }
@@ -151,9 +151,9 @@ impl Manifest {
 }
 
 /// Writes inputs as a table of ports, each a table of labels.
-fn by_port<S: Serializer>(inputs: &BTreeMap<Entrance, Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+fn by_port<S: Serializer>(inputs: &BTreeMap<InputName, Digest>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut ports: BTreeMap<&PortName, BTreeMap<&Label, &Digest>> = BTreeMap::new();
-    for (Entrance { port, label }, digest) in inputs {
+    for (InputName { port, label }, digest) in inputs {
         ports.entry(port).or_default().insert(label, digest);
     }
     let mut map = serializer.serialize_map(Some(ports.len()))?;
@@ -221,7 +221,7 @@ mod tests {
             let digest = |content: u8| Digest::of(&[content]);
             let [stage, code] = names;
             let input = |((port, label), content): ((String, String), u8)| {
-                (Entrance { port: PortName::new(port), label: Label::new(label) }, digest(content))
+                (InputName { port: PortName::new(port), label: Label::new(label) }, digest(content))
             };
             Manifest {
                 stage,

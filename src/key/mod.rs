@@ -15,7 +15,7 @@ pub use digest::{Digest, FieldHasher};
 pub use field::KeyField;
 pub use manifest::{CommandFields, Key, Manifest};
 pub use names::{
-    Entrance, FILES, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, UnsafeName, did_you_mean,
+    FILES, InputName, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, UnsafeName, did_you_mean,
     is_plain, suggestion,
 };
 pub use relative_path::{RelativePath, UnsafePath};

@@ -104,16 +104,16 @@ const AT: char = '@';
 /// The port at which files outside the store enter a command.
 pub const FILES: &str = "files";
 
-/// One artifact's place at the entrance of a stage: a port and, where it takes several, a label.
+/// One artifact's place at the input of a stage: a port and, where it takes several, a label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Entrance {
+pub struct InputName {
     /// The port.
     pub port: PortName,
     /// The label, empty where the port takes one artifact.
     pub label: Label,
 }
 
-impl fmt::Display for Entrance {
+impl fmt::Display for InputName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.label.as_str().is_empty() {
             write!(f, "{}", self.port)

@@ -2,7 +2,7 @@
 
 use crate::key::format_1;
 use crate::key::manifest::{CommandFields, Manifest};
-use crate::key::{Digest, Entrance, Label, PortName};
+use crate::key::{Digest, InputName, Label, PortName};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl Written {
                 WrittenInput::Joined(digest) => drop(joined.insert(name, digest)),
                 WrittenInput::Labelled(labels) => {
                     let port = PortName::try_from(name).map_err(|error| error.to_string())?;
-                    let input = |(label, digest)| (Entrance { port: port.clone(), label }, digest);
+                    let input = |(label, digest)| (InputName { port: port.clone(), label }, digest);
                     labelled.extend(labels.into_iter().map(input));
                 }
             }

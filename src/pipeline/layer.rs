@@ -109,7 +109,7 @@ fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
             entry.retries = layer.retries.unwrap_or(entry.retries);
             entry.timeout = layer.timeout.or(entry.timeout);
             for binding in layer.inputs {
-                entry.inputs.retain(|below| below.entrance != binding.entrance);
+                entry.inputs.retain(|below| below.input_name != binding.input_name);
                 entry.inputs.push(binding);
             }
             layer.settings.into_iter().try_for_each(|setting| set(entry, setting))

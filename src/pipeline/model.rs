@@ -1,6 +1,6 @@
 //! The form of a pipeline: its name, its seed, and its stages with their settings and bindings.
 
-use crate::key::{Entrance, PortName, StageName};
+use crate::key::{InputName, PortName, StageName};
 use crate::pipeline::sweep::Sweep;
 use crate::source::{Place, Placed};
 use std::time::Duration;
@@ -88,12 +88,12 @@ pub struct CommandEntry {
     pub secrets: Vec<Placed<String>>,
 }
 
-/// An output of a stage, bound to an entrance of another.
+/// An output of a stage, bound to an input of another.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// Where it enters.
-    pub entrance: Entrance,
-    /// Where the entrance's name stands.
+    pub input_name: InputName,
+    /// Where the input's name stands.
     pub place: Place,
     /// The stage that it comes from, and where that stands.
     pub stage: Placed<StageName>,

@@ -1,7 +1,7 @@
 //! From the text of a pipeline file to its form. Every error points at the place and says what was expected.
 
 use crate::error::Result;
-use crate::key::{Entrance, Label, PortName, RESERVED, StageName};
+use crate::key::{InputName, Label, PortName, RESERVED, StageName};
 use crate::pipeline::layer::{Layer, StageLayer, assemble};
 use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
 use crate::pipeline::values::Reader;
@@ -230,7 +230,7 @@ impl Reader<'_> {
         let from = self.text(bound, port.get_ref())?;
         let (stage, output) = self.output(bound, &from)?;
         Ok(Binding {
-            entrance: Entrance { port: PortName::new(port.get_ref().as_ref()), label: Label::new(label) },
+            input_name: InputName { port: PortName::new(port.get_ref().as_ref()), label: Label::new(label) },
             place: self.place(span),
             stage: Placed { value: stage, place: self.place(bound.span()) },
             output,
@@ -280,8 +280,8 @@ mod tests {
     fn labelled_inputs_are_bindings_of_one_port() {
         let text = "name = 'a'\n[stage.m]\nuses = 'm'\ninputs.rankings = { pipe = 'p.r', dccf = 'd.r' }\n";
         let pipeline = parse_text(text).unwrap();
-        let entrances: Vec<String> = pipeline.stages[0].inputs.iter().map(|b| b.entrance.to_string()).collect();
-        assert_eq!(entrances, ["rankings.pipe", "rankings.dccf"]);
+        let input_names: Vec<String> = pipeline.stages[0].inputs.iter().map(|b| b.input_name.to_string()).collect();
+        assert_eq!(input_names, ["rankings.pipe", "rankings.dccf"]);
     }
 
     #[test]

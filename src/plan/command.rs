@@ -1,7 +1,7 @@
 //! A stage that is any program: what its entry in the file means for the graph.
 
 use crate::error::{Error, Result};
-use crate::key::{CommandFields, Entrance, FILES, Label, PortName, suggestion};
+use crate::key::{CommandFields, FILES, InputName, Label, PortName, suggestion};
 use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
 use crate::plan::origin::Origin;
 use crate::plan::template::{Piece, Placeholder, Template};
@@ -23,7 +23,7 @@ const PROGRAM: &str = "program";
 /// A program and its arguments, ready to be filled in.
 #[derive(Clone, Debug)]
 pub struct CommandLine {
-    /// The program: a name to be found in `PATH`, or the entrance of a file.
+    /// The program: a name to be found in `PATH`, or the input of a file.
     pub program: Template,
     /// Its arguments.
     pub arguments: Vec<Template>,
@@ -40,7 +40,7 @@ pub struct CommandLine {
 pub(crate) struct CommandParts {
     pub(crate) description: Description,
     pub(crate) parameters: Map<String, Value>,
-    pub(crate) inputs: BTreeMap<Entrance, Origin>,
+    pub(crate) inputs: BTreeMap<InputName, Origin>,
     pub(crate) line: CommandLine,
 }
 
@@ -54,9 +54,9 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
         return Err(reader.fault("it has no 'command'".to_owned(), &entry.place, hint));
     };
     let program_template = if program.value.contains('/') && !program.value.starts_with('{') {
-        let entrance = Entrance { port: PortName::new(FILES), label: Label::new(PROGRAM) };
-        inputs.insert(entrance.clone(), Origin::External(reader.path(&program.value, &program.place)?));
-        Template(vec![Piece::Place(Placeholder::Input(entrance))])
+        let input_name = InputName { port: PortName::new(FILES), label: Label::new(PROGRAM) };
+        inputs.insert(input_name.clone(), Origin::External(reader.path(&program.value, &program.place)?));
+        Template(vec![Piece::Place(Placeholder::Input(input_name))])
     } else {
         reader.template(program)?
     };
@@ -93,7 +93,7 @@ impl Reader<'_> {
             let hint = Some("choose another name".to_owned());
             return Err(self.fault(format!("the file '{PROGRAM}' is the program itself"), &name.place, hint));
         }
-        if let Some(binding) = self.entry.inputs.iter().find(|binding| binding.entrance.port.as_str() == FILES) {
+        if let Some(binding) = self.entry.inputs.iter().find(|binding| binding.input_name.port.as_str() == FILES) {
             let hint = Some("files outside go into the table 'files'".to_owned());
             return Err(self.fault(format!("no input can be called '{FILES}'"), &binding.place, hint));
         }
@@ -115,12 +115,12 @@ impl Reader<'_> {
         resolve(text, folder).map_err(|message| self.fault(message, place, None))
     }
 
-    fn files(&self) -> Result<BTreeMap<Entrance, Origin>> {
+    fn files(&self) -> Result<BTreeMap<InputName, Origin>> {
         let entries = self.command.files.iter();
         entries
             .map(|(name, path)| {
-                let entrance = Entrance { port: PortName::new(FILES), label: Label::new(&*name.value) };
-                Ok((entrance, Origin::External(self.path(&path.value, &path.place)?)))
+                let input_name = InputName { port: PortName::new(FILES), label: Label::new(&*name.value) };
+                Ok((input_name, Origin::External(self.path(&path.value, &path.place)?)))
             })
             .collect()
     }
@@ -130,15 +130,15 @@ impl Reader<'_> {
         let template = Template::parse(&word.value);
         for placeholder in template.placeholders() {
             let (what, given, known) = match placeholder {
-                Placeholder::Input(entrance) if entrance.port.as_str() == FILES => (
+                Placeholder::Input(input_name) if input_name.port.as_str() == FILES => (
                     "file",
-                    entrance.label.to_string(),
+                    input_name.label.to_string(),
                     self.command.files.iter().map(|(n, _)| n.value.clone()).collect(),
                 ),
-                Placeholder::Input(entrance) => {
+                Placeholder::Input(input_name) => {
                     let inputs: Vec<String> =
-                        self.entry.inputs.iter().map(|bound| bound.entrance.to_string()).collect();
-                    ("input", entrance.to_string(), inputs)
+                        self.entry.inputs.iter().map(|bound| bound.input_name.to_string()).collect();
+                    ("input", input_name.to_string(), inputs)
                 }
                 Placeholder::Output(port) => {
                     ("output", port.to_string(), self.command.outputs.iter().map(|(n, _)| n.value.clone()).collect())
@@ -163,10 +163,10 @@ impl Reader<'_> {
     fn description(&self) -> Description {
         let mut inputs: Vec<InputPort> = Vec::new();
         for binding in &self.entry.inputs {
-            let name = binding.entrance.port.as_str();
+            let name = binding.input_name.port.as_str();
             if !inputs.iter().any(|port| port.name == name) {
                 let port = InputPort::required(name, ANY_KIND, "");
-                inputs.push(if binding.entrance.label.as_str().is_empty() { port } else { port.many() });
+                inputs.push(if binding.input_name.label.as_str().is_empty() { port } else { port.many() });
             }
         }
         let outputs = self.command.outputs.iter().map(|(name, kind)| OutputPort {

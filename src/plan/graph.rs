@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::plan::join::order;
 use crate::plan::node::{Known, Node};
-use crate::plan::points::{Point, pick, weave};
+use crate::plan::points::{Point, merge, pick};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ impl Graph {
     /// Checks a pipeline and joins the stages of those points of its sweep that `picks` name, or of all.
     /// Paths in arguments are relative to `folder`, those in a file to the file's own.
     pub fn build(pipeline: &Pipeline, picks: &[String], known: &Known, folder: &Path) -> Result<Self> {
-        let (stages, points) = weave(pipeline, &pick(pipeline, picks)?, known, folder)?;
+        let (stages, points) = merge(pipeline, &pick(pipeline, picks)?, known, folder)?;
         let order = order(pipeline, &stages)?;
         Ok(Self { pipeline: pipeline.name.clone(), stages, order, points })
     }

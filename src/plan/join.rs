@@ -1,7 +1,7 @@
 //! Joining the stages of one pipeline by what enters them, checked against what they say of themselves, and their order.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, StageName, suggestion};
+use crate::key::{InputName, StageName, suggestion};
 use crate::pipeline::{Pipeline, StageEntry};
 use crate::plan::command::ANY_KIND;
 use crate::plan::node::{Known, Node, node};
@@ -35,7 +35,7 @@ pub(super) fn base(pipeline: &Pipeline, known: &Known, folder: &Path) -> Result<
 fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<StageName, NodeIndex>) -> Result<()> {
     let to = named[&entry.name];
     for binding in &entry.inputs {
-        let port = input_port(entry, &stages[to].description, &binding.entrance, &binding.place)?;
+        let port = input_port(entry, &stages[to].description, &binding.input_name, &binding.place)?;
         let fault =
             |message: String, hint| Error::Graph { message, place: binding.stage.place.clone(), hint: Some(hint) };
         let from = *named.get(&binding.stage.value).ok_or_else(|| {
@@ -52,15 +52,15 @@ fn join(entry: &StageEntry, stages: &mut DiGraph<Node, ()>, named: &BTreeMap<Sta
         if output.kind != port.kind && port.kind.0 != ANY_KIND {
             let message = format!(
                 "'{}' takes {}, but {}.{} is {}",
-                binding.entrance, port.kind.0, binding.stage.value, binding.output, output.kind.0
+                binding.input_name, port.kind.0, binding.stage.value, binding.output, output.kind.0
             );
             return Err(fault(message, outputs_of_kind(stages, &port)));
         }
-        if stages[to].inputs.contains_key(&binding.entrance) {
-            return Err(fault(format!("'{}' is bound twice", binding.entrance), "keep one of the two".to_owned()));
+        if stages[to].inputs.contains_key(&binding.input_name) {
+            return Err(fault(format!("'{}' is bound twice", binding.input_name), "keep one of the two".to_owned()));
         }
         let origin = Origin::Output { stage: from, port: binding.output.clone() };
-        stages[to].inputs.insert(binding.entrance.clone(), origin);
+        stages[to].inputs.insert(binding.input_name.clone(), origin);
         // Looking from the user's side is quick also where one output has thousands of users.
         if stages.neighbors_directed(to, Direction::Incoming).all(|used| used != from) {
             stages.add_edge(from, to, ());
@@ -85,14 +85,19 @@ fn outputs_of_kind(stages: &DiGraph<Node, ()>, port: &InputPort) -> String {
     }
 }
 
-fn input_port(entry: &StageEntry, description: &Description, entrance: &Entrance, place: &Place) -> Result<InputPort> {
+fn input_port(
+    entry: &StageEntry,
+    description: &Description,
+    input_name: &InputName,
+    place: &Place,
+) -> Result<InputPort> {
     let fault = |message: String, hint: Option<String>| Error::Graph { message, place: place.clone(), hint };
-    let port = description.inputs.iter().find(|port| port.name == entrance.port.as_str()).ok_or_else(|| {
+    let port = description.inputs.iter().find(|port| port.name == input_name.port.as_str()).ok_or_else(|| {
         let names = description.inputs.iter().map(|port| port.name.as_str());
-        let hint = suggestion(entrance.port.as_str(), names, "its inputs are");
-        fault(format!("stage '{}' has no input '{}'", entry.uses.value, entrance.port), Some(hint))
+        let hint = suggestion(input_name.port.as_str(), names, "its inputs are");
+        fault(format!("stage '{}' has no input '{}'", entry.uses.value, input_name.port), Some(hint))
     })?;
-    match (port.many, entrance.label.as_str().is_empty()) {
+    match (port.many, input_name.label.as_str().is_empty()) {
         (true, true) => {
             let hint = format!("write inputs.{} = {{ LABEL = \"STAGE.OUTPUT\" }}", port.name);
             Err(fault(format!("'{}' takes several artifacts, each with a label", port.name), Some(hint)))
@@ -103,7 +108,7 @@ fn input_port(entry: &StageEntry, description: &Description, entrance: &Entrance
 }
 
 fn check_required(entry: &StageEntry, node: &Node) -> Result<()> {
-    let bound: BTreeSet<&str> = node.inputs.keys().map(|entrance| entrance.port.as_str()).collect();
+    let bound: BTreeSet<&str> = node.inputs.keys().map(|input_name| input_name.port.as_str()).collect();
     match node.description.inputs.iter().find(|port| port.required && !bound.contains(port.name.as_str())) {
         None => Ok(()),
         Some(port) => Err(Error::Graph {

@@ -19,5 +19,5 @@ pub use origin::Origin;
 pub use parameter::{Expected, Parameter, parameters};
 pub use planner::{Decision, Job, Lacks, Outlook, Outputs, Planned, Planner, Reason, outputs_of};
 pub use points::Point;
-pub use selection::{Selection, Wishes};
+pub use selection::{Selection, SelectionOptions};
 pub use template::{Piece, Placeholder, Template};

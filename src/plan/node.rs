@@ -1,7 +1,7 @@
 //! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
 
 use crate::error::{Error, Result};
-use crate::key::{Digest, Entrance, FieldHasher, Label, Manifest, PortName, StageName, suggestion};
+use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, suggestion};
 use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
@@ -26,8 +26,8 @@ pub struct Node {
     pub parameters: Map<String, Value>,
     /// Its seed, if anything in it is random.
     pub seed: Option<u64>,
-    /// What enters, by entrance.
-    pub inputs: BTreeMap<Entrance, Origin>,
+    /// What enters, by input.
+    pub inputs: BTreeMap<InputName, Origin>,
     /// What it needs of the machine.
     pub resources: Resources,
     /// What does the work.
@@ -58,9 +58,9 @@ impl Node {
         hasher.field(self.stage.as_str().as_bytes());
         hasher.field(self.manifest().key().0.as_bytes());
         hasher.field(&self.inputs.len().to_le_bytes());
-        for (entrance, origin) in &self.inputs {
-            hasher.field(entrance.port.as_str().as_bytes());
-            hasher.field(entrance.label.as_str().as_bytes());
+        for (input_name, origin) in &self.inputs {
+            hasher.field(input_name.port.as_str().as_bytes());
+            hasher.field(input_name.label.as_str().as_bytes());
             match origin {
                 Origin::Output { stage, port } => {
                     hasher.field(&stage.index().to_le_bytes());
@@ -160,7 +160,7 @@ impl Builder<'_> {
                     })?;
                 values.insert(key.to_owned(), value);
             } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
-                inputs.insert(entrance(&port.name), Origin::External(self.path(setting)?));
+                inputs.insert(input_name(&port.name), Origin::External(self.path(setting)?));
             } else {
                 let names = expected.iter().map(|parameter| parameter.name.as_str());
                 let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
@@ -204,6 +204,6 @@ impl Builder<'_> {
     }
 }
 
-fn entrance(port: &str) -> Entrance {
-    Entrance { port: PortName::new(port), label: Label::new("") }
+fn input_name(port: &str) -> InputName {
+    InputName { port: PortName::new(port), label: Label::new("") }
 }

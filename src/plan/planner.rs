@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::inputs::{ExternalInputs, StatSnapshot, python_imports};
-use crate::key::{Difference, Digest, Entrance, FILES, Key, Manifest, PortName, StageName};
+use crate::key::{Difference, Digest, FILES, InputName, Key, Manifest, PortName, StageName};
 use crate::plan::graph::Graph;
 use crate::plan::node::{Node, Program};
 use crate::plan::origin::Origin;
@@ -240,19 +240,19 @@ impl<'a> Planner<'a> {
         if !matches!(node.program, Program::Command(_)) {
             return Vec::new();
         }
-        let inputs: Vec<(&Entrance, &Path)> = node
+        let inputs: Vec<(&InputName, &Path)> = node
             .inputs
             .iter()
-            .filter_map(|(entrance, origin)| match origin {
-                Origin::External(path) => Some((entrance, path.as_path())),
+            .filter_map(|(input_name, origin)| match origin {
+                Origin::External(path) => Some((input_name, path.as_path())),
                 Origin::Output { .. } => None,
             })
             .collect();
         let is_input = |module: &Path| inputs.iter().any(|(_, input)| module.starts_with(input));
-        let note = |(entrance, script): &(&Entrance, &Path)| {
+        let note = |(input_name, script): &(&InputName, &Path)| {
             let modules: Vec<PathBuf> = python_imports(script).into_iter().filter(|module| !is_input(module)).collect();
             let folder = script.parent()?;
-            (!modules.is_empty()).then(|| not_inputs(entrance, folder, &modules))
+            (!modules.is_empty()).then(|| not_inputs(input_name, folder, &modules))
         };
         inputs.iter().filter_map(note).collect()
     }
@@ -319,9 +319,9 @@ impl<'a> Planner<'a> {
         let node = &self.graph.stages[stage];
         node.inputs
             .iter()
-            .filter_map(|(entrance, origin)| match origin {
+            .filter_map(|(input_name, origin)| match origin {
                 Origin::External(path) if !path.exists() => {
-                    Some(format!("{}.{entrance}: there is nothing at {}", node.name, path.display()))
+                    Some(format!("{}.{input_name}: there is nothing at {}", node.name, path.display()))
                 }
                 _ => None,
             })
@@ -336,10 +336,10 @@ impl<'a> Planner<'a> {
         before: &Manifest,
     ) -> Result<Manifest> {
         let mut node_known = known.clone();
-        for (entrance, origin) in &self.graph.stages[stage].inputs {
+        for (input_name, origin) in &self.graph.stages[stage].inputs {
             if let Origin::Output { stage, port } = origin
                 && !known.contains_key(stage)
-                && let Some(digest) = before.inputs.get(entrance)
+                && let Some(digest) = before.inputs.get(input_name)
             {
                 node_known.entry(*stage).or_default().insert(port.clone(), *digest);
             }
@@ -357,7 +357,7 @@ impl<'a> Planner<'a> {
         let node: &Node = &self.graph.stages[stage];
         let mut manifest = node.manifest();
         let is_command = matches!(node.program, Program::Command(_));
-        for (entrance, origin) in &node.inputs {
+        for (input_name, origin) in &node.inputs {
             let digest = match origin {
                 Origin::External(path) if is_command => self.inputs.command_digest(path)?,
                 Origin::External(path) => self.inputs.digest(path)?,
@@ -369,10 +369,10 @@ impl<'a> Planner<'a> {
                 }
             };
             match &node.program {
-                Program::Command(_) if entrance.port.as_str() == FILES => {
-                    manifest.files.insert(entrance.label.clone(), digest);
+                Program::Command(_) if input_name.port.as_str() == FILES => {
+                    manifest.files.insert(input_name.label.clone(), digest);
                 }
-                _ => drop(manifest.inputs.insert(entrance.clone(), digest)),
+                _ => drop(manifest.inputs.insert(input_name.clone(), digest)),
             }
         }
         Ok(manifest)
@@ -393,10 +393,10 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn not_inputs(entrance: &Entrance, folder: &Path, modules: &[PathBuf]) -> String {
+fn not_inputs(input_name: &InputName, folder: &Path, modules: &[PathBuf]) -> String {
     let names: Vec<_> = modules.iter().filter_map(|module| module.file_name()).map(OsStr::to_string_lossy).collect();
     format!(
-        "{entrance} imports {}, which is no input: an edit of it runs nothing again. Make the folder {} the input, and \
+        "{input_name} imports {}, which is no input: an edit of it runs nothing again. Make the folder {} the input, and \
          name the script in it",
         names.join(", "),
         folder.display()

@@ -54,7 +54,7 @@ fn is_picked(point: &PointEntry, pick: &str) -> bool {
 }
 
 /// The graph of some points, in their order, each stage after those that it uses.
-pub(super) fn weave(
+pub(super) fn merge(
     pipeline: &Pipeline,
     points: &[PointEntry],
     known: &Known,
@@ -70,10 +70,10 @@ pub(super) fn weave(
         let named = order.iter().map(|index| (stages[*index].stage.clone(), *index)).collect();
         return Ok((stages, vec![Point { name: first.name.clone(), settings: Vec::new(), stages: named }]));
     }
-    let mut loom =
-        Loom { pipeline, known, folder, stages: DiGraph::new(), woven: HashMap::new(), names: HashMap::new() };
-    let woven = points.iter().map(|point| loom.point(point, &stages, &order)).collect::<Result<_>>()?;
-    Ok((loom.stages, woven))
+    let mut expansion =
+        Expansion { pipeline, known, folder, stages: DiGraph::new(), merged: HashMap::new(), names: HashMap::new() };
+    let merged = points.iter().map(|point| expansion.point(point, &stages, &order)).collect::<Result<_>>()?;
+    Ok((expansion.stages, merged))
 }
 
 /// Sets something in a whole pipeline.
@@ -107,17 +107,17 @@ fn assign_to(entry: &mut StageEntry, assignment: &Assignment) -> Result<()> {
     set(entry, Setting { key, value: assignment.value.clone() })
 }
 
-struct Loom<'a> {
+struct Expansion<'a> {
     pipeline: &'a Pipeline,
     known: &'a Known,
     folder: &'a Path,
     stages: DiGraph<Node, ()>,
     /// The node of each identity.
-    woven: HashMap<Digest, NodeIndex>,
+    merged: HashMap<Digest, NodeIndex>,
     names: HashMap<StageName, NodeIndex>,
 }
 
-impl Loom<'_> {
+impl Expansion<'_> {
     fn point(&mut self, point: &PointEntry, base: &DiGraph<Node, ()>, order: &[NodeIndex]) -> Result<Point> {
         self.check_stages(point)?;
         let seed = point.assignments().find(|assignment| assignment.target.value == "seed");
@@ -130,11 +130,11 @@ impl Loom<'_> {
             let below = &base[*index];
             let mut node = self.own(point, below, seed)?;
             let mut touches = touches(point, &node, self.entry(&below.stage));
-            for (entrance, origin) in &below.inputs {
+            for (input_name, origin) in &below.inputs {
                 if let Origin::Output { stage, port } = origin {
                     touches.extend(touched.get(stage).into_iter().flatten());
                     let stage = made.get(stage).copied().unwrap_or(*stage);
-                    node.inputs.insert(entrance.clone(), Origin::Output { stage, port: port.clone() });
+                    node.inputs.insert(input_name.clone(), Origin::Output { stage, port: port.clone() });
                 }
             }
             node.name = name(&below.stage, point, &touches);
@@ -142,10 +142,10 @@ impl Loom<'_> {
                 let hint = Some("give the stage or the point a shorter name".to_owned());
                 return Err(Error::Syntax { message, place: point.place.clone(), hint });
             }
-            let woven = self.weave(node, point)?;
-            made.insert(*index, woven);
+            let merged = self.merge(node, point)?;
+            made.insert(*index, merged);
             touched.insert(*index, touches);
-            stages.insert(below.stage.clone(), woven);
+            stages.insert(below.stage.clone(), merged);
         }
         let settings = point.assignments().map(|own| (own.target.value.clone(), own.value.value.clone())).collect();
         Ok(Point { name: point.name.clone(), settings, stages })
@@ -177,9 +177,9 @@ impl Loom<'_> {
         node(&entry, seed, self.known, self.folder)
     }
 
-    fn weave(&mut self, node: Node, point: &PointEntry) -> Result<NodeIndex> {
+    fn merge(&mut self, node: Node, point: &PointEntry) -> Result<NodeIndex> {
         let identity = node.identity();
-        if let Some(same) = self.woven.get(&identity) {
+        if let Some(same) = self.merged.get(&identity) {
             return Ok(*same);
         }
         if self.names.contains_key(&node.name) {
@@ -199,7 +199,7 @@ impl Loom<'_> {
         for used in users {
             self.stages.add_edge(used, index, ());
         }
-        self.woven.insert(identity, index);
+        self.merged.insert(identity, index);
         self.names.insert(name, index);
         Ok(index)
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct SelectionOptions {
     /// Run this stage and all after it again.
     pub from: Option<String>,
     /// Go no further than this stage.
@@ -31,24 +31,24 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Resolves the names in `wishes`.
-    pub fn of(graph: &Graph, wishes: &Wishes) -> Result<Self> {
+    /// Resolves the names in `options`.
+    pub fn of(graph: &Graph, options: &SelectionOptions) -> Result<Self> {
         let mut scope: BTreeSet<NodeIndex> = graph.order.iter().copied().collect();
         let mut runnable = scope.clone();
         let mut forced = BTreeSet::new();
-        if let Some(until) = &wishes.until {
+        if let Some(until) = &options.until {
             scope = upstream(graph, &find(graph, until)?);
             runnable.clone_from(&scope);
         }
-        if let Some(only) = &wishes.only {
+        if let Some(only) = &options.only {
             let only = find(graph, only)?;
             scope = upstream(graph, &only);
             runnable = only.into_iter().collect();
         }
-        if let Some(from) = &wishes.from {
+        if let Some(from) = &options.from {
             forced = find(graph, from)?.into_iter().flat_map(|from| graph.downstream(from)).collect();
         }
-        for name in &wishes.force {
+        for name in &options.force {
             if name == "*" {
                 forced.extend(&runnable);
             } else {

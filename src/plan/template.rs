@@ -3,7 +3,7 @@
 //! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
 //! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
 
-use crate::key::{Entrance, FILES, Label, PortName};
+use crate::key::{FILES, InputName, Label, PortName};
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placeholder {
     /// The path of what enters there.
-    Input(Entrance),
+    Input(InputName),
     /// The folder of that output.
     Output(PortName),
     /// The value of that parameter.
@@ -81,7 +81,7 @@ impl Template {
 
 impl Placeholder {
     fn parse(inside: &str) -> Option<Self> {
-        let entrance = |port: &str, label: &str| Entrance { port: PortName::new(port), label: Label::new(label) };
+        let input_name = |port: &str, label: &str| InputName { port: PortName::new(port), label: Label::new(label) };
         match inside {
             "seed" => return Some(Self::Seed),
             "threads" => return Some(Self::Threads),
@@ -93,9 +93,9 @@ impl Placeholder {
             "inputs" => {
                 let labelled = name.split_once('.').filter(|(_, label)| !label.is_empty());
                 let (port, label) = labelled.unwrap_or((name, ""));
-                Some(Self::Input(entrance(port, label)))
+                Some(Self::Input(input_name(port, label)))
             }
-            FILES => Some(Self::Input(entrance(FILES, name))),
+            FILES => Some(Self::Input(input_name(FILES, name))),
             "outputs" => Some(Self::Output(PortName::new(name))),
             "parameters" => Some(Self::Parameter(name.to_owned())),
             _ => None,
@@ -110,7 +110,7 @@ mod tests {
 
     fn name(placeholder: &Placeholder) -> String {
         match placeholder {
-            Placeholder::Input(entrance) => format!("<{entrance}>"),
+            Placeholder::Input(input_name) => format!("<{input_name}>"),
             Placeholder::Output(port) => format!("<{port}>"),
             Placeholder::Parameter(name) => format!("<{name}>"),
             other => format!("<{other:?}>"),
@@ -128,8 +128,10 @@ mod tests {
 
     fn as_written(placeholder: &Placeholder) -> String {
         match placeholder {
-            Placeholder::Input(entrance) if entrance.port.as_str() == FILES => format!("{{files.{}}}", entrance.label),
-            Placeholder::Input(entrance) => format!("{{inputs.{entrance}}}"),
+            Placeholder::Input(input_name) if input_name.port.as_str() == FILES => {
+                format!("{{files.{}}}", input_name.label)
+            }
+            Placeholder::Input(input_name) => format!("{{inputs.{input_name}}}"),
             Placeholder::Output(port) => format!("{{outputs.{port}}}"),
             Placeholder::Parameter(name) => format!("{{parameters.{name}}}"),
             Placeholder::Seed => "{seed}".to_owned(),

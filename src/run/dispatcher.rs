@@ -66,7 +66,7 @@ pub struct Summary {
     pub skipped: usize,
     /// The outputs of every stage that ran or was cached.
     pub outputs: BTreeMap<NodeIndex, Outputs>,
-    /// The first failure, or the user's wish to end.
+    /// The first failure, or the user's options to end.
     pub failure: Option<Error>,
     /// Keeps the outputs in the store while they are being read.
     pub hold: Option<FileLock>,

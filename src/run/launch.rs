@@ -1,7 +1,7 @@
 //! From a request to what an executor starts: the worker with a spec, or a program of the user's in a folder of its own.
 
 use crate::error::{Error, Result};
-use crate::key::{Entrance, FILES, PortName};
+use crate::key::{FILES, InputName, PortName};
 use crate::plan::{CommandLine, Placeholder, Program, Template};
 use crate::run::executor::spec::{LaunchProgram, LaunchSpec};
 use crate::run::request::ExecutionRequest;
@@ -81,7 +81,7 @@ fn command_environment(
     request: &ExecutionRequest,
     line: &CommandLine,
     folder: &Path,
-    links: &BTreeMap<Entrance, PathBuf>,
+    links: &BTreeMap<InputName, PathBuf>,
 ) -> Environment {
     let passed = ["PATH", "HOME", "USER"].iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
     let mut environment: Environment = passed.collect();
@@ -96,7 +96,7 @@ fn command_environment(
 }
 
 /// Makes the folder of a command ready: its inputs as links, its parameters as a file, a folder for temporary files.
-fn prepare_command(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<Entrance, PathBuf>> {
+fn prepare_command(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<InputName, PathBuf>> {
     let links = link_inputs(request, folder)?;
     let given: BTreeMap<_, _> = request.spec.parameters.iter().collect();
     let parameters = serde_json::to_vec_pretty(&given).unwrap_or_default();
@@ -125,11 +125,11 @@ fn resource_variables(request: &ExecutionRequest) -> Environment {
 
 /// Links what enters into the folder. Gives each link's path relative to the folder, so that no word of a command depends
 /// on where it runs.
-fn link_inputs(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<Entrance, PathBuf>> {
+fn link_inputs(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<InputName, PathBuf>> {
     let mut links = BTreeMap::new();
     for (port, labelled) in &request.spec.inputs {
         for (label, target) in labelled {
-            let entrance = Entrance { port: PortName::new(port), label: crate::key::Label::new(label) };
+            let input_name = InputName { port: PortName::new(port), label: crate::key::Label::new(label) };
             let link = if port == FILES {
                 // Programs go by the endings of names.
                 Path::new(FILES).join(label).join(target.file_name().unwrap_or_default())
@@ -142,7 +142,7 @@ fn link_inputs(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<Ent
             fs::create_dir_all(above)
                 .and_then(|()| fs::os::unix::fs::symlink(&target, place.components().as_path()))
                 .map_err(|error| Error::io("writing", &place, error))?;
-            links.insert(entrance, link.components().as_path().to_owned());
+            links.insert(input_name, link.components().as_path().to_owned());
         }
     }
     Ok(links)
@@ -152,13 +152,17 @@ fn value(
     placeholder: &Placeholder,
     request: &ExecutionRequest,
     line: &CommandLine,
-    links: &BTreeMap<Entrance, PathBuf>,
+    links: &BTreeMap<InputName, PathBuf>,
 ) -> String {
     match placeholder {
-        Placeholder::Input(entrance) if entrance.port.as_str() == FILES && entrance.label.as_str() == "program" => {
-            links.get(entrance).map(|link| format!("./{}", link.display())).unwrap_or_default()
+        Placeholder::Input(input_name)
+            if input_name.port.as_str() == FILES && input_name.label.as_str() == "program" =>
+        {
+            links.get(input_name).map(|link| format!("./{}", link.display())).unwrap_or_default()
         }
-        Placeholder::Input(entrance) => links.get(entrance).map(|link| link.display().to_string()).unwrap_or_default(),
+        Placeholder::Input(input_name) => {
+            links.get(input_name).map(|link| link.display().to_string()).unwrap_or_default()
+        }
         Placeholder::Output(port) => format!("outputs/{port}"),
         Placeholder::Parameter(name) => line.parameters.get(name).cloned().unwrap_or_default(),
         Placeholder::Seed => request.spec.seed.to_string(),
@@ -170,9 +174,9 @@ fn value(
 }
 
 /// What a command is told without being asked for it: the same as the names in braces.
-fn variables(request: &ExecutionRequest, links: &BTreeMap<Entrance, PathBuf>) -> Vec<(String, OsString)> {
+fn variables(request: &ExecutionRequest, links: &BTreeMap<InputName, PathBuf>) -> Vec<(String, OsString)> {
     let name = |text: String| text.to_uppercase().replace(['-', '.'], "_");
-    let inputs = links.iter().map(|(entrance, link)| (name(format!("PIPE_INPUT_{entrance}")), link.clone().into()));
+    let inputs = links.iter().map(|(input_name, link)| (name(format!("PIPE_INPUT_{input_name}")), link.clone().into()));
     let outputs = request
         .ports
         .iter()

@@ -178,7 +178,7 @@ impl Dispatcher<'_, '_> {
 
     fn spec(&self, node: &Node, job: &Job, grant: &Grant) -> Result<Spec> {
         let mut inputs = Inputs::new();
-        for (entrance, origin) in &node.inputs {
+        for (input_name, origin) in &node.inputs {
             let path = match origin {
                 Origin::External(path) => Some(path.clone()),
                 Origin::Output { stage, port } => self
@@ -188,7 +188,7 @@ impl Dispatcher<'_, '_> {
                     .map(|digest| self.store.artifact(digest)),
             };
             if let Some(path) = path {
-                add_input(&mut inputs, &entrance.port, &entrance.label, path);
+                add_input(&mut inputs, &input_name.port, &input_name.label, path);
             }
         }
         let checkpoint = node.description.checkpoints.then(|| self.store.checkpoint(job.key)).transpose()?;

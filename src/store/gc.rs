@@ -1,4 +1,4 @@
-//! Choosing what may be removed from the store: without a wish only what nothing refers to.
+//! Choosing what may be removed from the store: without options only what nothing refers to.
 //!
 //! Never chosen are results that are pinned or that live runs have written down, and checkpoints that somebody works in.
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// What may go besides what nothing refers to.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wish {
+pub struct GcOptions {
     /// Results and runs beyond the newest so many runs of each pipeline.
     pub keep_runs: Option<usize>,
     /// Results and runs that were not used for so many days.
@@ -100,7 +100,7 @@ pub(crate) enum What {
 
 /// All that decides what may go.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct GcRoots {
     pub(crate) records: Records,
     pub(crate) uses: Uses,
     needed: Needed,
@@ -109,17 +109,17 @@ pub(crate) struct Scene {
     in_use: BTreeSet<Digest>,
 }
 
-impl Scene {
+impl GcRoots {
     pub(crate) fn of(store: &Store) -> Result<Self> {
-        let mut scene = Self {
+        let mut roots = Self {
             records: Records::default(),
             uses: Uses::default(),
             needed: Needed::default(),
             pinned: BTreeSet::new(),
             in_use: BTreeSet::new(),
         };
-        scene.refresh(store)?;
-        Ok(scene)
+        roots.refresh(store)?;
+        Ok(roots)
     }
 
     /// Looks again. The store's lock has to be held, so that it stays so.
@@ -157,17 +157,17 @@ const LEFT: Duration = Duration::from_secs(3600);
 
 impl Store {
     /// What would go. Changes nothing.
-    pub fn removals(&self, wish: &Wish) -> Result<Vec<Removal>> {
+    pub fn removals(&self, options: &GcOptions) -> Result<Vec<Removal>> {
         let _share = self.share()?;
-        Chooser { store: self, scene: &Scene::of(self)?, wish }.choose()
+        Chooser { store: self, roots: &GcRoots::of(self)?, options }.choose()
     }
 }
 
 /// Chooses what goes.
 pub(crate) struct Chooser<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) scene: &'a Scene,
-    pub(crate) wish: &'a Wish,
+    pub(crate) roots: &'a GcRoots,
+    pub(crate) options: &'a GcOptions,
 }
 
 impl Chooser<'_> {
@@ -180,8 +180,8 @@ impl Chooser<'_> {
     }
 
     fn records(&self, others: &[Removal]) -> Result<Vec<Removal>> {
-        let Scene { records, uses, .. } = self.scene;
-        let kept = uses.keys_of_newest_runs(self.wish.keep_runs.unwrap_or(0));
+        let GcRoots { records, uses, .. } = self.roots;
+        let kept = uses.keys_of_newest_runs(self.options.keep_runs.unwrap_or(0));
         let candidates: Vec<Candidate> = records
             .entries
             .values()
@@ -190,13 +190,13 @@ impl Chooser<'_> {
                 used: uses.last(entry),
                 artifacts: entry.outputs.values().copied().collect(),
                 in_kept_runs: kept.contains(&entry.key),
-                protected: self.scene.protects(entry.key),
+                protected: self.roots.protects(entry.key),
             })
             .collect();
         let rule = Rule {
-            by_runs: self.wish.keep_runs.is_some(),
-            since: self.wish.keep_days.map(since),
-            max_size: self.wish.max_size,
+            by_runs: self.options.keep_runs.is_some(),
+            since: self.options.keep_days.map(since),
+            max_size: self.options.max_size,
         };
         let beside = if rule.max_size.is_some() { self.beside(others)? } else { 0 };
         let out = retire(&candidates, &records.sizes, beside, &rule);
@@ -207,7 +207,7 @@ impl Chooser<'_> {
 
     fn record(&self, entry: &Entry) -> Removal {
         let stage = entry.stage.as_ref().map_or(entry.kind.as_str(), |stage| stage.as_str());
-        let what = What::Record { key: entry.key, status: entry.status, used: self.scene.uses.last(entry) };
+        let what = What::Record { key: entry.key, status: entry.status, used: self.roots.uses.last(entry) };
         Removal {
             kind: RemovalKind::Record,
             name: entry.key.to_string(),
@@ -221,9 +221,9 @@ impl Chooser<'_> {
     /// The artifacts that no record names but those that go.
     fn artifacts(&self, going: &[Removal]) -> Result<Vec<Removal>> {
         let going: BTreeSet<&str> = going.iter().map(|removal| removal.name.as_str()).collect();
-        let stay = self.scene.records.entries.values().filter(|entry| !going.contains(entry.key.to_string().as_str()));
+        let stay = self.roots.records.entries.values().filter(|entry| !going.contains(entry.key.to_string().as_str()));
         let mut used: BTreeSet<Digest> = stay.flat_map(|entry| entry.outputs.values().copied()).collect();
-        used.extend(&self.scene.needed.artifacts);
+        used.extend(&self.roots.needed.artifacts);
         let found = self.store.names_in("store")?.into_iter();
         let unused = found.filter_map(|path| Digest::parse(&name_of(&path)).map(|digest| (digest, path)));
         let removal = |(digest, path): (Digest, PathBuf)| {
@@ -236,7 +236,7 @@ impl Chooser<'_> {
     fn checkpoints(&self) -> Result<Vec<Removal>> {
         let found = self.store.names_in("checkpoints")?.into_iter();
         let keyed = found.filter_map(|path| Key::parse(&name_of(&path)).map(|key| (key, path)));
-        let done = keyed.filter(|(key, _)| self.scene.records.entries.contains_key(key));
+        let done = keyed.filter(|(key, _)| self.roots.records.entries.contains_key(key));
         let removal = |(key, path): (Key, PathBuf)| {
             self.removal(RemovalKind::Checkpoint, key.to_string(), path, What::Checkpoint(key))
         };
@@ -244,15 +244,15 @@ impl Chooser<'_> {
     }
 
     fn runs(&self) -> Result<Vec<Removal>> {
-        let Wish { keep_runs, keep_days, .. } = *self.wish;
+        let GcOptions { keep_runs, keep_days, .. } = *self.options;
         if keep_runs.is_none() && keep_days.is_none() {
             return Ok(Vec::new());
         }
-        let newest = self.scene.uses.newest_runs(keep_runs.unwrap_or(0));
+        let newest = self.roots.uses.newest_runs(keep_runs.unwrap_or(0));
         let stays = |run: &RunId, started: u64| {
             newest.contains(run) || keep_days.is_some_and(|days| started >= since(days)) || self.store.is_alive(run)
         };
-        let runs = self.scene.uses.runs.iter().filter(|(run, used)| !stays(run, used.started));
+        let runs = self.roots.uses.runs.iter().filter(|(run, used)| !stays(run, used.started));
         Ok(runs
             .map(|(run, used)| {
                 let what = What::Run(run.clone(), used.status);
@@ -295,7 +295,7 @@ impl Chooser<'_> {
     }
 
     fn set_aside(&self) -> Result<Vec<Removal>> {
-        let found = if self.wish.set_aside { self.store.names_in("set-aside")? } else { Vec::new() };
+        let found = if self.options.set_aside { self.store.names_in("set-aside")? } else { Vec::new() };
         Ok(self.of_paths(RemovalKind::SetAside, found, &What::Anything))
     }
 
@@ -311,8 +311,8 @@ impl Chooser<'_> {
 
     /// The bytes that stay whatever becomes of the results: all but records and their artifacts, without `others`.
     fn beside(&self, others: &[Removal]) -> Result<u64> {
-        let named = self.scene.records.artifacts();
-        let only_needed = self.scene.needed.artifacts.iter().filter(|digest| !named.contains(*digest));
+        let named = self.roots.records.artifacts();
+        let only_needed = self.roots.needed.artifacts.iter().filter(|digest| !named.contains(*digest));
         let mut bytes =
             saturating_sum(only_needed.map(|digest| bytes_of(&self.store.disk, &self.store.artifact(digest))));
         for folder in ["checkpoints", "runs", "index", "set-aside"] {

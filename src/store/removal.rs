@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::RunId;
-use crate::store::gc::{Chooser, Removal, RemovalKind, Scene, What, Wish};
+use crate::store::gc::{Chooser, GcOptions, GcRoots, Removal, RemovalKind, What};
 use crate::store::survey::status;
 use crate::store::{Scratch, Store, new_run_id};
 use std::io::{Error as IoError, ErrorKind};
@@ -27,14 +27,14 @@ pub struct Collected {
 const BATCH: usize = 128;
 
 impl Store {
-    /// Removes what `wish` and all that protects results leave to be removed. `will` is told what, before anything goes.
+    /// Removes what `options` and all that protects results leave to be removed. `will` is told what, before anything goes.
     ///
     /// # Errors
     /// When the store cannot be read or locked. What cannot be removed is no error here, and the rest goes.
-    pub fn collect(&self, wish: &Wish, will: impl FnOnce(&[Removal])) -> Result<Collected> {
+    pub fn collect(&self, options: &GcOptions, will: impl FnOnce(&[Removal])) -> Result<Collected> {
         let share = self.share()?;
-        let mut scene = Scene::of(self)?;
-        let removals = Chooser { store: self, scene: &scene, wish }.choose()?;
+        let mut roots = GcRoots::of(self)?;
+        let removals = Chooser { store: self, roots: &roots, options }.choose()?;
         drop(share);
         will(&removals);
         let mut collected = Collected::default();
@@ -46,7 +46,7 @@ impl Store {
         let mut collector = Collector { store: self, trash: &scratch, count: 0, collected: &mut collected };
         for of_one_kind in removals.chunk_by(|a, b| a.kind == b.kind) {
             for batch in of_one_kind.chunks(BATCH) {
-                collector.remove(batch, &mut scene)?;
+                collector.remove(batch, &mut roots)?;
             }
         }
         Ok(collected)
@@ -65,8 +65,8 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn remove(&mut self, batch: &[Removal], scene: &mut Scene) -> Result<()> {
-        let moved = self.move_out(batch, scene)?;
+    fn remove(&mut self, batch: &[Removal], roots: &mut GcRoots) -> Result<()> {
+        let moved = self.move_out(batch, roots)?;
         for (removal, trash) in moved {
             match self.delete(&trash) {
                 Ok(()) => self.collected.removed.push(removal),
@@ -77,12 +77,12 @@ impl<'a> Collector<'a> {
     }
 
     /// Renames what still may go into the trash, under the lock.
-    fn move_out(&mut self, batch: &[Removal], scene: &mut Scene) -> Result<Vec<(Removal, PathBuf)>> {
+    fn move_out(&mut self, batch: &[Removal], roots: &mut GcRoots) -> Result<Vec<(Removal, PathBuf)>> {
         let _alone = self.store.lock_alone()?;
-        scene.refresh(self.store)?;
+        roots.refresh(self.store)?;
         let mut moved = Vec::with_capacity(batch.len());
         for removal in batch {
-            let Some(_lease) = self.may_go(removal, scene)? else { continue };
+            let Some(_lease) = self.may_go(removal, roots)? else { continue };
             self.count += 1;
             let trash = self.trash.folder().join(self.count.to_string());
             match self.store.disk.rename(&removal.path, &trash) {
@@ -104,14 +104,14 @@ impl<'a> Collector<'a> {
     }
 
     /// Whether it is still so that it may go; with the lease, where one has to be held for that.
-    fn may_go(&self, removal: &Removal, scene: &Scene) -> Result<Option<Lease<'a>>> {
+    fn may_go(&self, removal: &Removal, roots: &GcRoots) -> Result<Option<Lease<'a>>> {
         let store = self.store;
         let free = Lease { store, lock: None };
         let may = match &removal.what {
-            What::Record { key, status, used } => scene.records.entries.get(key).is_some_and(|entry| {
-                entry.status == *status && scene.uses.last(entry) <= *used && !scene.protects(*key)
+            What::Record { key, status, used } => roots.records.entries.get(key).is_some_and(|entry| {
+                entry.status == *status && roots.uses.last(entry) <= *used && !roots.protects(*key)
             }),
-            What::Artifact(digest) => !scene.is_in_use(digest),
+            What::Artifact(digest) => !roots.is_in_use(digest),
             What::Checkpoint(key) => {
                 let lock = store.lease(*key)?;
                 return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
@@ -212,7 +212,7 @@ mod tests {
         store.artifact(&action.outputs[&PortName::new("out")].digest)
     }
 
-    const ALL: Wish = Wish { keep_runs: Some(0), keep_days: None, max_size: None, set_aside: false };
+    const ALL: GcOptions = GcOptions { keep_runs: Some(0), keep_days: None, max_size: None, set_aside: false };
 
     #[test]
     fn what_a_live_run_uses_stays_though_its_record_names_something_else_now() {
@@ -237,10 +237,10 @@ mod tests {
         let key = result(&store, "s", "content").key;
         let checkpoint = store.checkpoint(key).unwrap();
         let lease = store.lease(key).unwrap().unwrap();
-        store.collect(&Wish::default(), |_| {}).unwrap();
+        store.collect(&GcOptions::default(), |_| {}).unwrap();
         assert!(checkpoint.exists());
         store.release(lease);
-        store.collect(&Wish::default(), |_| {}).unwrap();
+        store.collect(&GcOptions::default(), |_| {}).unwrap();
         assert!(!checkpoint.exists());
     }
 

@@ -9,7 +9,7 @@ use pipe::key::Key;
 use pipe::key::StageName;
 use pipe::machine::Machine;
 use pipe::pipeline::parse;
-use pipe::plan::{Graph, Outputs, Planner, Selection, Wishes, outputs_of};
+use pipe::plan::{Graph, Outputs, Planner, Selection, SelectionOptions, outputs_of};
 use pipe::run::{Ending, Observer};
 use pipe::run::{Interrupt, Settings, run};
 use pipe::source::Source;
@@ -144,7 +144,7 @@ impl Engine {
 
     fn planned<T>(&self, store: &Store, forced: &[&str], work: impl FnOnce(&mut Planner<'_>) -> T) -> T {
         let force = forced.iter().map(|&stage| stage.to_owned()).collect();
-        let selection = Selection::of(&self.graph, &Wishes { force, ..Wishes::default() }).unwrap();
+        let selection = Selection::of(&self.graph, &SelectionOptions { force, ..SelectionOptions::default() }).unwrap();
         let inputs = store.external_inputs("chain");
         let lacks = Box::new(|_: &pipe::plan::Node| Vec::new());
         work(&mut Planner::new(&self.graph, &selection, store, inputs, lacks))

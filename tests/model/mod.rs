@@ -398,14 +398,14 @@ impl World {
             let name = &self.stages[place].name;
             let twins: Vec<usize> = (0..made.len()).filter(|other| made[*other].0 == *identity).collect();
             let runs = twins.iter().filter(|twin| ran(**twin)).count();
-            let wishes = twins.iter().filter(|twin| forced.contains(twin)).count();
+            let options = twins.iter().filter(|twin| forced.contains(twin)).count();
             let kept = self.records.contains_key(identity);
             let whole = kept && !self.broken.contains(result);
             let told = |what: &str| format!("{name} {what}: {runs} of its twins ran; {statuses:?}");
-            expect(!whole || runs <= wishes, || told("has a result and ran"))?;
+            expect(!whole || runs <= options, || told("has a result and ran"))?;
             expect(kept || runs > 0 || maybe.contains(identity), || told("has no result and did not run"))?;
-            expect(wishes == 0 || runs > 0, || told("was forced and did not run"))?;
-            expect(runs <= wishes.max(1) + usize::from(wishes > 0 && !whole), || told("ran too often"))?;
+            expect(options == 0 || runs > 0, || told("was forced and did not run"))?;
+            expect(runs <= options.max(1) + usize::from(options > 0 && !whole), || told("ran too often"))?;
             // Whichever stage makes it again makes it for all that have this result.
             let makers = (0..made.len()).filter(|other| made[*other].1 == *result && ran(*other)).count();
             let needed = self.broken.contains(result) && maybe.is_empty();

@@ -3,7 +3,7 @@
 use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
 use crate::pipeline::bytes;
-use crate::store::{Collected, Removal, RemovalKind, Wish};
+use crate::store::{Collected, GcOptions, Removal, RemovalKind};
 use crate::terminal::{print, size};
 use clap::Args;
 use serde_json::json;
@@ -40,9 +40,9 @@ pub(crate) struct GcArguments {
 pub(super) fn gc(arguments: &GcArguments) -> Result<()> {
     let store = arguments.store.open()?;
     let GcArguments { keep_runs, keep_days, max_size, set_aside, dry_run, .. } = *arguments;
-    let wish = Wish { keep_runs, keep_days, max_size, set_aside };
+    let options = GcOptions { keep_runs, keep_days, max_size, set_aside };
     if dry_run {
-        let removals = store.removals(&wish)?;
+        let removals = store.removals(&options)?;
         print(&if arguments.output.json {
             json(&removals, &[])
         } else {
@@ -50,7 +50,7 @@ pub(super) fn gc(arguments: &GcArguments) -> Result<()> {
         });
         return Ok(());
     }
-    let mut collected = store.collect(&wish, |removals| {
+    let mut collected = store.collect(&options, |removals| {
         if !arguments.output.json {
             print(&sum("is going to free", removals));
         }

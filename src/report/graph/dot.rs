@@ -28,7 +28,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
 
 fn style(node: &Node) -> &'static str {
     match Style::of(&node.kind).border {
-        _ if matches!(node.kind, Kind::Outside) => "filled,rounded",
+        _ if matches!(node.kind, Kind::External) => "filled,rounded",
         Border::Plain => "filled",
         Border::Thick => "filled,bold",
         Border::Dashed => "filled,dashed",
@@ -39,7 +39,7 @@ fn style(node: &Node) -> &'static str {
 fn tooltip(node: &Node) -> String {
     match &node.kind {
         Kind::Stage { state, reason, .. } => format!(", tooltip={}", quoted(&sentence(*state, reason))),
-        Kind::Outside => String::new(),
+        Kind::External => String::new(),
     }
 }
 
@@ -62,10 +62,10 @@ mod tests {
         let drawing = Drawing {
             pipeline: "node".to_owned(),
             nodes: vec![
-                Node { name: "da\"ta\\[1]; -> {ü}.gz".to_owned(), kind: Kind::Outside },
+                Node { name: "da\"ta\\[1]; -> {ü}.gz".to_owned(), kind: Kind::External },
                 Node { name: "end".to_owned(), kind: stage },
             ],
-            edges: vec![Edge { from: 0, to: 1, output: None, entrance: "in".to_owned() }],
+            edges: vec![Edge { from: 0, to: 1, output: None, input_name: "in".to_owned() }],
         };
         let graph = DotParser::new(&draw(&drawing)).process().unwrap();
         let mut builder = layout::gv::GraphBuilder::new();

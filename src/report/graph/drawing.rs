@@ -7,7 +7,7 @@ use crate::store::StageState;
 pub struct Drawing {
     /// The pipeline's name.
     pub(super) pipeline: String,
-    /// Stages and outside files, each after everything that it uses.
+    /// Stages and external inputs, each after everything that it uses.
     pub(super) nodes: Vec<Node>,
     /// What enters the stages, in the order of the stages.
     pub(super) edges: Vec<Edge>,
@@ -24,7 +24,7 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum Kind {
     Stage { uses: String, state: StageState, reason: String },
-    Outside,
+    External,
 }
 
 /// Something that a stage takes.
@@ -32,9 +32,9 @@ pub(super) enum Kind {
 pub(super) struct Edge {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// The output that it is; outside files have none.
+    /// The output that it is; external inputs have none.
     pub(super) output: Option<String>,
-    pub(super) entrance: String,
+    pub(super) input_name: String,
 }
 
 impl Node {
@@ -42,7 +42,7 @@ impl Node {
     pub(super) fn id(&self, place: usize) -> String {
         match self.kind {
             Kind::Stage { .. } => format!("stage{place}"),
-            Kind::Outside => format!("file{place}"),
+            Kind::External => format!("file{place}"),
         }
     }
 
@@ -50,14 +50,14 @@ impl Node {
     pub(super) fn label(&self) -> Vec<String> {
         match &self.kind {
             Kind::Stage { uses, .. } => vec![self.name.clone(), format!("uses {uses}")],
-            Kind::Outside => vec![self.name.clone()],
+            Kind::External => vec![self.name.clone()],
         }
     }
 }
 
 impl Edge {
     pub(super) fn label(&self) -> String {
-        self.output.as_ref().map_or_else(|| self.entrance.clone(), |output| format!("{output} → {}", self.entrance))
+        self.output.as_ref().map_or_else(|| self.input_name.clone(), |output| format!("{output} → {}", self.input_name))
     }
 }
 

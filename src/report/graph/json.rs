@@ -8,8 +8,8 @@ pub(super) fn draw(drawing: &Drawing) -> Value {
     let edge = |edge: &Edge| {
         let (from, to) = (&drawing.nodes[edge.from].name, &drawing.nodes[edge.to].name);
         match &edge.output {
-            Some(output) => json!({ "from": from, "output": output, "to": to, "input": edge.entrance }),
-            None => json!({ "file": from, "to": to, "input": edge.entrance }),
+            Some(output) => json!({ "from": from, "output": output, "to": to, "input": edge.input_name }),
+            None => json!({ "file": from, "to": to, "input": edge.input_name }),
         }
     };
     json!({
@@ -24,6 +24,6 @@ fn node(node: &Node) -> Value {
         Kind::Stage { uses, state, reason } => json!({
             "name": node.name, "kind": "stage", "uses": uses, "status": state.as_str(), "reason": reason,
         }),
-        Kind::Outside => json!({ "name": node.name, "kind": "outside" }),
+        Kind::External => json!({ "name": node.name, "kind": "outside" }),
     }
 }

@@ -4,7 +4,7 @@ use crate::report::graph::drawing::{Drawing, Kind};
 use crate::report::graph::style::{Border, Style};
 use crate::store::StageState;
 
-/// A flowchart with a box for each stage and a slanted one for each outside file; the class tells the state.
+/// A flowchart with a box for each stage and a slanted one for each external input; the class tells the state.
 pub(super) fn draw(drawing: &Drawing) -> String {
     let mut text = "flowchart TD\n".to_owned();
     for (place, node) in drawing.nodes.iter().enumerate() {
@@ -12,7 +12,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
         let id = node.id(place);
         text += &match &node.kind {
             Kind::Stage { state, .. } => format!("  {id}[\"{label}\"]:::{}\n", state.as_str()),
-            Kind::Outside => format!("  {id}[/\"{label}\"/]:::outside\n"),
+            Kind::External => format!("  {id}[/\"{label}\"/]:::outside\n"),
         };
     }
     for edge in &drawing.edges {
@@ -22,7 +22,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
     for state in StageState::PLANNED {
         text += &class(state.as_str(), &Style::of_state(state));
     }
-    text + &class("outside", &Style::of(&Kind::Outside))
+    text + &class("outside", &Style::of(&Kind::External))
 }
 
 fn class(name: &str, style: &Style) -> String {

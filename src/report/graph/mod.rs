@@ -12,7 +12,7 @@ mod text;
 pub use drawing::Drawing;
 
 use crate::error::Result;
-use crate::key::Entrance;
+use crate::key::InputName;
 use crate::plan::{Graph, Origin, Planned};
 use drawing::{Edge, Kind, Node};
 use petgraph::graph::NodeIndex;
@@ -27,14 +27,14 @@ impl Drawing {
         let mut files: BTreeMap<PathBuf, usize> = BTreeMap::new();
         for planned in plan {
             let stage = &graph.stages[planned.stage];
-            let sources: Vec<(&Entrance, usize, Option<String>)> = stage
+            let sources: Vec<(&InputName, usize, Option<String>)> = stage
                 .inputs
                 .iter()
-                .map(|(entrance, origin)| match origin {
-                    Origin::Output { stage, port } => (entrance, stages[stage], Some(port.to_string())),
+                .map(|(input_name, origin)| match origin {
+                    Origin::Output { stage, port } => (input_name, stages[stage], Some(port.to_string())),
                     Origin::External(path) => {
                         let file = *files.entry(path.clone()).or_insert_with(|| drawing.add_file(path, here));
-                        (entrance, file, None)
+                        (input_name, file, None)
                     }
                 })
                 .collect();
@@ -43,11 +43,11 @@ impl Drawing {
             let kind = Kind::Stage { uses, state: planned.outlook.state(), reason: planned.outlook.reason() };
             drawing.nodes.push(Node { name: stage.name.to_string(), kind });
             stages.insert(planned.stage, to);
-            drawing.edges.extend(sources.into_iter().map(|(entrance, from, output)| Edge {
+            drawing.edges.extend(sources.into_iter().map(|(input_name, from, output)| Edge {
                 from,
                 to,
                 output,
-                entrance: entrance.to_string(),
+                input_name: input_name.to_string(),
             }));
         }
         drawing
@@ -83,7 +83,7 @@ impl Drawing {
 
     fn add_file(&mut self, path: &Path, here: &Path) -> usize {
         let name = path.strip_prefix(here).unwrap_or(path).display().to_string();
-        self.nodes.push(Node { name, kind: Kind::Outside });
+        self.nodes.push(Node { name, kind: Kind::External });
         self.nodes.len() - 1
     }
 }

@@ -29,7 +29,7 @@ impl Style {
     pub(super) fn of(kind: &Kind) -> Self {
         match kind {
             Kind::Stage { state, .. } => Self::of_state(*state),
-            Kind::Outside => Self {
+            Kind::External => Self {
                 fill: "#f1f1f1",
                 line: "#777777",
                 border: Border::Plain,

@@ -60,11 +60,11 @@ fn element(node: &Node) -> Element {
     let lines = node.label();
     let letters = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let size = Point::new(letters as f64 * LETTER.0 + 24.0, lines.len() as f64 * LETTER.1 + 14.0);
-    let rounded = if matches!(node.kind, Kind::Outside) { 12 } else { 3 };
+    let rounded = if matches!(node.kind, Kind::External) { 12 } else { 3 };
     let look = StyleAttr::new(Color::fast("black"), 1, None, rounded, 14);
     let class = match &node.kind {
         Kind::Stage { state, .. } => state.as_str(),
-        Kind::Outside => "outside",
+        Kind::External => "outside",
     };
     Element::create_with_properties(ShapeKind::new_box(&lines.join("\n")), look, Orientation::TopToBottom, size, class)
 }
@@ -220,7 +220,7 @@ mod tests {
                 edges: bonds
                     .into_iter()
                     .filter(|(from, to, _)| from < to && *to < stages)
-                    .map(|(from, to, entrance)| Edge { from, to, output: Some("out".to_owned()), entrance })
+                    .map(|(from, to, input_name)| Edge { from, to, output: Some("out".to_owned()), input_name })
                     .collect(),
             };
             let svg = draw(&drawing).unwrap();

@@ -31,7 +31,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
                 let words = styled(sentence(*state, reason), colour);
                 format!("{:<name_width$}  {uses:<uses_width$}  {words}", node.name)
             }
-            Kind::Outside => node.name.clone(),
+            Kind::External => node.name.clone(),
         };
         text += "\n";
     }
@@ -131,7 +131,7 @@ fn row(lanes: &[Lane], own: usize, taken: &BTreeSet<usize>, ending: &BTreeSet<us
 fn widths(drawing: &Drawing) -> (usize, usize) {
     let stages = drawing.nodes.iter().filter_map(|node| match &node.kind {
         Kind::Stage { uses, .. } => Some((node.name.chars().count(), uses.chars().count())),
-        Kind::Outside => None,
+        Kind::External => None,
     });
     stages.fold((0, 0), |(name, uses), (this_name, this_uses)| (name.max(this_name), uses.max(this_uses)))
 }
@@ -159,8 +159,8 @@ fn legend(drawing: &Drawing) -> Vec<(&'static str, anstyle::Style, &'static str)
             (sign, colour, state.as_str())
         })
         .collect();
-    if drawing.nodes.iter().any(|node| matches!(node.kind, Kind::Outside)) {
-        let Style { sign, colour, .. } = Style::of(&Kind::Outside);
+    if drawing.nodes.iter().any(|node| matches!(node.kind, Kind::External)) {
+        let Style { sign, colour, .. } = Style::of(&Kind::External);
         legend.push((sign, colour, "external input"));
     }
     legend
@@ -169,7 +169,7 @@ fn legend(drawing: &Drawing) -> Vec<(&'static str, anstyle::Style, &'static str)
 fn states(drawing: &Drawing) -> impl Iterator<Item = StageState> {
     drawing.nodes.iter().filter_map(|node| match &node.kind {
         Kind::Stage { state, .. } => Some(*state),
-        Kind::Outside => None,
+        Kind::External => None,
     })
 }
 
@@ -183,7 +183,8 @@ mod tests {
     fn drawing(stages: usize, pairs: &[(usize, usize)]) -> Drawing {
         let kind = || Kind::Stage { uses: "s".to_owned(), state: StageState::Cached, reason: String::new() };
         let nodes = (0..stages).map(|place| Node { name: format!("n{place}"), kind: kind() }).collect();
-        let edge = |(from, to): &(usize, usize)| Edge { from: *from, to: *to, output: None, entrance: "in".to_owned() };
+        let edge =
+            |(from, to): &(usize, usize)| Edge { from: *from, to: *to, output: None, input_name: "in".to_owned() };
         Drawing { pipeline: "p".to_owned(), nodes, edges: pairs.iter().map(edge).collect() }
     }
 

@@ -147,13 +147,13 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{CommandFields, Entrance, Label};
+    use crate::key::{CommandFields, InputName, Label};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     fn locked(parameters: BTreeMap<String, Value>, names: &[String], seed: Option<u64>) -> Locked {
         let digest = |name: &String| Digest::of(name.as_bytes());
-        let input = |name: &String| (Entrance { port: PortName::new("in"), label: Label::new(name) }, digest(name));
+        let input = |name: &String| (InputName { port: PortName::new("in"), label: Label::new(name) }, digest(name));
         let manifest = Manifest {
             parameters,
             seed,

@@ -1,6 +1,6 @@
 //! One line of a lock: the stage, what is said of it, and the value.
 
-use crate::key::{Entrance, Key, KeyField, Label, Manifest, PortName, format_1};
+use crate::key::{InputName, Key, KeyField, Label, Manifest, PortName, format_1};
 
 /// How a lock is written, which its first line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn named(word: &str, name: &str, format: Format) -> Option<Subject> {
 }
 
 /// The port, and after a dot the label, if it has one. No other dot stands in it.
-fn written_input(Entrance { port, label }: &Entrance) -> String {
+fn written_input(InputName { port, label }: &InputName) -> String {
     let part = |text: &str| escaped(text).replace('.', "%2e");
     if label.as_str().is_empty() {
         part(port.as_str())
@@ -129,9 +129,9 @@ fn written_input(Entrance { port, label }: &Entrance) -> String {
     }
 }
 
-fn read_input(text: &str) -> Entrance {
+fn read_input(text: &str) -> InputName {
     let (port, label) = text.split_once('.').unwrap_or((text, ""));
-    Entrance { port: PortName::new(unescaped(port)), label: Label::new(unescaped(label)) }
+    InputName { port: PortName::new(unescaped(port)), label: Label::new(unescaped(label)) }
 }
 
 /// What cannot stand in a name of a lock, and what stands for it.

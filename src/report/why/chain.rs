@@ -1,7 +1,7 @@
 //! From an input that differs to what the user changed, stage by stage.
 
 use crate::inputs::listing_changes;
-use crate::key::{Difference, Digest, Entrance, FILES, KeyField, Manifest, PortName, RunId, StageName};
+use crate::key::{Difference, Digest, FILES, InputName, KeyField, Manifest, PortName, RunId, StageName};
 use crate::plan::{Decision, Graph, Origin};
 use crate::report::why::{Cause, Changed, Past, Source};
 use crate::store::{Action, Store};
@@ -50,10 +50,10 @@ impl Chain<'_> {
         said: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Option<Source> {
         let origin = match &difference.field {
-            KeyField::Input(entrance) => self.graph.stages[stage].inputs.get(entrance)?,
+            KeyField::Input(input_name) => self.graph.stages[stage].inputs.get(input_name)?,
             KeyField::File(label) => {
-                let entrance = Entrance { port: PortName::new(FILES), label: label.clone() };
-                self.graph.stages[stage].inputs.get(&entrance)?
+                let input_name = InputName { port: PortName::new(FILES), label: label.clone() };
+                self.graph.stages[stage].inputs.get(&input_name)?
             }
             _ => return None,
         };
@@ -73,7 +73,7 @@ impl Chain<'_> {
         let changes = old.zip(new).and_then(|(old, new)| listing_changes(&self.store.note(""), old, new));
         let mut changes = changes.into_iter().flatten();
         let files = changes.by_ref().take(NAMED).collect();
-        Source::Outside { path: path.to_owned(), files, more: changes.count() }
+        Source::External { path: path.to_owned(), files, more: changes.count() }
     }
 
     fn cause(

@@ -58,7 +58,7 @@ pub enum Source {
         cause: Cause,
     },
     /// A file or folder outside the store.
-    Outside {
+    External {
         /// Where it is.
         path: PathBuf,
         /// What changed in a folder, by file, where that is known.

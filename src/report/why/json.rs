@@ -55,7 +55,7 @@ fn changes(changes: &[Changed]) -> Vec<Value> {
 
 fn changed(Changed { difference, source }: &Changed) -> Value {
     let source = source.as_ref().map(|source| match source {
-        Source::Outside { path, files, more } => {
+        Source::External { path, files, more } => {
             json!({ "path": path.to_string_lossy(), "files": files.iter().map(file).collect::<Vec<_>>(), "more_files": more })
         }
         Source::Output { stage, port, cause } => {

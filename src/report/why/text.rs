@@ -65,11 +65,11 @@ fn add_changes(text: &mut String, changes: &[Changed], depth: usize) {
         let from = match source {
             None => String::new(),
             Some(Source::Output { stage, port, .. }) => format!("  (from {stage}.{port})"),
-            Some(Source::Outside { path, .. }) => format!("  (from {})", path.display()),
+            Some(Source::External { path, .. }) => format!("  (from {})", path.display()),
         };
         *text += &format!("{indent}{difference}{from}\n");
         match source {
-            Some(Source::Outside { files, more, .. }) => {
+            Some(Source::External { files, more, .. }) => {
                 for change in files.iter().take(NAMED) {
                     *text += &format!("{indent}  {change}\n");
                 }

@@ -1,4 +1,4 @@
-//! An attempt as a process of this machine, watched by one thread: its output, its end, its timeout, and the wish to stop.
+//! An attempt as a process of this machine, watched by one thread: its output, its end, its timeout, and the options to stop.
 
 use crate::error::{Error, Result};
 use crate::run::executor::local::descendants::end_attempt;

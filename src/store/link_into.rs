@@ -6,7 +6,7 @@ use crate::store::action::Action;
 
 impl Store {
     /// Puts a result's record into `to`, with links to the artifacts, which stay here and have to be kept for as long.
-    pub(crate) fn lend(&self, action: &Action, to: &Self) -> Result<()> {
+    pub(crate) fn link_into(&self, action: &Action, to: &Self) -> Result<()> {
         for artifact in action.outputs.values() {
             let home = self.artifact(&artifact.digest);
             let home = std::path::absolute(&home).map_err(|error| Error::io("reading", &home, error))?;
