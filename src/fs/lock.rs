@@ -1,9 +1,10 @@
-//! Locks between processes: `flock` on a file, released by the system when its holder dies, however it dies.
+//! Locks between processes: `flock` on a file, which the system releases when its holder dies.
+//!
+//! std takes the lock; added here are the file's path, which holders remove, and waiting for a bounded time.
 
 use crate::error::{Error, Result};
 use crate::fs::disk::Disk;
-use rustix::fs::{FlockOperation, flock};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,19 +20,19 @@ pub struct FileLock {
 impl FileLock {
     /// Takes the lock if nobody holds it.
     pub fn try_take(disk: &Disk, path: &Path) -> Result<Option<Self>> {
-        Self::take(disk, path, FlockOperation::NonBlockingLockExclusive)
+        Self::take(disk, path, File::try_lock)
     }
 
     /// Takes the lock together with others that share it, when nobody holds it alone.
     pub fn wait_shared(disk: &Disk, path: &Path) -> Result<Option<Self>> {
-        Self::take(disk, path, FlockOperation::LockShared)
+        Self::take(disk, path, |file| file.lock_shared().map_err(TryLockError::Error))
     }
 
     /// Takes the lock alone, when nobody else holds it.
     pub fn wait_alone(disk: &Disk, path: &Path) -> Result<Self> {
         loop {
             // Only a lock that is not waited for can be refused.
-            if let Some(lock) = Self::take(disk, path, FlockOperation::LockExclusive)? {
+            if let Some(lock) = Self::take(disk, path, |file| file.lock().map_err(TryLockError::Error))? {
                 return Ok(lock);
             }
         }
@@ -61,14 +62,14 @@ impl FileLock {
         drop(self.file);
     }
 
-    fn take(disk: &Disk, path: &Path, operation: FlockOperation) -> Result<Option<Self>> {
+    fn take(disk: &Disk, path: &Path, lock: impl Fn(&File) -> Locked) -> Result<Option<Self>> {
         loop {
             let file = disk.lock_file(path).map_err(|error| refused(path, error))?;
-            match flock(&file, operation) {
+            match lock(&file) {
                 Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(Error::io("writing", path, error.into())),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(TryLockError::Error(error)) => return Err(Error::io("writing", path, error)),
             }
             // A holder that goes removes the file; whoever opened it before must look for the new one.
             let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
@@ -80,6 +81,9 @@ impl FileLock {
         }
     }
 }
+
+/// What the system answers when a lock is asked for.
+type Locked = std::result::Result<(), TryLockError>;
 
 /// Why a lock file cannot be opened. Another program may have put something else in its place.
 fn refused(path: &Path, error: std::io::Error) -> Error {
