@@ -84,7 +84,7 @@ fn a_store_that_is_not_there_is_named() {
 }
 
 #[test]
-fn changed_bytes_are_found_set_aside_and_made_again() {
+fn changed_bytes_are_found_quarantined_and_made_again() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     insta::assert_snapshot!(
@@ -99,7 +99,7 @@ fn changed_bytes_are_found_set_aside_and_made_again() {
     insta::assert_snapshot!("verify_of_changed_bytes", plain(&space, &(deep.out + &deep.err)));
     let repaired = space.succeed(&["cache", "verify", "--deep", "--repair"]);
     insta::assert_snapshot!("repair_of_changed_bytes", plain(&space, &repaired.out));
-    assert_eq!(space.stored("set-aside").len(), 2, "the artifact and its record");
+    assert_eq!(space.stored("quarantine").len(), 2, "the artifact and its record");
     assert_eq!(json(&space, &["cache", "verify", "--deep"])["damage"], serde_json::json!([]));
     assert_eq!(space.statuses(&["chain"])["double"], "done");
     assert_eq!(std::fs::read_to_string(text.join("text")).unwrap(), "aa");

@@ -113,7 +113,7 @@ fn a_lost_artifact_is_made_again() {
 }
 
 #[test]
-fn a_truncated_artifact_is_set_aside_and_made_again() {
+fn a_truncated_artifact_is_quarantined_and_made_again() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     let file = space.path("artifacts/quick/popularity/rankings/rankings.parquet").canonicalize().unwrap();
@@ -122,5 +122,5 @@ fn a_truncated_artifact_is_set_aside_and_made_again() {
     std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(with_status(&space.statuses(&["quick"]), "done"), ["popularity"]);
     assert_eq!(std::fs::read(&file).unwrap(), whole);
-    assert_eq!(space.stored("set-aside").len(), 2, "the record and the artifact are kept aside");
+    assert_eq!(space.stored("quarantine").len(), 2, "the record and the artifact are in quarantine");
 }

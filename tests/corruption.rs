@@ -136,7 +136,7 @@ impl Bench {
             let again = engine.run(&root, Disk::default(), &[stage]);
             assert!(again.failure.is_none() && again.ran.contains(stage), "{context}: {again:?}");
             assert_eq!(damage(&store, good), None, "{context}: making {stage} again did not repair it");
-            assert!(!names(&root.join("set-aside")).is_empty(), "{context}: what was damaged was not kept aside");
+            assert!(!names(&root.join("quarantine")).is_empty(), "{context}: what was damaged was not quarantined");
         }
         assert_eq!(audit(&root).wrong, Vec::<String>::new(), "{context}");
     }
@@ -162,12 +162,12 @@ fn every_byte_of_every_record() {
     for action in bench.engine.good.values() {
         let file = root.join("actions").join(format!("{}.json", action.key));
         let whole = std::fs::read(&file).unwrap();
-        let Lookup::Hit(before) = store.lookup(action.key).unwrap() else { panic!("{} is no hit", file.display()) };
+        let Lookup::Cached(before) = store.lookup(action.key).unwrap() else { panic!("{} is no hit", file.display()) };
         for damage in Damage::all(whole.len(), 1) {
             damage.to(&file);
             looked += 1;
             match store.lookup(action.key).unwrap() {
-                Lookup::Hit(found) => assert_eq!(found, before, "{damage:?}"),
+                Lookup::Cached(found) => assert_eq!(found, before, "{damage:?}"),
                 Lookup::Damaged { artifact, .. } => assert_eq!(artifact, None, "{damage:?}"),
                 Lookup::Miss => assert!(matches!(damage, Damage::Remove), "{damage:?}"),
             }

@@ -87,7 +87,7 @@ fn left_overs_and_a_damaged_index_are_counted_and_left_where_they_are() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     space.write("artifacts/tmp/dead/stage/half.parquet", "half");
-    space.write("artifacts/set-aside/record.json.0", "{");
+    space.write("artifacts/quarantine/record.json.0", "{");
     for entry in std::fs::read_dir(space.path("artifacts/index/sled")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
@@ -95,7 +95,7 @@ fn left_overs_and_a_damaged_index_are_counted_and_left_where_they_are() {
         }
     }
     let outcome = space.succeed(&["doctor"]);
-    let expected = "warning  left-overs  1 damaged things set aside, 1 of dead runs in tmp\n";
+    let expected = "warning  left-overs  1 damaged things in quarantine, 1 of dead runs in tmp\n";
     assert!(outcome.out.contains(expected), "{}", outcome.out);
     assert!(outcome.out.contains("warning  index       it cannot be read\n"), "{}", outcome.out);
     assert!(space.path("artifacts/tmp/dead/stage/half.parquet").exists());

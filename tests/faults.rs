@@ -128,7 +128,7 @@ struct Tried {
 }
 
 /// Runs the chain over a copy of `template`, once for every operation and way to fail, until a run passes without
-/// reaching the operation. `bad` are the names that may be set aside.
+/// reaching the operation. `bad` are the names that may be quarantined.
 fn every_operation_fails(engine: &Engine, template: &Path, bad: &[String], offset: usize) -> Tried {
     let space = folder();
     let mut tried = Tried::default();
@@ -161,7 +161,7 @@ fn every_operation_fails(engine: &Engine, template: &Path, bad: &[String], offse
             }
             let next = engine.recover(&root, &context);
             assert!(before.iter().chain(&outcome.ran).all(|stage| next.hit.contains(stage)), "{context}: {next:?}");
-            assert_only_bad_set_aside(&root, bad, &context);
+            assert_only_bad_quarantined(&root, bad, &context);
             std::fs::remove_dir_all(&root).unwrap();
             tried.faults += usize::from(struck);
             tried.failed_runs += usize::from(outcome.failure.is_some());
@@ -178,10 +178,10 @@ fn stages_there(engine: &Engine, root: &Path) -> Vec<String> {
     engine.good.keys().filter(|stage| engine.has(&store, stage)).cloned().collect()
 }
 
-fn assert_only_bad_set_aside(root: &Path, bad: &[String], context: &str) {
-    let aside = names(&root.join("set-aside"));
+fn assert_only_bad_quarantined(root: &Path, bad: &[String], context: &str) {
+    let aside = names(&root.join("quarantine"));
     let good: Vec<&String> = aside.iter().filter(|name| !bad.iter().any(|bad| **name == format!("{bad}.0"))).collect();
-    assert!(good.is_empty(), "{context}: set aside although good: {good:?}");
+    assert!(good.is_empty(), "{context}: quarantined although good: {good:?}");
 }
 
 fn report(what: &str, tried: &Tried) {
@@ -227,7 +227,7 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
     let mut found = 0;
     let mut needs = store.needs()?;
     for (stage, action) in &engine.good {
-        if let Lookup::Hit(hit) = store.lookup(action.key)? {
+        if let Lookup::Cached(hit) = store.lookup(action.key)? {
             assert_eq!(hit.outputs, action.outputs);
             needs.add_result(&hit)?;
             store.link("chain", &pipe::key::StageName::new(stage.as_str()), &hit)?;
@@ -278,7 +278,7 @@ fn looking_up_planning_linking_and_leasing_survive_every_fault() {
             assert_eq!(all_but_running(&engine, &Store::new(root.clone())).unwrap(), engine.good.len(), "{context}");
             let audit = audit(&root);
             assert!(audit.wrong.is_empty() && audit.damaged.is_empty(), "{context}");
-            assert_only_bad_set_aside(&root, &[], &context);
+            assert_only_bad_quarantined(&root, &[], &context);
             std::fs::remove_dir_all(&root).unwrap();
         }
         if !reached {

@@ -57,7 +57,7 @@ fn without_options_only_what_nothing_refers_to_goes() {
     space.write(&format!("artifacts/store/{}/file", "0".repeat(64)), "12345");
     space.write("artifacts/actions/.note.json.1-0.new", "half");
     space.write("artifacts/tmp/dead/size/outputs/half", "half");
-    space.write("artifacts/set-aside/kept.0", "damaged");
+    space.write("artifacts/quarantine/kept.0", "damaged");
     let done = serde_json::from_str::<Value>(&space.succeed(&["cache", "ls", "--json"]).out).unwrap()[0]["key"].clone();
     space.write(&format!("artifacts/checkpoints/{}/state", done.as_str().unwrap()), "state");
     space.write(&format!("artifacts/checkpoints/{}/state", "0".repeat(64)), "state");
@@ -65,11 +65,12 @@ fn without_options_only_what_nothing_refers_to_goes() {
     assert!(space.path("artifacts/tmp/dead").exists(), "a dry run removes nothing");
     let removed = gc(&space, &[]);
     assert_eq!(planned, removed, "what was said is what went");
-    let counts = ["record", "artifact", "checkpoint", "left-over", "run", "set-aside"].map(|kind| gone(&removed, kind));
+    let counts =
+        ["record", "artifact", "checkpoint", "left-over", "run", "quarantined"].map(|kind| gone(&removed, kind));
     assert_eq!(counts, [0, 1, 1, 2, 0, 0], "{removed:#}");
     assert!(has(&space, "a") && has(&space, "b"));
     assert_eq!(space.stored("checkpoints"), ["0".repeat(64)], "a stage that did not succeed goes on from there");
-    assert_eq!(gone(&gc(&space, &["--set-aside"]), "set-aside"), 1);
+    assert_eq!(gone(&gc(&space, &["--quarantine"]), "quarantined"), 1);
     assert_eq!(gc(&space, &[])["removed"], serde_json::json!([]));
 }
 
@@ -218,4 +219,21 @@ fn killed_at_any_instant_it_leaves_a_whole_store() {
     // A lock by itself is nothing, and goes when it is an hour old.
     assert!(left.iter().all(|name| name == "locks" || name.ends_with(".lock")), "{left:?}");
     assert!(space.stored("store").is_empty());
+}
+
+#[test]
+fn quarantine_of_an_older_store_is_counted_and_collected() {
+    let space = chain();
+    run(&space, "a");
+    space.write("artifacts/set-aside/old.json.0", "12345");
+    space.write("artifacts/quarantine/new.json.0", "123");
+    let stats: Value = serde_json::from_str(&space.succeed(&["cache", "stat", "--json"]).out).unwrap();
+    assert_eq!(stats["quarantine"], serde_json::json!({ "count": 2, "bytes": 8 }));
+    let doctor = space.succeed(&["doctor"]).out;
+    assert!(doctor.contains("2 damaged things in quarantine"), "{doctor}");
+    assert_eq!(gone(&gc(&space, &[]), "quarantined"), 0);
+    let planned = gc(&space, &["--quarantine", "--dry-run"]);
+    assert_eq!(gone(&planned, "quarantined"), 2);
+    assert_eq!(gc(&space, &["--set-aside"]), planned, "the older name of the option");
+    assert!(space.stored("set-aside").is_empty() && space.stored("quarantine").is_empty());
 }

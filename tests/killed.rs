@@ -102,7 +102,7 @@ fn whole_records(root: &Path) -> usize {
     let records = names("actions");
     for record in &records {
         let key = Key::parse(record.strip_suffix(".json").unwrap()).unwrap();
-        let Lookup::Hit(action) = store.lookup(key).unwrap() else { panic!("{record} is half there") };
+        let Lookup::Cached(action) = store.lookup(key).unwrap() else { panic!("{record} is half there") };
         for artifact in action.outputs.values() {
             let damage = artifact.damage_in(&disk, &store.artifact(&artifact.digest)).unwrap();
             assert_eq!(damage, None, "{record} points to what is not whole");

@@ -116,7 +116,7 @@ impl Gathering<'_> {
         match run {
             Some(run) => {
                 let store = self.arguments.store.open()?;
-                let _share = store.share()?;
+                let _lock = store.lock_shared()?;
                 let record = store.find_run(run)?;
                 self.subjects.extend(of_run(&store, &record)?);
                 Ok(())
@@ -137,7 +137,7 @@ impl Gathering<'_> {
         let session = Session::open(&arguments)?;
         let selection = session.select(&SelectionOptions::default())?;
         // Until they are read, nothing of them goes.
-        let _share = session.store.share()?;
+        let _lock = session.store.lock_shared()?;
         let current = session.current(&selection)?;
         for point in &session.graph.points {
             let mut subject = of_point(&session, point, &current)?;

@@ -28,7 +28,7 @@ pub(crate) struct DiffArguments {
 pub(super) fn diff(arguments: &DiffArguments) -> Result<()> {
     let store = arguments.store.open()?;
     // Until they are read, nothing of the results goes.
-    let _share = store.share()?;
+    let _lock = store.lock_shared()?;
     let difference = diff::diff(&store, &store.find_run(&arguments.old)?, &store.find_run(&arguments.new)?)?;
     let text = if arguments.output.json { format!("{}\n", json!(difference)) } else { difference.text() };
     print(&text);

@@ -67,7 +67,7 @@ fn export_merged(arguments: &MergedArguments) -> Result<()> {
             hint: Some("name a folder that is not, or remove it first".to_owned()),
         });
     }
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let request = json!({ "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?, "output": output });
     let answer: Answer = worker::question(&session.worker, "merge", &request)?;
     let text = if arguments.pipeline.output.json {

@@ -25,9 +25,9 @@ pub(crate) struct LockArguments {
 pub(super) fn lock(arguments: &LockArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let selection = session.select(&SelectionOptions::default())?;
-    let share = session.store.share()?;
+    let shared = session.store.lock_shared()?;
     let lock = Lock::of(&session.graph, &selection.scope, &session.current(&selection)?, &session.store)?;
-    drop(share);
+    drop(shared);
     let path = path_of(&session.file);
     if arguments.check {
         check(&lock, &path)?;

@@ -27,7 +27,7 @@ pub(super) fn metrics(arguments: &MetricsArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let selection = session.select(&SelectionOptions::default())?;
     // Until they are read, nothing of them goes.
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let current = session.current(&selection)?;
     let known = current.into_iter().map(|(stage, action)| (stage, outputs_of(&action))).collect();
     let table = arguments.table.as_deref().unwrap_or(metrics::MAIN);

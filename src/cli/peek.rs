@@ -65,7 +65,7 @@ struct Sample {
 pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
     let (session, what) = meant(arguments)?;
     let target = Target::parse(&session, &what)?;
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let description = &session.graph.stages[target.stage].description;
     let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|output| &output.kind.0);
     let outputs: Vec<Value> = folders(&session, &target)?

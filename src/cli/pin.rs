@@ -121,7 +121,7 @@ fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Resu
         Some(stage) => Target::each(&session, stage)?,
         None => Target::all(&session)?,
     };
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let actions = current(&session, &targets)?;
     let name = |target: &Target| session.graph.stages[target.stage].name.clone();
     let keys = targets.iter().zip(&actions).map(|(target, action)| (name(target), action.key)).collect();

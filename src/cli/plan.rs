@@ -40,9 +40,9 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
 /// # Errors
 /// When something is missing, after everything has been printed.
 pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) -> Result<()> {
-    let share = session.store.share()?;
+    let lock = session.store.lock_shared()?;
     let plan = planner.plan()?;
-    drop(share);
+    drop(lock);
     let mut text = String::new();
     let names = plan.iter().map(|planned| session.graph.stages[planned.stage].name.as_str().len());
     let width = names.max().unwrap_or(0).max(12);

@@ -57,7 +57,7 @@ pub(super) fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let stage = producer(&session, CODEBOOK, arguments.stage.as_deref())?;
     // Until the answer is there, nothing of what it needs goes.
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let request = json!({
         "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?,
         "items": arguments.items,

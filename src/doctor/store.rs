@@ -14,7 +14,7 @@ pub(super) fn examine(folder: PathBuf) -> Vec<Examined> {
     let store = Store::new(folder);
     if exists {
         findings.push(Ok(index(store.index().state())));
-        findings.push(Ok(left_overs(store.left_behind(), store.set_aside_count())));
+        findings.push(Ok(left_overs(store.left_behind(), store.quarantined_count())));
     }
     findings
 }
@@ -26,7 +26,7 @@ fn index(state: IndexState) -> Finding {
         IndexState::Damaged => Finding::warning(
             "index",
             "it cannot be read",
-            "nothing is lost: the next run sets it aside and makes it anew from the files themselves",
+            "nothing is lost: the next run moves it away and makes it anew from the files themselves",
         ),
         IndexState::Unavailable => Finding::warning(
             "index",
@@ -36,15 +36,15 @@ fn index(state: IndexState) -> Finding {
     }
 }
 
-fn left_overs(dead: usize, set_aside: usize) -> Finding {
-    let finding = match (dead, set_aside) {
+fn left_overs(dead: usize, quarantined: usize) -> Finding {
+    let finding = match (dead, quarantined) {
         (0, 0) => Finding::fine("left-overs", "none"),
         (dead, 0) => Finding::fine("left-overs", format!("{dead} of dead runs in tmp, which the next run removes")),
-        (dead, set_aside) => Finding::warning(
+        (dead, quarantined) => Finding::warning(
             "left-overs",
-            format!("{set_aside} damaged things set aside, {dead} of dead runs in tmp"),
-            "what was set aside was made again; look at set-aside/ for the cause (a failing disk?), then remove it",
+            format!("{quarantined} damaged things in quarantine, {dead} of dead runs in tmp"),
+            "what was damaged was made again; look at quarantine/ for the cause (a failing disk?), then remove it",
         ),
     };
-    finding.with("dead_runs", dead).with("set_aside", set_aside)
+    finding.with("dead_runs", dead).with("quarantined", quarantined)
 }

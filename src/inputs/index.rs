@@ -84,7 +84,7 @@ impl SledIndex {
         for _ in 0..2 {
             match self.attempt(&work) {
                 Attempt::Done(answer) => return Some(answer),
-                Attempt::Damaged => self.set_aside(),
+                Attempt::Damaged => self.quarantine(),
                 Attempt::Unavailable => return None,
             }
         }
@@ -161,10 +161,10 @@ impl SledIndex {
         }
     }
 
-    fn set_aside(&self) {
+    fn quarantine(&self) {
         let damaged = self.folder.with_extension(format!("damaged-{}", std::process::id()));
         if fs::rename(&self.folder, &damaged).is_ok() {
-            tracing::warn!("the index was damaged; it is set aside as {} and made anew", damaged.display());
+            tracing::warn!("the index was damaged; it was moved to {} and is made anew", damaged.display());
         }
     }
 }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_is_set_aside_and_works_again() {
+    fn a_damaged_index_is_quarantined_and_works_again() {
         let folder = tempfile::tempdir().unwrap();
         let index = SledIndex::new(folder.path().join("sled"));
         index.put(&[(b"a".to_vec(), b"1".to_vec())]);

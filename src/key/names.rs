@@ -164,9 +164,9 @@ pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, int
     })
 }
 
-/// What the store has in its folder, so that no pipeline may have its name.
-pub const RESERVED: [&str; 9] =
-    ["store", "actions", "index", "runs", "tmp", "set-aside", "checkpoints", "pins", "lock"];
+/// What the store has in its folder, so that no pipeline may have its name. `set-aside` is the older name of `quarantine`.
+pub const RESERVED: [&str; 10] =
+    ["store", "actions", "index", "runs", "tmp", "quarantine", "set-aside", "checkpoints", "pins", "lock"];
 
 #[cfg(test)]
 mod tests {

@@ -160,8 +160,8 @@ impl<'a> Planner<'a> {
         let forced = self.selection.forced.contains(&stage);
         let found = self.ahead.remove(&key).map_or_else(|| self.store.lookup(key), Ok)?;
         let reason = match found {
-            Lookup::Hit(action) if !forced => return Ok(Decision::Cached(action)),
-            Lookup::Hit(_) => Reason::Forced,
+            Lookup::Cached(action) if !forced => return Ok(Decision::Cached(action)),
+            Lookup::Cached(_) => Reason::Forced,
             Lookup::Damaged { why, .. } => Reason::Damaged(why),
             Lookup::Miss => self.why(stage, &manifest),
         };

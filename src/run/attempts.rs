@@ -224,10 +224,10 @@ impl Execution<'_> {
             outputs.insert(PortName::new(port), artifact);
         }
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
-        let _share = store.share()?;
+        let _lock = store.lock_shared()?;
         // Looked up again: while the stage ran, another may have made the same content good.
         if let Lookup::Damaged { artifact, .. } = store.lookup(request.job.key)? {
-            store.set_aside(request.job.key, artifact)?;
+            store.quarantine(request.job.key, artifact)?;
         }
         for (port, artifact) in &outputs {
             store.keep(&folders[port.as_str()], artifact)?;

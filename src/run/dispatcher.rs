@@ -210,7 +210,7 @@ impl Dispatcher<'_, '_> {
 
     /// Looks a stage up, and makes sure that what is found stays.
     pub(super) fn decide_one(&mut self, stage: NodeIndex) -> Result<Decision> {
-        let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
+        let _lock = if self.needs.is_written_down() { self.store.lock_shared()? } else { None };
         let decision = self.planner.decide(stage, &self.known)?;
         if let Decision::Cached(action) = &decision {
             self.needs.add_result(action)?;
@@ -220,8 +220,8 @@ impl Dispatcher<'_, '_> {
 
     /// What another process has just made, which stays.
     pub(super) fn take_made(&mut self, key: Key) -> Result<Option<Box<Action>>> {
-        let _share = if self.needs.is_written_down() { self.store.share()? } else { None };
-        let Lookup::Hit(action) = self.store.lookup(key)? else { return Ok(None) };
+        let _lock = if self.needs.is_written_down() { self.store.lock_shared()? } else { None };
+        let Lookup::Cached(action) = self.store.lookup(key)? else { return Ok(None) };
         self.needs.add_result(&action)?;
         Ok(Some(action))
     }

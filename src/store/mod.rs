@@ -6,56 +6,40 @@
 //! index/                 derived, disposable
 //! runs/<run>/            the record and logs of each run
 //! tmp/                   where stages write; nothing there is needed when no run is alive
-//! set-aside/             what was found damaged
+//! quarantine/            what was found damaged
 //! checkpoints/<key>/     where a stopped stage goes on; needed until it succeeds
 //! pins/<name>.json       keys that are never removed
 //! lock                   held by whoever reads or adds results, and alone by whoever removes some
 //! <pipeline>/<stage>/    links to the newest, for people
 //! ```
 
-mod action;
-mod artifact;
-mod commit;
-mod export;
-mod figures;
-mod find_run;
 mod gc;
-mod link_into;
-mod links;
-mod needs;
-mod pins;
-mod rebuild;
-mod removal;
-mod retention;
+mod repair;
+mod results;
 mod runs;
-mod scratch;
-mod state;
 mod survey;
-mod verify;
 
-pub use action::{Action, FORMAT, Provenance};
-pub use artifact::Artifact;
-pub use export::Exported;
-pub use figures::{Amount, Figures};
-pub use find_run::Outcome;
-pub use gc::{GcOptions, Removal, RemovalKind};
-pub(crate) use needs::NeedsList;
-pub use needs::{Needed, Needs};
-pub use pins::Pin;
-pub use rebuild::Rebuilt;
-pub use removal::Collected;
-pub use runs::{RunRecord, StageRecord, new_run_id, now};
-pub use scratch::Scratch;
-pub use state::StageState;
-pub use survey::{Entry, Records, Uses};
-pub use verify::{Damage, Verification};
+pub use gc::choose::{GcOptions, Removal, RemovalKind};
+pub use gc::pins::Pin;
+pub use gc::remove::Collected;
+pub use repair::rebuild_index::Rebuilt;
+pub use repair::verify::{Damage, Verification};
+pub use results::action::{Action, FORMAT, Provenance};
+pub use results::artifact::Artifact;
+pub use results::export::Exported;
+pub use runs::find::Outcome;
+pub(crate) use runs::needs::NeedsList;
+pub use runs::needs::{Needed, Needs};
+pub use runs::record::{RunRecord, StageRecord, new_run_id, now};
+pub use runs::scratch::Scratch;
+pub use runs::state::StageState;
+pub use survey::entries::{Entry, Records, Uses};
+pub use survey::stats::{Amount, StoreStats};
 
 use crate::error::{Error, Result};
 use crate::fs::{Disk, FileLock, durable};
 use crate::inputs::{ExternalInputs, InputCache, SledIndex};
-use crate::key::Digest;
-use crate::key::Key;
-use crate::key::RunId;
+use crate::key::{Digest, Key, RunId};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +54,7 @@ pub struct Store {
 #[derive(Debug)]
 pub enum Lookup {
     /// The result, all of whose artifacts are there with the right sizes.
-    Hit(Box<Action>),
+    Cached(Box<Action>),
     /// Nothing.
     Miss,
     /// Something that cannot be used, and why.
@@ -134,16 +118,7 @@ impl Store {
 
     /// How many folders of runs that are no longer alive are left in `tmp`.
     pub fn left_behind(&self) -> usize {
-        scratch::left_behind(&self.disk, &self.root.join("tmp"))
-    }
-
-    /// How many things were set aside: damaged records and artifacts, and indexes.
-    pub fn set_aside_count(&self) -> usize {
-        let count = |folder: &str, keep: fn(&str) -> bool| {
-            let entries = std::fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
-            entries.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
-        };
-        count("set-aside", |_| true) + count("index", |name| name.starts_with("sled.damaged-"))
+        runs::scratch::left_behind(&self.disk, &self.root.join("tmp"))
     }
 
     /// The index.
@@ -192,28 +167,7 @@ impl Store {
                 return Ok(Lookup::Damaged { why, artifact: Some(artifact.digest) });
             }
         }
-        Ok(Lookup::Hit(Box::new(action)))
-    }
-
-    /// Moves a damaged record, and the artifact at fault, out of the way, so that they are made again and nothing is lost.
-    /// What another stage has put right meanwhile stays.
-    pub fn set_aside(&self, key: Key, artifact: Option<Digest>) -> Result<()> {
-        if let Some(digest) = artifact {
-            let repair = self.hold_repair(&digest)?;
-            let home = self.artifact(&digest);
-            let still = matches!(self.lookup(key)?, Lookup::Damaged { artifact: Some(now), .. } if now == digest);
-            if still && home.exists() {
-                self.move_aside(&home)?;
-            }
-            repair.remove(&self.disk);
-        }
-        let record = self.action_path(key);
-        if record.exists() { self.move_aside(&record).map(drop) } else { Ok(()) }
-    }
-
-    /// The right to move a damaged artifact away: whoever had it before may have put the artifact right.
-    fn hold_repair(&self, digest: &Digest) -> Result<FileLock> {
-        FileLock::wait_alone(&self.disk, &self.root.join("tmp/locks").join(format!("{digest}.repair.lock")))
+        Ok(Lookup::Cached(Box::new(action)))
     }
 
     /// Whether somebody holds the lease of a key.
@@ -242,26 +196,6 @@ impl Store {
     /// Removes the checkpoint of a key that has a result now. What cannot be removed does no harm.
     pub fn forget_checkpoint(&self, key: Key) {
         drop(self.disk.remove_folder(&self.root.join("checkpoints").join(key.to_string())));
-    }
-
-    /// Moves an artifact aside that somebody has written to, by its folder. Any other path is left alone.
-    pub fn distrust(&self, folder: &Path) -> Result<()> {
-        if folder.parent() == Some(&self.root.join("store")) { self.move_aside(folder).map(drop) } else { Ok(()) }
-    }
-
-    /// Gives the place where it is now.
-    fn move_aside(&self, from: &Path) -> Result<PathBuf> {
-        let folder = self.root.join("set-aside");
-        durable::make_folder(&self.disk, &folder)?;
-        let name = from.file_name().unwrap_or_default().to_string_lossy();
-        let to = (0..)
-            .map(|count| folder.join(format!("{name}.{count}")))
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| folder.join(&*name));
-        self.disk.rename(from, &to).map_err(|error| Error::io("writing", &to, error))?;
-        // Its old name may be flushed away at any time, and then it must have the new one.
-        durable::sync_folder(&self.disk, &folder)?;
-        Ok(to)
     }
 
     /// The records of all keys, in no order. What cannot be read is left out.

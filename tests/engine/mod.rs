@@ -179,7 +179,7 @@ impl Engine {
     pub(crate) fn has(&self, store: &Store, stage: &str) -> bool {
         let good = &self.good[stage];
         match store.lookup(good.key).unwrap() {
-            Lookup::Hit(found) => found.outputs == good.outputs && damage(store, &found).is_none(),
+            Lookup::Cached(found) => found.outputs == good.outputs && damage(store, &found).is_none(),
             _ => false,
         }
     }
@@ -200,7 +200,7 @@ pub(crate) fn audit(root: &Path) -> Audit {
     for name in names(&root.join("actions")) {
         let Some(key) = name.strip_suffix(".json").and_then(Key::parse) else { continue };
         match store.lookup(key).unwrap() {
-            Lookup::Hit(action) => audit.wrong.extend(damage(&store, &action)),
+            Lookup::Cached(action) => audit.wrong.extend(damage(&store, &action)),
             Lookup::Damaged { why, .. } => audit.damaged.push(why),
             Lookup::Miss => {}
         }

@@ -15,7 +15,7 @@ pub(crate) fn assert_whole(root: &Path) -> usize {
     for name in &keys {
         let key = Key::parse(name.trim_end_matches(".json")).unwrap_or_else(|| panic!("{name} is no record"));
         match store.lookup(key).unwrap() {
-            Lookup::Hit(action) => action.outputs.values().for_each(|artifact| {
+            Lookup::Cached(action) => action.outputs.values().for_each(|artifact| {
                 let damage = artifact.damage_in(&Disk::default(), &store.artifact(&artifact.digest)).unwrap();
                 assert_eq!(damage, None, "an artifact of {key} is damaged");
             }),

@@ -33,7 +33,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         let each = arguments.stages.iter().map(|text| Target::parse(&session, text));
         join(each.collect::<Result<_>>()?)
     };
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let actions = current(&session, &targets)?;
     let results: Vec<Exported> = targets
         .into_iter()

@@ -21,9 +21,9 @@ pub(crate) struct GcArguments {
     /// Then remove what was used least recently until the store has no more than this: a number and K, M, G or T.
     #[arg(long, value_name = "SIZE", value_parser = size_limit)]
     pub(super) max_size: Option<u64>,
-    /// Remove what was found damaged and set aside as well.
-    #[arg(long)]
-    pub(super) set_aside: bool,
+    /// Also remove what is in quarantine: what was found damaged.
+    #[arg(long, alias = "set-aside")]
+    pub(super) quarantine: bool,
     /// Only say what would go.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -39,8 +39,8 @@ pub(crate) struct GcArguments {
 /// When something could not be removed, after the rest is gone.
 pub(super) fn gc(arguments: &GcArguments) -> Result<()> {
     let store = arguments.store.open()?;
-    let GcArguments { keep_runs, keep_days, max_size, set_aside, dry_run, .. } = *arguments;
-    let options = GcOptions { keep_runs, keep_days, max_size, set_aside };
+    let GcArguments { keep_runs, keep_days, max_size, quarantine, dry_run, .. } = *arguments;
+    let options = GcOptions { keep_runs, keep_days, max_size, quarantine };
     if dry_run {
         let removals = store.removals(&options)?;
         print(&if arguments.output.json {
@@ -85,7 +85,7 @@ fn list(removals: &[Removal]) -> String {
             }
             _ => removal.name.clone(),
         };
-        format!("{:<10}  {name}{of}  {}\n", removal.kind.word(1), size(removal.bytes))
+        format!("{:<10}  {name}{of}  {}\n", removal.kind.noun(1), size(removal.bytes))
     };
     removals.iter().map(line).collect()
 }
@@ -97,7 +97,7 @@ fn sum(verb: &str, removals: &[Removal]) -> String {
         *counts.entry(removal.kind).or_default() += 1;
     }
     let bytes = removals.iter().fold(0_u64, |total, removal| total.saturating_add(removal.bytes));
-    let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.word(*count))).collect();
+    let parts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.noun(*count))).collect();
     let of = if parts.is_empty() { "nothing to remove".to_owned() } else { parts.join(", ") };
     format!("{verb} {}: {of}\n", size(bytes))
 }

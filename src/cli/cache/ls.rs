@@ -27,9 +27,9 @@ pub(crate) struct LsArguments {
 /// Prints the results that are meant, the last used first.
 pub(super) fn ls(arguments: &LsArguments) -> Result<()> {
     let store = arguments.store.open()?;
-    let share = store.share()?;
+    let lock = store.lock_shared()?;
     let (records, uses, pins) = (Records::of(&store)?, Uses::of(&store)?, store.pins()?);
-    drop(share);
+    drop(lock);
     let pinned: BTreeSet<Key> = pins.into_iter().flat_map(|pin| pin.keys.into_values()).collect();
     let mut found: Vec<&Entry> = records.entries.values().filter(|entry| is_meant(arguments, entry)).collect();
     found.sort_by_key(|entry| (std::cmp::Reverse((uses.last(entry), entry.made)), entry.key));

@@ -22,7 +22,7 @@ pub(crate) struct PathArguments {
 pub(super) fn path(arguments: &PathArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let targets = [Target::parse(&session, &arguments.stage)?];
-    let _share = session.store.share()?;
+    let _lock = session.store.lock_shared()?;
     let actions = current(&session, &targets)?;
     let folders = targets.iter().zip(&actions).flat_map(|(target, action)| {
         let meant = action.outputs.iter().filter(|(port, _)| target.ports.contains(*port));

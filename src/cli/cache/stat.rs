@@ -2,7 +2,7 @@
 
 use crate::cli::options::{OutputArguments, StoreArguments};
 use crate::error::Result;
-use crate::store::{Amount, Figures};
+use crate::store::{Amount, StoreStats};
 use crate::terminal::{print, size, table};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -16,35 +16,35 @@ pub(crate) struct StatArguments {
     output: OutputArguments,
 }
 
-/// Prints the figures of the store.
+/// Prints how much of what is in the store.
 pub(super) fn stat(arguments: &StatArguments) -> Result<()> {
     let store = arguments.store.open()?;
-    let figures = store.figures()?;
-    let text = if arguments.output.json { format!("{}\n", json!(figures)) } else { text(&figures) };
+    let stats = store.stats()?;
+    let text = if arguments.output.json { format!("{}\n", json!(stats)) } else { text(&stats) };
     print(&text);
     Ok(())
 }
 
-fn text(figures: &Figures) -> String {
-    let kinds = figures.kinds.iter().map(|(kind, amount)| row(&format!("  of {kind}"), *amount));
-    let rows: Vec<Map<String, Value>> = [row("records", figures.records), row("artifacts", figures.artifacts)]
+fn text(stats: &StoreStats) -> String {
+    let kinds = stats.kinds.iter().map(|(kind, amount)| row(&format!("  of {kind}"), *amount));
+    let rows: Vec<Map<String, Value>> = [row("records", stats.records), row("artifacts", stats.artifacts)]
         .into_iter()
         .chain(kinds)
         .chain([
-            row("  that no record names", figures.unnamed),
-            row("set aside", figures.set_aside),
-            row("checkpoints", figures.checkpoints),
-            row("runs", figures.runs),
-            row("tmp", figures.tmp),
-            row("index", figures.index),
+            row("  that no record names", stats.unnamed),
+            row("quarantine", stats.quarantine),
+            row("checkpoints", stats.checkpoints),
+            row("runs", stats.runs),
+            row("tmp", stats.tmp),
+            row("index", stats.index),
         ])
         .collect();
     let mut text = table(&rows);
-    if figures.unreadable > 0 {
-        text += &format!("{} records cannot be read; see `pipe cache verify`\n", figures.unreadable);
+    if stats.unreadable > 0 {
+        text += &format!("{} records cannot be read; see `pipe cache verify`\n", stats.unreadable);
     }
-    let (one, many) = (figures.pins, figures.pinned);
-    text + &format!("{one} pins keep {many} results; {} are free on the disk\n", size(figures.free))
+    let (one, many) = (stats.pins, stats.pinned);
+    text + &format!("{one} pins keep {many} results; {} are free on the disk\n", size(stats.free))
 }
 
 fn row(name: &str, amount: Amount) -> Map<String, Value> {

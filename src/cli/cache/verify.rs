@@ -13,7 +13,7 @@ pub(crate) struct VerifyArguments {
     /// Read every byte, and look for files that do not belong.
     #[arg(long)]
     pub(super) deep: bool,
-    /// Set aside what is damaged, so that the next run makes it again.
+    /// Move what is damaged to quarantine, so that the next run makes it again.
     #[arg(long)]
     pub(super) repair: bool,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub(crate) struct VerifyArguments {
 /// Looks at all records and artifacts, and sets aside what is damaged if that was asked for.
 ///
 /// # Errors
-/// When something is damaged and was not set aside, after all of it has been printed.
+/// When something is damaged and was not moved to quarantine, after all of it has been printed.
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<()> {
     let store = arguments.store.open()?;
     let mut found = store.verify(arguments.deep)?;
@@ -65,8 +65,8 @@ fn text(found: &Verification, deep: bool) -> String {
     text
 }
 
-fn lines_of(Damage { path, why, keys, set_aside, .. }: &Damage) -> String {
+fn lines_of(Damage { path, why, keys, quarantined, .. }: &Damage) -> String {
     let mut text = format!("damaged: {why}\n  at {}\n", path.display());
     text += &keys.iter().map(|key| format!("  result {}\n", key.0.short())).collect::<String>();
-    text + &set_aside.iter().map(|path| format!("  set aside as {}\n", path.display())).collect::<String>()
+    text + &quarantined.iter().map(|path| format!("  moved to {}\n", path.display())).collect::<String>()
 }

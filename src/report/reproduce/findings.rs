@@ -47,7 +47,7 @@ pub enum Change {
 /// All files that differ, by output and name.
 pub(super) fn find(of: &Comparison<'_>, made: &Action, locked: &Locked) -> Result<Vec<Finding>> {
     let before = match of.store.lookup(locked.key())? {
-        Lookup::Hit(action) if crate::plan::outputs_of(&action) == locked.outputs => Some(action),
+        Lookup::Cached(action) if crate::plan::outputs_of(&action) == locked.outputs => Some(action),
         _ => None,
     };
     let mut findings = Vec::new();

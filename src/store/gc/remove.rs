@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::RunId;
-use crate::store::gc::{Chooser, GcOptions, GcRoots, Removal, RemovalKind, What};
-use crate::store::survey::status;
+use crate::store::gc::choose::{Chooser, GcOptions, GcRoots, Precondition, Removal, RemovalKind};
+use crate::store::survey::entries::status;
 use crate::store::{Scratch, Store, new_run_id};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -32,10 +32,10 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or locked. What cannot be removed is no error here, and the rest goes.
     pub fn collect(&self, options: &GcOptions, will: impl FnOnce(&[Removal])) -> Result<Collected> {
-        let share = self.share()?;
+        let lock = self.lock_shared()?;
         let mut roots = GcRoots::of(self)?;
         let removals = Chooser { store: self, roots: &roots, options }.choose()?;
-        drop(share);
+        drop(lock);
         will(&removals);
         let mut collected = Collected::default();
         if removals.is_empty() {
@@ -107,24 +107,24 @@ impl<'a> Collector<'a> {
     fn may_go(&self, removal: &Removal, roots: &GcRoots) -> Result<Option<Lease<'a>>> {
         let store = self.store;
         let free = Lease { store, lock: None };
-        let may = match &removal.what {
-            What::Record { key, status, used } => roots.records.entries.get(key).is_some_and(|entry| {
+        let may = match &removal.precondition {
+            Precondition::Record { key, status, used } => roots.records.entries.get(key).is_some_and(|entry| {
                 entry.status == *status && roots.uses.last(entry) <= *used && !roots.protects(*key)
             }),
-            What::Artifact(digest) => !roots.is_in_use(digest),
-            What::Checkpoint(key) => {
+            Precondition::Artifact(digest) => !roots.is_in_use(digest),
+            Precondition::Checkpoint(key) => {
                 let lock = store.lease(*key)?;
                 return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
             }
-            What::Run(run, before) => {
+            Precondition::Run(run, before) => {
                 let now = status(&store.disk, &store.run_folder(run).join("run.json"))?;
                 now == Some(*before) && !store.is_alive(run)
             }
-            What::Lock => {
+            Precondition::Lock => {
                 let lock = FileLock::try_take(&store.disk, &removal.path)?;
                 return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
             }
-            What::Anything => true,
+            Precondition::Anything => true,
         };
         Ok(may.then_some(free))
     }
@@ -212,7 +212,7 @@ mod tests {
         store.artifact(&action.outputs[&PortName::new("out")].digest)
     }
 
-    const ALL: GcOptions = GcOptions { keep_runs: Some(0), keep_days: None, max_size: None, set_aside: false };
+    const ALL: GcOptions = GcOptions { keep_runs: Some(0), keep_days: None, max_size: None, quarantine: false };
 
     #[test]
     fn what_a_live_run_uses_stays_though_its_record_names_something_else_now() {

@@ -5,10 +5,10 @@ use crate::fs::lock::FileLock;
 use crate::key::Digest;
 use crate::key::Key;
 use crate::store::Store;
-use crate::store::action::Action;
-use crate::store::artifact::Artifact;
-use crate::store::needs::is_absence;
-use crate::store::survey::{is_half_written, key_of, name_of, saturating_sum};
+use crate::store::results::action::Action;
+use crate::store::results::artifact::Artifact;
+use crate::store::runs::needs::is_absence;
+use crate::store::survey::entries::{is_half_written, key_of, name_of, saturating_sum};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub struct Damage {
     /// The results that are of no use because of it.
     pub keys: Vec<Key>,
     /// Where it and its records were moved, if they were.
-    pub set_aside: Vec<PathBuf>,
+    pub quarantined: Vec<PathBuf>,
     #[serde(skip)]
     artifact: Option<Artifact>,
 }
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// When the disk cannot tell, which is no damage.
     pub fn verify(&self, deep: bool) -> Result<Verification> {
-        let _share = self.share()?;
+        let _lock = self.lock_shared()?;
         let mut found = Verification::default();
         let named = self.verify_records(&mut found)?;
         self.verify_names(&named, &mut found)?;
@@ -159,11 +159,11 @@ impl Store {
         for path in damage.keys.iter().map(|key| self.action_path(*key)) {
             let names_it = |action: &Action| action.outputs.values().any(|output| output.digest == artifact.digest);
             if matches!(self.read_record(&path)?, Some(Ok(action)) if names_it(&action)) {
-                damage.set_aside.push(self.move_aside(&path)?);
+                damage.quarantined.push(self.move_to_quarantine(&path)?);
             }
         }
         if damage.path.exists() {
-            damage.set_aside.push(self.move_aside(&damage.path)?);
+            damage.quarantined.push(self.move_to_quarantine(&damage.path)?);
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ impl Store {
         let is_record = damage.path.starts_with(self.root.join("actions"));
         let is_good = is_record && matches!(self.read_record(&damage.path)?, Some(Ok(_)));
         if !is_good && std::fs::symlink_metadata(&damage.path).is_ok() {
-            damage.set_aside.push(self.move_aside(&damage.path)?);
+            damage.quarantined.push(self.move_to_quarantine(&damage.path)?);
         }
         Ok(())
     }
@@ -182,6 +182,6 @@ impl Store {
 impl Damage {
     fn of(path: PathBuf, why: String) -> Self {
         let keys = key_of(&path).into_iter().collect();
-        Self { path, why, keys, set_aside: Vec::new(), artifact: None }
+        Self { path, why, keys, quarantined: Vec::new(), artifact: None }
     }
 }

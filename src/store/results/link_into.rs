@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::store::action::Action;
+use crate::store::results::action::Action;
 
 impl Store {
     /// Puts a result's record into `to`, with links to the artifacts, which stay here and have to be kept for as long.

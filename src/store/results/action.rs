@@ -3,7 +3,7 @@
 use crate::key::{Key, Manifest};
 use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
-use crate::store::artifact::Artifact;
+use crate::store::results::artifact::Artifact;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What is in the store, as its records, runs and links tell: for lists, for figures, and to choose what goes.
+//! What is in the store, as its records, runs and links tell: for lists, for sums, and to choose what goes.
 //!
 //! A survey may be refreshed: what did not change since is not read again, so that it is cheap under the store's lock.
 
@@ -10,9 +10,9 @@ use crate::key::Key;
 use crate::key::RESERVED;
 use crate::key::{PortName, RunId, StageName};
 use crate::store::Store;
-use crate::store::action::Action;
-use crate::store::needs::is_absence;
-use crate::store::runs::RunRecord;
+use crate::store::results::action::Action;
+use crate::store::runs::needs::is_absence;
+use crate::store::runs::record::RunRecord;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

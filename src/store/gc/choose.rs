@@ -8,9 +8,10 @@ use crate::fs::status::FileStatus;
 use crate::key::Digest;
 use crate::key::Key;
 use crate::key::RunId;
-use crate::store::needs::Needed;
-use crate::store::retention::{Candidate, Rule, retire};
-use crate::store::survey::{Entry, Records, Uses, bytes_of, is_half_written, list, name_of, saturating_sum};
+use crate::store::gc::retention::{Candidate, Rule, retire};
+use crate::store::repair::quarantine::QUARANTINES;
+use crate::store::runs::needs::Needed;
+use crate::store::survey::entries::{Entry, Records, Uses, bytes_of, is_half_written, list, name_of, saturating_sum};
 use crate::store::{Store, now};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -26,8 +27,8 @@ pub struct GcOptions {
     pub keep_days: Option<u64>,
     /// The least recently used results, until the store has no more bytes than that.
     pub max_size: Option<u64>,
-    /// What was found damaged and set aside.
-    pub set_aside: bool,
+    /// What was found damaged, in `quarantine/`.
+    pub quarantine: bool,
 }
 
 /// What is, was or could not be removed.
@@ -45,7 +46,7 @@ pub struct Removal {
     #[serde(skip)]
     pub(crate) path: PathBuf,
     #[serde(skip)]
-    pub(crate) what: What,
+    pub(crate) precondition: Precondition,
 }
 
 /// The kinds of things that are removed.
@@ -63,19 +64,19 @@ pub enum RemovalKind {
     /// What a run that was killed left.
     LeftOver,
     /// What was found damaged.
-    SetAside,
+    Quarantined,
 }
 
 impl RemovalKind {
-    /// The word for so many of it.
-    pub fn word(self, count: usize) -> &'static str {
+    /// The noun for so many of it.
+    pub fn noun(self, count: usize) -> &'static str {
         let (one, many) = match self {
             Self::Record => ("result", "results"),
             Self::Artifact => ("artifact", "artifacts"),
             Self::Checkpoint => ("checkpoint", "checkpoints"),
             Self::Run => ("run", "runs"),
             Self::LeftOver => ("left-over", "left-overs"),
-            Self::SetAside => ("thing set aside", "things set aside"),
+            Self::Quarantined => ("quarantined thing", "quarantined things"),
         };
         if count == 1 { one } else { many }
     }
@@ -83,7 +84,7 @@ impl RemovalKind {
 
 /// What has to be so still when it is removed.
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum Precondition {
     /// The record was not made anew or used since then.
     Record { key: Key, status: FileStatus, used: u64 },
     /// No record names the artifact.
@@ -132,7 +133,7 @@ impl GcRoots {
                     "{count} of the records cannot be read, so that nobody knows what they refer to; {}: {why}",
                     path.display()
                 ),
-                hint: Some("set them aside with `pipe cache verify --repair`".to_owned()),
+                hint: Some("move them to quarantine with `pipe cache verify --repair`".to_owned()),
             });
         }
         self.uses.refresh(store)?;
@@ -158,7 +159,7 @@ const LEFT: Duration = Duration::from_secs(3600);
 impl Store {
     /// What would go. Changes nothing.
     pub fn removals(&self, options: &GcOptions) -> Result<Vec<Removal>> {
-        let _share = self.share()?;
+        let _lock = self.lock_shared()?;
         Chooser { store: self, roots: &GcRoots::of(self)?, options }.choose()
     }
 }
@@ -173,7 +174,7 @@ pub(crate) struct Chooser<'a> {
 impl Chooser<'_> {
     /// What goes, in the order in which it may go.
     pub(crate) fn choose(&self) -> Result<Vec<Removal>> {
-        let others = [self.checkpoints()?, self.runs()?, self.left_overs()?, self.set_aside()?].concat();
+        let others = [self.checkpoints()?, self.runs()?, self.left_overs()?, self.quarantined()?].concat();
         let records = self.records(&others)?;
         let artifacts = self.artifacts(&records)?;
         Ok([records, artifacts, others].concat())
@@ -207,14 +208,15 @@ impl Chooser<'_> {
 
     fn record(&self, entry: &Entry) -> Removal {
         let stage = entry.stage.as_ref().map_or(entry.kind.as_str(), |stage| stage.as_str());
-        let what = What::Record { key: entry.key, status: entry.status, used: self.roots.uses.last(entry) };
+        let precondition =
+            Precondition::Record { key: entry.key, status: entry.status, used: self.roots.uses.last(entry) };
         Removal {
             kind: RemovalKind::Record,
             name: entry.key.to_string(),
             of: Some(format!("{stage} of {}", entry.pipeline)),
             bytes: entry.bytes,
             path: self.store.action_path(entry.key),
-            what,
+            precondition,
         }
     }
 
@@ -227,7 +229,7 @@ impl Chooser<'_> {
         let found = self.store.names_in("store")?.into_iter();
         let unused = found.filter_map(|path| Digest::parse(&name_of(&path)).map(|digest| (digest, path)));
         let removal = |(digest, path): (Digest, PathBuf)| {
-            self.removal(RemovalKind::Artifact, digest.to_string(), path, What::Artifact(digest))
+            self.removal(RemovalKind::Artifact, digest.to_string(), path, Precondition::Artifact(digest))
         };
         Ok(unused.filter(|(digest, _)| !used.contains(digest)).map(removal).collect())
     }
@@ -238,7 +240,7 @@ impl Chooser<'_> {
         let keyed = found.filter_map(|path| Key::parse(&name_of(&path)).map(|key| (key, path)));
         let done = keyed.filter(|(key, _)| self.roots.records.entries.contains_key(key));
         let removal = |(key, path): (Key, PathBuf)| {
-            self.removal(RemovalKind::Checkpoint, key.to_string(), path, What::Checkpoint(key))
+            self.removal(RemovalKind::Checkpoint, key.to_string(), path, Precondition::Checkpoint(key))
         };
         Ok(done.filter(|(key, _)| !self.store.is_leased(*key)).map(removal).collect())
     }
@@ -255,8 +257,8 @@ impl Chooser<'_> {
         let runs = self.roots.uses.runs.iter().filter(|(run, used)| !stays(run, used.started));
         Ok(runs
             .map(|(run, used)| {
-                let what = What::Run(run.clone(), used.status);
-                self.removal(RemovalKind::Run, run.to_string(), self.store.run_folder(run), what)
+                let precondition = Precondition::Run(run.clone(), used.status);
+                self.removal(RemovalKind::Run, run.to_string(), self.store.run_folder(run), precondition)
             })
             .collect())
     }
@@ -278,7 +280,7 @@ impl Chooser<'_> {
         }
         let damaged = |path: &PathBuf| name_of(path).starts_with("sled.damaged-");
         found.extend(store.names_in("index")?.into_iter().filter(damaged));
-        Ok([self.of_paths(RemovalKind::LeftOver, found, &What::Anything), self.locks()?].concat())
+        Ok([self.of_paths(RemovalKind::LeftOver, found, &Precondition::Anything), self.locks()?].concat())
     }
 
     /// Locks that nobody holds. The run that has just made one may not hold it yet.
@@ -291,22 +293,22 @@ impl Chooser<'_> {
                 && matches!(FileLock::try_take(&self.store.disk, path), Ok(Some(_)))
         };
         let left = paths.into_iter().filter(is_left).collect();
-        Ok(self.of_paths(RemovalKind::LeftOver, left, &What::Lock))
+        Ok(self.of_paths(RemovalKind::LeftOver, left, &Precondition::Lock))
     }
 
-    fn set_aside(&self) -> Result<Vec<Removal>> {
-        let found = if self.options.set_aside { self.store.names_in("set-aside")? } else { Vec::new() };
-        Ok(self.of_paths(RemovalKind::SetAside, found, &What::Anything))
+    fn quarantined(&self) -> Result<Vec<Removal>> {
+        let found = if self.options.quarantine { self.store.in_quarantine()? } else { Vec::new() };
+        Ok(self.of_paths(RemovalKind::Quarantined, found, &Precondition::Anything))
     }
 
-    fn of_paths(&self, kind: RemovalKind, paths: Vec<PathBuf>, what: &What) -> Vec<Removal> {
+    fn of_paths(&self, kind: RemovalKind, paths: Vec<PathBuf>, precondition: &Precondition) -> Vec<Removal> {
         let relative =
             |path: &Path| path.strip_prefix(self.store.root()).unwrap_or(path).to_string_lossy().into_owned();
-        paths.into_iter().map(|path| self.removal(kind, relative(&path), path, what.clone())).collect()
+        paths.into_iter().map(|path| self.removal(kind, relative(&path), path, precondition.clone())).collect()
     }
 
-    fn removal(&self, kind: RemovalKind, name: String, path: PathBuf, what: What) -> Removal {
-        Removal { kind, name, of: None, bytes: bytes_of(&self.store.disk, &path), path, what }
+    fn removal(&self, kind: RemovalKind, name: String, path: PathBuf, precondition: Precondition) -> Removal {
+        Removal { kind, name, of: None, bytes: bytes_of(&self.store.disk, &path), path, precondition }
     }
 
     /// The bytes that stay whatever becomes of the results: all but records and their artifacts, without `others`.
@@ -315,7 +317,7 @@ impl Chooser<'_> {
         let only_needed = self.roots.needed.artifacts.iter().filter(|digest| !named.contains(*digest));
         let mut bytes =
             saturating_sum(only_needed.map(|digest| bytes_of(&self.store.disk, &self.store.artifact(digest))));
-        for folder in ["checkpoints", "runs", "index", "set-aside"] {
+        for folder in ["checkpoints", "runs", "index"].into_iter().chain(QUARANTINES) {
             bytes = bytes.saturating_add(bytes_of(&self.store.disk, &self.store.root().join(folder)));
         }
         let going = others.iter().filter(|removal| !removal.path.starts_with(self.store.root().join("tmp")));

@@ -5,7 +5,7 @@ use crate::fs::durable;
 use crate::key::Key;
 use crate::key::{RunId, StageName, is_plain};
 use crate::store::Store;
-use crate::store::survey::is_half_written;
+use crate::store::survey::entries::is_half_written;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -40,7 +40,7 @@ impl Store {
     /// Writes a pin so that it survives a loss of power. Its results must be there, and its name must be new.
     pub fn pin(&self, pin: &Pin) -> Result<()> {
         // Nothing is removed between the look and the pin.
-        let _share = self.share()?;
+        let _lock = self.lock_shared()?;
         let gone: Vec<String> = pin
             .keys
             .iter()

@@ -5,8 +5,8 @@ use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::key::{PortName, StageName};
 use crate::store::Store;
-use crate::store::action::Action;
-use crate::store::artifact::Artifact;
+use crate::store::results::action::Action;
+use crate::store::results::artifact::Artifact;
 use fs_err as fs;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     /// When `to` is there and not an empty folder, or when what is to be copied is damaged.
     pub fn export(&self, results: &[Exported], to: &Path) -> Result<(usize, u64)> {
-        let _share = self.share()?;
+        let _lock = self.lock_shared()?;
         let to = std::path::absolute(to).map_err(|error| Error::io("writing", to, error))?;
         if fs::symlink_metadata(&to).is_ok() && !is_empty_folder(&to) {
             return Err(Error::Usage {
@@ -84,7 +84,9 @@ impl Store {
             if hash_file(&self.disk, &copy)? != file.digest {
                 return Err(Error::Damaged {
                     message: format!("the content of {} is not what was stored", source.display()),
-                    hint: Some("set it aside with `pipe cache verify --deep --repair`, and run again".to_owned()),
+                    hint: Some(
+                        "move it to quarantine with `pipe cache verify --deep --repair`, and run again".to_owned(),
+                    ),
                 });
             }
         }

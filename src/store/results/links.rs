@@ -6,7 +6,7 @@ use crate::fs::durable;
 use crate::key::Key;
 use crate::key::{PortName, StageName};
 use crate::store::Store;
-use crate::store::action::Action;
+use crate::store::results::action::Action;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

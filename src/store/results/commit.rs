@@ -5,8 +5,8 @@ use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::fs::walk::{Kind, Links, listed_beneath};
 use crate::key::{FileEntry, RelativePath};
-use crate::store::action::Action;
-use crate::store::artifact::Artifact;
+use crate::store::results::action::Action;
+use crate::store::results::artifact::Artifact;
 use crate::store::{Lookup, Store};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Store {
         if !home.exists() {
             self.place(folder, artifact)?;
         } else if artifact.damage_in(&self.disk, &home)?.is_some() {
-            let repair = self.hold_repair(&artifact.digest)?;
+            let repair = self.lock_repair(&artifact.digest)?;
             self.replace(folder, artifact)?;
             repair.remove(&self.disk);
         }
@@ -71,7 +71,7 @@ impl Store {
             if artifact.damage_in(&self.disk, &home)?.is_none() {
                 return Ok(());
             }
-            self.move_aside(&home)?;
+            self.move_to_quarantine(&home)?;
         }
         self.place(folder, artifact)
     }
@@ -88,7 +88,7 @@ impl Store {
     /// Writes the record of a key, after its artifacts are in place. Says what the key led to before, if that differs.
     pub fn record(&self, action: &Action) -> Result<Option<Box<Action>>> {
         let before = match self.lookup(action.key)? {
-            Lookup::Hit(before) if before.outputs != action.outputs => Some(before),
+            Lookup::Cached(before) if before.outputs != action.outputs => Some(before),
             _ => None,
         };
         let path = self.action_path(action.key);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_artifact_is_set_aside_and_replaced() {
+    fn a_truncated_artifact_is_quarantined_and_replaced() {
         let (folder, store) = store();
         let artifact = store.seal(&output(folder.path(), "one", "content")).unwrap().unwrap();
         store.keep(&folder.path().join("one"), &artifact).unwrap();
@@ -198,7 +198,7 @@ mod tests {
         let again = store.seal(&output(folder.path(), "two", "content")).unwrap().unwrap();
         store.keep(&folder.path().join("two"), &again).unwrap();
         assert!(artifact.fault_in(&Disk::default(), &home).unwrap().is_none());
-        assert_eq!(std::fs::read_dir(store.root().join("set-aside")).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(store.root().join("quarantine")).unwrap().count(), 1);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::fs::lock::FileLock;
 use crate::key::Digest;
 use crate::key::Key;
 use crate::store::Store;
-use crate::store::action::Action;
-use crate::store::scratch::Scratch;
+use crate::store::results::action::Action;
+use crate::store::runs::scratch::Scratch;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -48,12 +48,12 @@ pub(crate) struct NeedsList {
 impl Store {
     /// The needs of a run that begins now; results stay until they are dropped.
     pub fn needs(&self) -> Result<Needs> {
-        Ok(Needs { disk: self.disk.clone(), lock: self.share()?, text: String::new(), list: None })
+        Ok(Needs { disk: self.disk.clone(), lock: self.lock_shared()?, text: String::new(), list: None })
     }
 
     /// Holds the store's lock together with all who look up or add. `None` for a store that is not there or cannot be
     /// written, from which nobody can remove anything either.
-    pub(crate) fn share(&self) -> Result<Option<FileLock>> {
+    pub(crate) fn lock_shared(&self) -> Result<Option<FileLock>> {
         match FileLock::wait_shared(&self.disk, &self.lock_path()) {
             Err(Error::StoreNotWritable { .. }) => Ok(None),
             Err(Error::Io { source, .. }) if is_absence(source.kind()) => Ok(None),
@@ -143,7 +143,7 @@ impl Needs {
     pub(crate) fn hold(&mut self, store: &Store) -> Result<Option<FileLock>> {
         match self.lock.take() {
             Some(lock) => Ok(Some(lock)),
-            None => store.share(),
+            None => store.lock_shared(),
         }
     }
 

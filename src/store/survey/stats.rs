@@ -4,9 +4,10 @@ use crate::error::{Error, Result};
 use crate::key::Digest;
 use crate::key::Key;
 use crate::store::Store;
-use crate::store::survey::{Records, bytes_of, name_of};
+use crate::store::survey::entries::{Records, bytes_of, name_of};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// A number of things and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,9 +18,9 @@ pub struct Amount {
     pub bytes: u64,
 }
 
-/// The figures of a store.
+/// How many things of each sort a store has, and their bytes.
 #[derive(Clone, Debug, Serialize)]
-pub struct Figures {
+pub struct StoreStats {
     /// Records.
     pub records: Amount,
     /// Records that cannot be read.
@@ -31,7 +32,7 @@ pub struct Figures {
     /// Artifacts that no record names.
     pub unnamed: Amount,
     /// What was found damaged.
-    pub set_aside: Amount,
+    pub quarantine: Amount,
     /// Checkpoints of stages that did not succeed yet.
     pub checkpoints: Amount,
     /// Records and logs of runs.
@@ -50,8 +51,8 @@ pub struct Figures {
 
 impl Store {
     /// Counts what is in the store.
-    pub fn figures(&self) -> Result<Figures> {
-        let _share = self.share()?;
+    pub fn stats(&self) -> Result<StoreStats> {
+        let _lock = self.lock_shared()?;
         let records = Records::of(self)?;
         let named = records.artifacts();
         let mut artifacts = Amount::default();
@@ -67,13 +68,13 @@ impl Store {
         }
         let pins = self.pins()?;
         let pinned: BTreeSet<Key> = pins.iter().flat_map(|pin| pin.keys.values().copied()).collect();
-        Ok(Figures {
+        Ok(StoreStats {
             records: of(records.entries.values().map(|entry| entry.bytes)),
             unreadable: records.unreadable.len() as u64,
             kinds: kinds(&records),
             artifacts,
             unnamed,
-            set_aside: self.amount("set-aside")?,
+            quarantine: self.amount_of(&self.in_quarantine()?),
             checkpoints: self.amount("checkpoints")?,
             runs: self.amount("runs")?,
             tmp: self.amount("tmp")?,
@@ -87,8 +88,13 @@ impl Store {
     fn amount(&self, folder: &str) -> Result<Amount> {
         // Locks are no content.
         let is_content = |name: &str| name != "locks" && !name.ends_with(".lock");
-        let paths = self.names_in(folder)?;
-        Ok(of(paths.iter().filter(|path| is_content(&name_of(path))).map(|path| bytes_of(&self.disk, path))))
+        let mut paths = self.names_in(folder)?;
+        paths.retain(|path| is_content(&name_of(path)));
+        Ok(self.amount_of(&paths))
+    }
+
+    fn amount_of(&self, paths: &[PathBuf]) -> Amount {
+        of(paths.iter().map(|path| bytes_of(&self.disk, path)))
     }
 
     /// The bytes that may still be written.

@@ -1,0 +1,6 @@
+//! Garbage collection: what may be removed, removing it, and the pins that protect results.
+
+pub(super) mod choose;
+pub(super) mod pins;
+pub(super) mod remove;
+pub(super) mod retention;
