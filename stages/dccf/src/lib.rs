@@ -22,6 +22,7 @@
 //! number of threads. On a GPU the same loss is made of libtorch's operations ([`tensors`]).
 
 mod adam;
+mod choice;
 mod contrast;
 mod graph;
 mod intent;
@@ -40,19 +41,16 @@ mod weights;
 
 pub use parameters::Parameters;
 
-use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use choice::{Choice, Trainer};
+use contract::{Context, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Embeddings, EmbeddingsOf, Interactions, Split, kinds, write_json};
 use graph::Graph;
 use loss::Objective;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use ranking::FinalEmbeddings;
-use recommender::Validation;
-use sampler::Sampler;
 use serde::Serialize;
+use std::ops::Range;
 use tch::Device;
-use train::{Epoch, Evaluation, Schedule, Trained, Training};
-use weights::{Shapes, Weights};
+use train::{Epoch, Trained};
 
 /// The stage `dccf`.
 #[derive(Debug)]
@@ -65,20 +63,12 @@ struct Report {
     training_pairs: usize,
     users_without_training_items: usize,
     items_without_training_users: usize,
-    steps: usize,
-    epochs: Vec<Epoch>,
-    /// Absent where no item is held out for validation.
+    /// How the decay and the number of epochs were chosen; absent where they were given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    validation: Option<ValidationReport>,
-}
-
-#[derive(Debug, Serialize)]
-struct ValidationReport {
-    /// The k of `NDCG@k`.
-    k: usize,
-    /// The epoch whose weights were kept.
-    chosen_epoch: usize,
-    evaluations: Vec<Evaluation>,
+    choice: Option<Choice>,
+    steps: usize,
+    /// Of the training whose weights were kept.
+    epochs: Vec<Epoch>,
 }
 
 impl Stage for Dccf {
@@ -109,7 +99,7 @@ impl Stage for Dccf {
             OutputPort::new(
                 "report",
                 kinds::REPORT,
-                "`report.json`: sizes, the loss of each epoch, and the NDCG of validation items.",
+                "`report.json`: sizes, the loss of each epoch, and how the decay and the number of epochs were chosen.",
             ),
         ]
     }
@@ -125,32 +115,10 @@ impl Stage for Dccf {
 }
 
 fn run(parameters: &Parameters, context: &Context, interactions: &Interactions, device: Device) -> Result<()> {
+    let (trained, choice) = Trainer { parameters, context, device }.run(interactions)?;
     let positives = interactions.sequences(&[Split::Train]);
-    let items = interactions.dataset.items;
-    let graph = Graph::new(&positives, items);
-    let sampler = Sampler::new(&positives, items, parameters.sampling);
-    if sampler.is_empty() {
-        return Err(Failure::new(
-            FailureKind::NothingUsable,
-            format!("none of {} users has both a training item and an item that is not one", positives.len()),
-        )
-        .hint("give more interactions, or another holdout"));
-    }
-    let objective = Objective::of(parameters);
-    let validation = Validation::of(interactions, parameters.top_k);
-    let training = Training {
-        graph: &graph,
-        sampler: &sampler,
-        objective: &objective,
-        validation: validation.as_ref(),
-        schedule: Schedule::of(parameters),
-        device,
-    };
-    let shapes = Shapes { users: graph.users, items, dim: parameters.dim, intents: parameters.intents };
-    let mut rng = ChaCha8Rng::seed_from_u64(context.seed());
-    let weights = Weights::random(shapes, parameters.initialisation, &mut rng);
-    let trained = training.run(weights, &mut rng, context)?;
-    let (_, sum) = objective.forward(&graph, &trained.weights)?;
+    let graph = Graph::new(&positives, interactions.dataset.items);
+    let (_, sum) = Objective::of(parameters, parameters.embedding_decay).forward(&graph, &trained.weights)?;
     let dim = parameters.dim;
     let (users, items) = sum.split_at(graph.users * dim);
     let write = |port: &str, values: &[f32], of: EmbeddingsOf| {
@@ -166,48 +134,38 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions, 
     let tested = recommender::tested_users(interactions)?;
     recommender::rank(&embeddings, &tested, &interactions.before_test(), parameters.top_k)?
         .write(context.output("rankings"))?;
-    write_json(context.output("report"), "report.json", &report(&graph, &sampler, trained, parameters.top_k))
+    write_json(
+        context.output("report"),
+        "report.json",
+        &report(&graph, positives.iter().map(Vec::len).sum(), trained, choice),
+    )
 }
 
-fn report(graph: &Graph, sampler: &Sampler, trained: Trained, k: usize) -> Report {
-    let Trained { epochs, steps, evaluations, chosen: chosen_epoch, .. } = trained;
+fn report(graph: &Graph, training_pairs: usize, trained: Trained, choice: Option<Choice>) -> Report {
+    let isolated = |nodes: Range<usize>| nodes.filter(|&node| graph.neighbours(node).is_empty()).count();
     Report {
         users: graph.users,
         items: graph.items,
-        training_pairs: sampler.pairs(),
-        users_without_training_items: (0..graph.users).filter(|&user| graph.neighbours(user).is_empty()).count(),
-        items_without_training_users: (graph.users..graph.nodes())
-            .filter(|&node| graph.neighbours(node).is_empty())
-            .count(),
-        steps,
-        epochs,
-        validation: (!evaluations.is_empty()).then_some(ValidationReport { k, chosen_epoch, evaluations }),
+        training_pairs,
+        users_without_training_items: isolated(0..graph.users),
+        items_without_training_users: isolated(graph.users..graph.nodes()),
+        choice,
+        steps: trained.steps,
+        epochs: trained.epochs,
     }
 }
 
 impl Objective {
-    fn of(parameters: &Parameters) -> Self {
+    fn of(parameters: &Parameters, embedding_decay: f64) -> Self {
         Self {
             dim: parameters.dim,
             layers: parameters.layers,
-            embedding_decay: parameters.embedding_decay as f32,
+            embedding_decay: embedding_decay as f32,
             intent_decay: parameters.intent_decay as f32,
             weight_decay: parameters.weight_decay as f32,
             contrast_weight: parameters.contrast_weight as f32,
             contrast_mean: parameters.contrast_mean,
             temperature: parameters.temperature,
-        }
-    }
-}
-
-impl Schedule {
-    fn of(parameters: &Parameters) -> Self {
-        Self {
-            epochs: parameters.epochs,
-            batch: parameters.batch,
-            learning_rate: parameters.learning_rate as f32,
-            evaluate_every: parameters.evaluate_every,
-            patience: parameters.patience,
         }
     }
 }

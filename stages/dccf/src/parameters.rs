@@ -1,6 +1,7 @@
 //! The stage's parameters.
 
 use contract::{Failure, FailureKind, Result};
+use recommender::Stopping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,12 +52,14 @@ pub struct Parameters {
     pub layers: usize,
     /// How what is trained begins.
     pub initialisation: Initialisation,
-    /// How often to train on as many triples as there are training pairs; at most, where there are validation items.
+    /// What ends the training.
+    pub stopping: Stopping,
+    /// How often to train on as many triples as there are training pairs; the largest number where validation ends the training.
     pub epochs: usize,
-    /// Epochs between two looks at the validation items, of which the best is kept.
+    /// Epochs between two evaluations on the validation items.
     #[schemars(range(min = 1))]
     pub evaluate_every: usize,
-    /// How many looks in a row without gain end the training.
+    /// How many evaluations in a row without a better NDCG@10 end the training.
     #[schemars(range(min = 1))]
     pub patience: usize,
     /// What an epoch draws.
@@ -70,6 +73,8 @@ pub struct Parameters {
     /// Factor of the squared norms of the batch's layer-0 embeddings, summed over the batch.
     #[schemars(range(min = 0.0))]
     pub embedding_decay: f64,
+    /// Values of `embedding_decay` to choose from by the NDCG@10 of held-out items, each with a training of its own; with none it is as given.
+    pub embedding_decays: Vec<f64>,
     /// Factor of the squared norms of the intents.
     #[schemars(range(min = 0.0))]
     pub intent_decay: f64,
@@ -84,7 +89,7 @@ pub struct Parameters {
     /// Temperature of the contrastive terms.
     #[schemars(range(min = 0.0))]
     pub temperature: f64,
-    /// Length of the ranked lists, and k of the NDCG of the validation items.
+    /// Length of the ranked lists.
     #[schemars(range(min = 1))]
     pub top_k: usize,
 }
@@ -96,6 +101,7 @@ impl Default for Parameters {
             intents: 128,
             layers: 2,
             initialisation: Initialisation::XavierNormal,
+            stopping: Stopping::Validation,
             epochs: 100,
             evaluate_every: 3,
             patience: 5,
@@ -103,6 +109,7 @@ impl Default for Parameters {
             batch: 10_240,
             learning_rate: 1e-3,
             embedding_decay: 2.5e-5,
+            embedding_decays: Vec::new(),
             intent_decay: 5e-3,
             weight_decay: 0.0,
             contrast_weight: 0.1,
@@ -136,11 +143,17 @@ impl Parameters {
             ("weight_decay", self.weight_decay),
             ("contrast_weight", self.contrast_weight),
         ];
-        for (name, value) in factors {
+        let decays = self.embedding_decays.iter().map(|&value| ("embedding_decays", value));
+        for (name, value) in factors.into_iter().chain(decays) {
             if value < 0.0 || !value.is_finite() {
                 let message = format!("{name} is {value}, expected a number of at least 0");
                 return Err(Failure::new(FailureKind::Conflict, message));
             }
+        }
+        if self.stopping == Stopping::Epochs && !self.embedding_decays.is_empty() {
+            let message = "embedding_decays is given, but stopping = \"epochs\" evaluates nothing to choose one by";
+            return Err(Failure::new(FailureKind::Conflict, message)
+                .hint("set stopping = \"validation\", or embedding_decay alone"));
         }
         Ok(())
     }

@@ -5,7 +5,11 @@
 use super::*;
 use crate::adam::Adam;
 use crate::parameters::{ContrastMean, Initialisation, Sampling};
+use crate::sampler::Sampler;
+use crate::weights::{Shapes, Weights};
 use rand::Rng as _;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -18,7 +22,8 @@ const TOLERANCE: f64 = 1e-5;
 
 /// The form of the paper, and that of the library.
 fn objectives() -> [(&'static str, Objective); 2] {
-    let paper = Objective::of(&Parameters { dim: SHAPES.dim, intents: SHAPES.intents, ..Default::default() });
+    let parameters = Parameters { dim: SHAPES.dim, intents: SHAPES.intents, ..Default::default() };
+    let paper = Objective::of(&parameters, parameters.embedding_decay);
     let library = Objective {
         embedding_decay: 0.0,
         intent_decay: 0.0,

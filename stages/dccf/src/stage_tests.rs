@@ -233,11 +233,49 @@ fn the_best_epoch_on_validation_items_is_kept_and_training_stops_after_it() {
     parameters["patience"] = json!(3);
     run_on(&folder, &given, 1, parameters).unwrap();
     let found = report(&folder);
-    let evaluations = found["validation"]["evaluations"].as_array().unwrap();
+    let evaluations = found["choice"]["trainings"][0]["evaluations"].as_array().unwrap();
     let ndcg = |place: usize| evaluations[place]["ndcg"].as_f64().unwrap();
     let best = (0..evaluations.len()).rev().max_by(|&a, &b| ndcg(a).total_cmp(&ndcg(b))).unwrap();
-    assert_eq!(found["validation"]["chosen_epoch"], evaluations[best]["epoch"]);
-    assert_eq!(evaluations.len(), best + 4, "three looks after the best");
+    assert_eq!(found["choice"]["chosen_epoch"], evaluations[best]["epoch"]);
+    assert_eq!(evaluations.len(), best + 4, "three evaluations after the best");
     assert!(found["epochs"].as_array().unwrap().len() < 400);
     fs_err::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn without_validation_items_the_last_training_items_choose_decay_and_epochs() {
+    let folder = scratch("chosen");
+    let mut parameters = small();
+    parameters["epochs"] = json!(60);
+    parameters["evaluate_every"] = json!(2);
+    parameters["patience"] = json!(2);
+    // With the large decay nothing is learned, so the small one is better.
+    parameters["embedding_decays"] = json!([10.0, 1e-5]);
+    run_in(&folder, 1, parameters).unwrap();
+    let found = report(&folder);
+    let choice = &found["choice"];
+    assert_eq!(choice["held_out"], "last-training-item");
+    assert_eq!(choice["embedding_decay"], 1e-5);
+    let trainings = choice["trainings"].as_array().unwrap();
+    assert_eq!(trainings.len(), 2);
+    assert!(trainings[1]["best_ndcg"].as_f64().unwrap() > trainings[0]["best_ndcg"].as_f64().unwrap(), "{trainings:?}");
+    assert_eq!(choice["chosen_epoch"], trainings[1]["best_epoch"]);
+    assert_eq!(found["epochs"].as_array().unwrap().len() as u64, choice["chosen_epoch"].as_u64().unwrap());
+    let again = scratch("given");
+    let mut parameters = small();
+    parameters["stopping"] = json!("epochs");
+    parameters["epochs"] = choice["chosen_epoch"].clone();
+    parameters["embedding_decay"] = json!(1e-5);
+    run_in(&again, 1, parameters).unwrap();
+    let items = |folder: &Path| fs_err::read(folder.join("items/embeddings.safetensors")).unwrap();
+    assert!(items(&folder) == items(&again), "what is given and what is chosen train the same model");
+    [folder, again].iter().for_each(|folder| fs_err::remove_dir_all(folder).unwrap());
+}
+
+#[test]
+fn decays_to_choose_from_need_something_to_choose_by() {
+    let parameters = json!({ "stopping": "epochs", "embedding_decays": [1e-4] });
+    let failure = run_in(&scratch("contradiction"), 1, parameters).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Conflict);
+    assert!(failure.message.contains("embedding_decays"), "{}", failure.message);
 }

@@ -75,6 +75,8 @@ pub(crate) struct Training<'a> {
     pub objective: &'a Objective,
     /// When to stop, where there is anything to tell it by.
     pub validation: Option<&'a Validation>,
+    /// What it is called in messages.
+    pub name: &'a str,
     /// How long and how fast.
     pub schedule: Schedule,
     /// Where to train.
@@ -104,14 +106,14 @@ impl Training<'_> {
             let is_due = epoch.is_multiple_of(evaluate_every) || epoch == most;
             if let Some(validation) = self.validation.filter(|_| is_due) {
                 let ndcg = self.evaluate(validation, &model)?;
-                context.log(format!("epoch {epoch}: loss {:.4}, validation NDCG {ndcg:.5}", mean.total()));
+                context.log(format!("{}, epoch {epoch}: loss {:.4}, NDCG@10 {ndcg:.5}", self.name, mean.total()));
                 if stopping.add(Evaluated { epoch, value: ndcg }, || model.weights())? {
                     break;
                 }
             }
         }
         let steps = epochs.len() * batches;
-        context.log(format!("{steps} steps in {:.0} s", started.elapsed().as_secs_f64()));
+        context.log(format!("{}: {steps} steps in {:.0} s", self.name, started.elapsed().as_secs_f64()));
         let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
         let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
         let evaluations = stopping.evaluations().iter().map(evaluation).collect();
@@ -130,12 +132,13 @@ impl Training<'_> {
         let (most, batches) = (self.schedule.epochs, self.sampler.batches(self.schedule.batch));
         let done = (epoch - 1) * batches + batch;
         let left = started.elapsed().as_secs_f64() * (most * batches - done) as f64 / done as f64;
-        let place = format!("epoch {epoch} of {most}, batch {batch} of {batches}");
-        progress.set(done as u64, format!("{place}: loss {loss:.4}, {left:.0} s left"));
+        let place = format!("{}, epoch {epoch} of at most {most}, batch {batch} of {batches}", self.name);
+        progress.set(done as u64, format!("{place}: loss {loss:.4}, at most {left:.0} s left"));
     }
 
     fn diverged(&self, epoch: usize, batch: usize, terms: &Terms) -> Failure {
-        let message = format!("the loss of epoch {epoch}, batch {batch} is not a finite number: {terms:?}");
+        let message =
+            format!("{}: the loss of epoch {epoch}, batch {batch} is not a finite number: {terms:?}", self.name);
         let rate = self.schedule.learning_rate;
         Failure::new(FailureKind::Diverged, message)
             .hint(format!("take a learning_rate below {rate}, or a higher temperature"))

@@ -1,16 +1,17 @@
 //! BERT4Rec: attention to both sides, trained to find hidden items (Sun et al. 2019).
 //!
-//! The blocks are those of SASRec, but every item attends to all. In training items are hidden behind a mask: with the probability
-//! `last_ratio` the last item alone, which is the question that is asked later, and otherwise each with the probability
-//! `mask_ratio`. At a masked place `h = LayerNorm(gelu(W x))`, and the score of item j there is `h · E_j + b_j`. The next item is asked
-//! for by a mask after the history.
+//! The blocks are those of SASRec, but every item attends to all. Every beginning of a sequence is a sample, in which items are hidden
+//! behind a mask: with the probability `last_ratio` its last item alone, which is the question that is asked later, and otherwise
+//! each with the probability `mask_ratio`. At a masked place `h = LayerNorm(gelu(W x))`, and the score of item j there is
+//! `h · E_j + b_j`. The next item is asked for by a mask after the history.
 
 use crate::base::{
     self, Attention, Dropout, Embedding, FeedForward, LayerNorm, Linear, Model, Packed, Sampling, Sees, Store, Torch,
 };
-use crate::parameters::{Loss, Stopping, at_least_one, divided, parameters, ratio};
+use crate::parameters::{Loss, at_least_one, divided, parameters, ratio};
 use crate::sasrec::{blocks, through};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use recommender::Stopping;
 use tch::{Kind, Tensor};
 
 parameters! {
@@ -37,12 +38,12 @@ parameters! {
         loss: Loss::SampledSoftmax,
         negatives: 2048,
         negative_power: 0.0,
-        batch: 128,
+        batch: 256,
         learning_rate: 1e-3,
         stopping: Stopping::Validation,
         epochs: 400,
-        evaluate_every: 2,
-        patience: 5,
+        evaluate_every: 1,
+        patience: 3,
         top_k: 20,
     }
     check(own) {

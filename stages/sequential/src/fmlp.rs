@@ -10,8 +10,9 @@
 //! positions through.
 
 use crate::base::{self, Dropout, Embedding, FeedForward, LayerNorm, Model, Packed, Sampling, Store, Torch};
-use crate::parameters::{Loss, Stopping, at_least_one, parameters};
+use crate::parameters::{Loss, at_least_one, parameters};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use recommender::Stopping;
 use tch::Tensor;
 
 parameters! {

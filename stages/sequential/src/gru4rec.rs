@@ -5,8 +5,9 @@
 //! Without biases a state of zeros stays one on places without an item, which are zeros on the left.
 
 use crate::base::{self, Dropout, Linear, Model, Packed, Sampling, Store, Torch};
-use crate::parameters::{Loss, Stopping, at_least_one, parameters};
+use crate::parameters::{Loss, at_least_one, parameters};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use recommender::Stopping;
 use tch::{Kind, Tensor};
 
 parameters! {

@@ -32,7 +32,7 @@ mod sasrec;
 pub use bert4rec::{Bert4rec, Bert4recParameters};
 pub use fmlp::{Fmlp, FmlpParameters};
 pub use gru4rec::{Gru4rec, Gru4recParameters};
-pub use parameters::{Loss, Stopping};
+pub use parameters::Loss;
 pub use sasrec::{Sasrec, SasrecParameters};
 
 #[cfg(test)]

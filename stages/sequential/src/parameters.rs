@@ -1,6 +1,7 @@
 //! The parameters that all models have, and those of each.
 
 use contract::{Failure, FailureKind, Result};
+use recommender::Stopping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,18 +16,6 @@ pub enum Loss {
     SampledSoftmax,
     /// Binary cross-entropy of each target and of one item that is not in the sequence, as SASRec was published.
     Original,
-}
-
-/// What ends the training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stopping {
-    /// The NDCG@10 of held-out items. Where `ingest` holds out no validation item, each user's last training item chooses
-    /// the number of epochs, and a second training on all training items has as many.
-    #[default]
-    Validation,
-    /// The number of epochs alone.
-    Epochs,
 }
 
 /// The settings that all models share.
@@ -98,7 +87,7 @@ macro_rules! parameters {
             #[schemars(range(min = 0.0))]
             pub learning_rate: f64,
             /// What ends the training.
-            pub stopping: $crate::parameters::Stopping,
+            pub stopping: ::recommender::Stopping,
             /// Number of epochs; the largest number where validation ends the training.
             #[schemars(range(min = 1))]
             pub epochs: usize,

@@ -5,8 +5,9 @@
 //! `h`, and the score of item j as the next one is `h · E_j`. Every place of a sequence is a training target.
 
 use crate::base::{self, Attention, Dropout, Embedding, FeedForward, Model, Packed, Sampling, Sees, Store, Torch};
-use crate::parameters::{Loss, Stopping, at_least_one, divided, parameters};
+use crate::parameters::{Loss, at_least_one, divided, parameters};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
+use recommender::Stopping;
 use tch::Tensor;
 
 parameters! {

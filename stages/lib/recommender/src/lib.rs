@@ -3,7 +3,8 @@
 //! * [`Scorer`] scores all items for users, in parallel ([`Parallel`]) or block by block ([`InTurn`]).
 //! * [`rank`] makes each user's two lists of the best items, with and without the items of the history. Items of equal
 //!   score stand in the order of [`tie_order`].
-//! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it.
+//! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it. Where there are
+//!   none, [`hold_out_last_training_item`] makes some of the training items.
 //! * [`UserItems`] draws negative items for a user.
 //! * [`thread_pool`] starts the threads of a stage, and [`same_ingest`] refuses inputs that do not belong together.
 //!
@@ -31,4 +32,4 @@ pub use negatives::UserItems;
 pub use scorer::{InTurn, Parallel, Scorer};
 pub use threads::thread_pool;
 pub use top_k::{best_first, tie_order, top_k};
-pub use validation::{Quality, Validation};
+pub use validation::{HeldOut, Quality, Stopping, Validation, hold_out_last_training_item};

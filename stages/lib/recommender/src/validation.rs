@@ -10,6 +10,43 @@ use crate::scorer::Scorer;
 use crate::top_k::top_k;
 use contract::Result;
 use frames::{Interactions, Split};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What ends the training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopping {
+    /// The NDCG@10 of held-out items. Where `ingest` holds out no validation item, each user's last training item chooses
+    /// the number of epochs, and a second training on all training items has as many.
+    #[default]
+    Validation,
+    /// The number of epochs alone.
+    Epochs,
+}
+
+/// Which items choose settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldOut {
+    /// Those that `ingest` held out.
+    Validation,
+    /// Each user's last training item, in a training of its own.
+    LastTrainingItem,
+}
+
+/// The interactions with the last training item of each user who has two or more held out for validation.
+#[must_use]
+pub fn hold_out_last_training_item(interactions: &Interactions) -> Interactions {
+    let mut held = interactions.clone();
+    let training: Vec<usize> = (0..held.user.len()).filter(|&row| interactions.split[row] == Split::Train).collect();
+    for rows in training.chunk_by(|&left, &right| interactions.user[left] == interactions.user[right]) {
+        if let &[_, .., last] = rows {
+            held.split[last] = Split::Validation;
+        }
+    }
+    held
+}
 
 /// The validation items.
 #[derive(Debug)]

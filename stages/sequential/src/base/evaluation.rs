@@ -3,7 +3,7 @@
 use super::Model;
 use super::network::Network;
 use contract::Result;
-use frames::{Interactions, Rankings, Split};
+use frames::{Interactions, Rankings};
 use recommender::{InTurn, Quality, Validation, rank, tested_users};
 use std::cell::RefCell;
 
@@ -61,16 +61,4 @@ pub(crate) fn occurrences(sequences: &[Vec<u32>], items: usize) -> Vec<u32> {
         counts[item as usize] += 1;
     }
     counts
-}
-
-/// The interactions with the last training item of each user who has two or more held out for validation.
-pub(crate) fn hold_out_last_training_item(interactions: &Interactions) -> Interactions {
-    let mut held = interactions.clone();
-    let training: Vec<usize> = (0..held.user.len()).filter(|&row| interactions.split[row] == Split::Train).collect();
-    for rows in training.chunk_by(|&left, &right| interactions.user[left] == interactions.user[right]) {
-        if let &[_, .., last] = rows {
-            held.split[last] = Split::Validation;
-        }
-    }
-    held
 }

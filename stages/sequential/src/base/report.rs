@@ -5,6 +5,7 @@ use super::train::{Epoch, Evaluation, Trained};
 use charts::{Axis, Chart, Line};
 use contract::{Context, Result};
 use frames::write_json;
+use recommender::HeldOut;
 use serde::Serialize;
 
 /// `report.json`.
@@ -26,16 +27,6 @@ pub(crate) struct Report {
     pub(crate) steps: usize,
     /// Of the training whose weights were kept.
     pub(crate) epochs: Vec<Epoch>,
-}
-
-/// What items chose the number of epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum HeldOut {
-    /// Those that `ingest` held out.
-    Validation,
-    /// Each user's last training item, in a training of its own.
-    LastTrainingItem,
 }
 
 /// How the number of epochs was chosen.

@@ -23,8 +23,8 @@ pub(crate) enum Sampling {
     NextItem,
     /// Each beginning of each sequence, with the next item at its last place.
     Beginnings,
-    /// Each sequence once, with items hidden behind the mask: its last one alone with the probability `last`, else each with the probability
-    /// `ratio`, and at least one.
+    /// Each beginning of each sequence, with items hidden behind the mask: its last one alone with the probability `last`, else each with
+    /// the probability `ratio`, and at least one.
     Masked { ratio: f64, last: f64 },
 }
 
@@ -47,9 +47,9 @@ impl<'a> Samples<'a> {
         for (number, sequence) in (0..).zip(sequences) {
             let length = sequence.len() as u32;
             match sampling {
-                Sampling::Beginnings => all.extend((2..=length).map(|end| (number, end))),
-                Sampling::NextItem | Sampling::Masked { .. } if length >= 2 => all.push((number, length)),
-                Sampling::NextItem | Sampling::Masked { .. } => {}
+                Sampling::Beginnings | Sampling::Masked { .. } => all.extend((2..=length).map(|end| (number, end))),
+                Sampling::NextItem if length >= 2 => all.push((number, length)),
+                Sampling::NextItem => {}
             }
         }
         Self { sequences, sampling, max_length, mask: items as u32, all }

@@ -1,17 +1,17 @@
 //! The stage of every model: choose the number of epochs, train, rank.
 
 use super::Model;
-use super::evaluation::{CUTOFF, Evaluator, hold_out_last_training_item, occurrences, rankings};
+use super::evaluation::{CUTOFF, Evaluator, occurrences, rankings};
 use super::negatives::NegativeSampler;
 use super::network::Network;
-use super::report::{Choice, HeldOut, Report};
+use super::report::{Choice, Report};
 use super::samples::Samples;
 use super::train::{Trained, Training};
-use crate::parameters::{ModelParameters as _, Shared, Stopping};
+use crate::parameters::{ModelParameters as _, Shared};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
 use frames::{Interactions, Split};
 use nn::thread_pool;
-use recommender::Validation;
+use recommender::{HeldOut, Stopping, Validation, hold_out_last_training_item};
 use tch::Device;
 
 /// The ports of every model.
