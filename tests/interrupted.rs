@@ -17,6 +17,7 @@ fn slow() -> Space {
 [stage.dccf]
 uses = "dccf"
 inputs = { interactions = "ingest.interactions" }
+stopping = "epochs"
 epochs = 1000000
 "#;
     space.write("quick.toml", format!("{QUICK}{training}"));

@@ -200,6 +200,7 @@ max_history = 10
 uses = "dccf"
 inputs = { interactions = "ingest.interactions" }
 dim = 8
+stopping = "epochs"
 epochs = 2
 batch = 1024
 

@@ -18,6 +18,7 @@ flaws = 0.0
 uses = "dccf"
 inputs = { interactions = "ingest.interactions" }
 dim = 8
+stopping = "epochs"
 epochs = 2
 
 [stage.llm]
