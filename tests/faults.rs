@@ -234,7 +234,7 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
             found += 1;
         }
         if let Some(lease) = store.lease(action.key)? {
-            store.release(lease);
+            drop(lease);
         }
         store.checkpoint(action.key)?;
         store.forget_checkpoint(action.key);

@@ -52,7 +52,7 @@ pub(crate) fn run_stage(
     let ended = caught(|| Execution { request: &request, executor, store, handle, events }.run());
     handle.set(None);
     drop(caught(|| {
-        store.release(request.lease);
+        drop(request.lease);
         Ok(())
     }));
     // The dispatcher may have gone.
@@ -226,7 +226,7 @@ impl Execution<'_> {
         // From here to the record nothing may be removed: an artifact without a record looks like a left-over.
         let _lock = store.lock_shared()?;
         // Looked up again: while the stage ran, another may have made the same content good.
-        if let Lookup::Damaged { artifact, .. } = store.lookup(request.job.key)? {
+        if let Lookup::Damaged { artifact, .. } = store.lookup_here(request.job.key)? {
             store.quarantine(request.job.key, artifact)?;
         }
         for (port, artifact) in &outputs {

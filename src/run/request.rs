@@ -1,12 +1,11 @@
 //! What is asked of the thread that runs one stage.
 
-use crate::fs::FileLock;
 use crate::inputs::StatSnapshot;
 use crate::key::{PortName, StageName};
 use crate::machine::Hardware;
 use crate::plan::{Job, Program};
 use crate::run::executor::spec::LaunchResources;
-use crate::store::NeedsList;
+use crate::store::{Lease, NeedsList};
 use contract::Spec;
 use petgraph::graph::NodeIndex;
 use std::path::PathBuf;
@@ -52,5 +51,5 @@ pub(crate) struct ExecutionRequest {
     /// How long one attempt may take.
     pub(crate) timeout: Option<Duration>,
     /// The right to run this key, held until the result is kept.
-    pub(crate) lease: FileLock,
+    pub(crate) lease: Lease,
 }

@@ -1,7 +1,6 @@
 //! Starting stages: whether one fits, whether another process has it, and all that it needs to run.
 
 use crate::error::{Error, Result};
-use crate::fs::FileLock;
 use crate::inputs::StatSnapshot;
 use crate::key::PortName;
 use crate::machine::Hardware;
@@ -15,7 +14,7 @@ use crate::run::executor::spec::LaunchResources;
 use crate::run::queue::{Running, Wanted};
 use crate::run::request::ExecutionRequest;
 use crate::run::slots::{Claim, Grant};
-use crate::store::Scratch;
+use crate::store::{Lease, Scratch};
 use contract::{Event, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
@@ -108,7 +107,7 @@ impl Dispatcher<'_, '_> {
             Decision::Run(job) if said_busy && job.reason == Reason::Forced => self.take_made(key)?,
             Decision::Run(job) => return self.request(stage, *job, grant, lease).map(Some),
         };
-        self.store.release(lease);
+        drop(lease);
         if let Some(action) = found {
             self.queue.wanted.remove(&rank);
             self.cached(stage, &action);
@@ -116,7 +115,7 @@ impl Dispatcher<'_, '_> {
         Ok(None)
     }
 
-    fn request(&mut self, stage: NodeIndex, job: Job, grant: &Grant, lease: FileLock) -> Result<ExecutionRequest> {
+    fn request(&mut self, stage: NodeIndex, job: Job, grant: &Grant, lease: Lease) -> Result<ExecutionRequest> {
         let graph = self.graph;
         let node = &graph.stages[stage];
         let scratch = self.scratch()?.attempt(node.name.as_str())?;

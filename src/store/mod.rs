@@ -13,12 +13,16 @@
 //! <pipeline>/<stage>/    links to the newest, for people
 //! ```
 
+mod backend;
 mod gc;
 mod repair;
 mod results;
 mod runs;
 mod survey;
 
+pub use backend::folder::Folder;
+pub use backend::lease::Lease;
+pub use backend::{Backend, Listed, Published, PutMode, Transfer};
 pub use gc::choose::{GcOptions, Removal, RemovalKind};
 pub use gc::pins::Pin;
 pub use gc::remove::Collected;
@@ -40,14 +44,17 @@ use crate::error::{Error, Result};
 use crate::fs::{Disk, FileLock, durable};
 use crate::inputs::{ExternalInputs, InputCache, SledIndex};
 use crate::key::{Digest, Key, RunId};
+use backend::local::Local;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A store, in its folder.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
     disk: Disk,
+    remote: Option<Arc<dyn Backend>>,
 }
 
 /// What the store has for a key.
@@ -74,7 +81,17 @@ impl Store {
 
     /// The store in that folder on that disk.
     pub fn on(root: PathBuf, disk: Disk) -> Self {
-        Self { root, disk }
+        Self { root, disk, remote: None }
+    }
+
+    /// This store with a remote, from which it takes results that it has not, and to which it gives those that it commits.
+    pub fn with_remote(self, remote: Arc<dyn Backend>) -> Self {
+        Self { remote: Some(remote), ..self }
+    }
+
+    /// This store's own folder.
+    fn local(&self) -> Local<'_> {
+        Local::new(&self.root, &self.disk)
     }
 
     /// Makes the store's folders, which shows whether it can be written.
@@ -103,7 +120,7 @@ impl Store {
 
     /// The folder of an artifact.
     pub fn artifact(&self, digest: &Digest) -> PathBuf {
-        self.root.join("store").join(digest.to_string())
+        self.local().artifact_path(digest)
     }
 
     /// The folder of a run.
@@ -143,20 +160,36 @@ impl Store {
     }
 
     /// Takes the lease of a key, which only one process may hold. `None` when another has it.
-    pub fn lease(&self, key: Key) -> Result<Option<FileLock>> {
-        FileLock::try_take(&self.disk, &self.root.join("tmp/locks").join(format!("{key}.lock")))
+    pub fn lease(&self, key: Key) -> Result<Option<Lease>> {
+        let Some(local) = self.local().lease(key)? else { return Ok(None) };
+        match self.remote.as_ref().map(|remote| remote.lease(key)) {
+            None => Ok(Some(local)),
+            Some(Ok(remote)) => Ok(remote.map(|remote| local.with(remote))),
+            Some(Err(error)) => {
+                tracing::warn!("the remote gives no leases, so that another machine may make the same: {error}");
+                Ok(Some(local))
+            }
+        }
     }
 
-    /// Looks a key up. Changes nothing.
+    /// Looks a key up, first here and then in the remote. What the remote has is here afterwards; else nothing changes.
     pub fn lookup(&self, key: Key) -> Result<Lookup> {
+        match (self.lookup_here(key)?, &self.remote) {
+            (Lookup::Miss, Some(remote)) => Ok(self.pull(&**remote, key)),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Looks a key up in this store alone. Changes nothing.
+    pub(crate) fn lookup_here(&self, key: Key) -> Result<Lookup> {
         let path = self.action_path(key);
-        let bytes = match self.disk.read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Miss),
-            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+        let bytes = match self.local().read_record(key) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Lookup::Miss),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::IsADirectory => {
                 return Ok(Lookup::Damaged { why: format!("{} is a folder", path.display()), artifact: None });
             }
-            Err(error) => return Err(Error::io("reading", &path, error)),
+            Err(error) => return Err(error),
         };
         let action = match Action::decode(&bytes, key) {
             Ok(action) => action,
@@ -172,13 +205,8 @@ impl Store {
 
     /// Whether somebody holds the lease of a key.
     pub fn is_leased(&self, key: Key) -> bool {
-        let lock = self.root.join("tmp/locks").join(format!("{key}.lock"));
+        let lock = self.local().lock_path(&key.to_string());
         lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
-    }
-
-    /// Gives a lease back.
-    pub fn release(&self, lease: FileLock) {
-        lease.remove(&self.disk);
     }
 
     /// The folder in which a stage of that key may leave what its next attempt needs, made if it is not there.
@@ -213,6 +241,6 @@ impl Store {
     }
 
     fn action_path(&self, key: Key) -> PathBuf {
-        self.root.join("actions").join(format!("{key}.json"))
+        self.local().record_path(key)
     }
 }

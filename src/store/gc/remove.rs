@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::RunId;
+use crate::store::backend::Backend as _;
+use crate::store::backend::lease::Lease;
 use crate::store::gc::choose::{Chooser, GcOptions, GcRoots, Precondition, Removal, RemovalKind};
 use crate::store::survey::entries::status;
 use crate::store::{Scratch, Store, new_run_id};
@@ -64,7 +66,7 @@ struct Collector<'a> {
     collected: &'a mut Collected,
 }
 
-impl<'a> Collector<'a> {
+impl Collector<'_> {
     fn remove(&mut self, batch: &[Removal], roots: &mut GcRoots) -> Result<()> {
         let moved = self.move_out(batch, roots)?;
         for (removal, trash) in moved {
@@ -104,17 +106,15 @@ impl<'a> Collector<'a> {
     }
 
     /// Whether it is still so that it may go; with the lease, where one has to be held for that.
-    fn may_go(&self, removal: &Removal, roots: &GcRoots) -> Result<Option<Lease<'a>>> {
+    fn may_go(&self, removal: &Removal, roots: &GcRoots) -> Result<Option<Lease>> {
         let store = self.store;
-        let free = Lease { store, lock: None };
         let may = match &removal.precondition {
             Precondition::Record { key, status, used } => roots.records.entries.get(key).is_some_and(|entry| {
                 entry.status == *status && roots.uses.last(entry) <= *used && !roots.protects(*key)
             }),
             Precondition::Artifact(digest) => !roots.is_in_use(digest),
             Precondition::Checkpoint(key) => {
-                let lock = store.lease(*key)?;
-                return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
+                return store.local().lease(*key);
             }
             Precondition::Run(run, before) => {
                 let now = status(&store.disk, &store.run_folder(run).join("run.json"))?;
@@ -122,11 +122,11 @@ impl<'a> Collector<'a> {
             }
             Precondition::Lock => {
                 let lock = FileLock::try_take(&store.disk, &removal.path)?;
-                return Ok(lock.map(|lock| Lease { store, lock: Some(lock) }));
+                return Ok(lock.map(|lock| Lease::of_lock(lock, store.disk.clone())));
             }
             Precondition::Anything => true,
         };
-        Ok(may.then_some(free))
+        Ok(may.then(Lease::not_needed))
     }
 
     fn delete(&self, path: &Path) -> std::io::Result<()> {
@@ -134,20 +134,6 @@ impl<'a> Collector<'a> {
             self.store.disk.remove_folder(path)
         } else {
             self.store.disk.remove_file(path)
-        }
-    }
-}
-
-/// The lease of a key, given back when it is dropped.
-struct Lease<'a> {
-    store: &'a Store,
-    lock: Option<FileLock>,
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if let Some(lock) = self.lock.take() {
-            self.store.release(lock);
         }
     }
 }
@@ -239,7 +225,7 @@ mod tests {
         let lease = store.lease(key).unwrap().unwrap();
         store.collect(&GcOptions::default(), |_| {}).unwrap();
         assert!(checkpoint.exists());
-        store.release(lease);
+        drop(lease);
         store.collect(&GcOptions::default(), |_| {}).unwrap();
         assert!(!checkpoint.exists());
     }

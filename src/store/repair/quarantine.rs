@@ -17,7 +17,7 @@ impl Store {
         if let Some(digest) = artifact {
             let repair = self.lock_repair(&digest)?;
             let home = self.artifact(&digest);
-            let still = matches!(self.lookup(key)?, Lookup::Damaged { artifact: Some(now), .. } if now == digest);
+            let still = matches!(self.lookup_here(key)?, Lookup::Damaged { artifact: Some(now), .. } if now == digest);
             if still && home.exists() {
                 self.move_to_quarantine(&home)?;
             }
@@ -52,7 +52,7 @@ impl Store {
 
     /// The right to move a damaged artifact away: whoever had it before may have put the artifact right.
     pub(crate) fn lock_repair(&self, digest: &Digest) -> Result<FileLock> {
-        FileLock::wait_alone(&self.disk, &self.root.join("tmp/locks").join(format!("{digest}.repair.lock")))
+        FileLock::wait_alone(&self.disk, &self.local().lock_path(&format!("{digest}.repair")))
     }
 
     /// Moves a file or folder of the store to quarantine. Gives the place where it is now.

@@ -8,7 +8,7 @@ use crate::key::Digest;
 use crate::key::{ArtifactHasher, FileEntry, RelativePath};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An artifact's name and what it consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +128,12 @@ impl Artifact {
         }
     }
 
+    /// The folders in it, inner ones first, ending with the outermost, `""`.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let listed: Vec<String> = self.walk_order().into_iter().map(Entry::listed).collect();
+        folders_of(&listed).into_iter().map(Path::to_owned).collect()
+    }
+
     /// The first of the listed paths, in the order of a walk, that is not the artifact's.
     fn stranger<'a>(&self, listed: &'a [String]) -> Option<&'a str> {
         let mut own = self.walk_order().into_iter().map(Entry::listed).peekable();
@@ -146,6 +152,16 @@ impl Artifact {
         }
         entries
     }
+}
+
+/// The folders that files and empty folders stand in, and these, inner ones first, ending with the outermost, `""`.
+pub(crate) fn folders_of(listed: &[String]) -> Vec<&Path> {
+    let above = |listed: &'_ String| usize::from(!listed.ends_with('/'));
+    let mut folders: Vec<&Path> =
+        listed.iter().flat_map(|listed| Path::new(listed).ancestors().skip(above(listed))).collect();
+    folders.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_owned()));
+    folders.dedup();
+    folders
 }
 
 /// Something that an artifact lists.

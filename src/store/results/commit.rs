@@ -5,8 +5,9 @@ use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::fs::walk::{Kind, Links, listed_beneath};
 use crate::key::{FileEntry, RelativePath};
+use crate::store::backend::{Backend as _, PutMode, Transfer};
 use crate::store::results::action::Action;
-use crate::store::results::artifact::Artifact;
+use crate::store::results::artifact::{Artifact, folders_of};
 use crate::store::{Lookup, Store};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -53,47 +54,33 @@ impl Store {
     /// Moves a sealed folder to its place. A folder that is there already and whole is kept.
     pub fn keep(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
         let home = self.artifact(&artifact.digest);
-        if !home.exists() {
-            self.place(folder, artifact)?;
-        } else if artifact.damage_in(&self.disk, &home)?.is_some() {
-            let repair = self.lock_repair(&artifact.digest)?;
-            self.replace(folder, artifact)?;
-            repair.remove(&self.disk);
+        let is_damaged = || Ok(home.exists() && artifact.damage_in(&self.disk, &home)?.is_some());
+        let place = || self.local().publish_artifact(artifact, folder, Transfer::Move).map(drop);
+        if !is_damaged()? {
+            return place();
         }
-        // Whoever put it there may not have come to this.
-        durable::sync_folder(&self.disk, &self.root.join("store"))
-    }
-
-    /// Puts a sealed folder where a damaged one stands, or stood until another did the same.
-    fn replace(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
-        let home = self.artifact(&artifact.digest);
-        if home.exists() {
-            if artifact.damage_in(&self.disk, &home)?.is_none() {
-                return Ok(());
-            }
+        let repair = self.lock_repair(&artifact.digest)?;
+        // Another may have put a whole one there.
+        if is_damaged()? {
             self.move_to_quarantine(&home)?;
         }
-        self.place(folder, artifact)
-    }
-
-    fn place(&self, folder: &Path, artifact: &Artifact) -> Result<()> {
-        let home = self.artifact(&artifact.digest);
-        match self.disk.rename(folder, &home) {
-            // Another process has just put the same content there.
-            Err(_) if home.exists() && artifact.damage_in(&self.disk, &home)?.is_none() => Ok(()),
-            renamed => renamed.map_err(|error| Error::io("writing", &home, error)),
-        }
+        place()?;
+        repair.remove(&self.disk);
+        Ok(())
     }
 
     /// Writes the record of a key, after its artifacts are in place. Says what the key led to before, if that differs.
     pub fn record(&self, action: &Action) -> Result<Option<Box<Action>>> {
-        let before = match self.lookup(action.key)? {
+        let before = match self.lookup_here(action.key)? {
             Lookup::Cached(before) if before.outputs != action.outputs => Some(before),
             _ => None,
         };
         let path = self.action_path(action.key);
         let bytes = action.encode().map_err(|error| Error::io("writing", &path, error.into()))?;
-        durable::write(&self.disk, &path, &bytes)?;
+        self.local().publish_record(action.key, &bytes, PutMode::Overwrite)?;
+        if let Some(remote) = &self.remote {
+            self.push(&**remote, action, &bytes);
+        }
         Ok(before)
     }
 
@@ -145,16 +132,6 @@ impl Store {
             Error::io("writing", path, error)
         })
     }
-}
-
-/// The folders that files and empty folders stand in, and these, inner ones first, ending with the outermost, `""`.
-fn folders_of(listed: &[String]) -> Vec<&Path> {
-    let above = |listed: &'_ String| usize::from(!listed.ends_with('/'));
-    let mut folders: Vec<&Path> =
-        listed.iter().flat_map(|listed| Path::new(listed).ancestors().skip(above(listed))).collect();
-    folders.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_owned()));
-    folders.dedup();
-    folders
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::key::{PortName, StageName};
 use crate::store::Store;
+use crate::store::backend::copy::copy_artifact;
 use crate::store::results::action::Action;
 use crate::store::results::artifact::Artifact;
 use fs_err as fs;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A result that is to be copied.
@@ -70,29 +70,16 @@ impl Store {
 
     fn copy(&self, artifact: &Artifact, to: &Path) -> Result<()> {
         let from = self.artifact(&artifact.digest);
+        copy_artifact(&self.disk, artifact, &from, to)?;
         for file in &artifact.files {
-            let (source, copy) = (from.join(&file.path), to.join(&file.path));
-            let above = copy.parent().unwrap_or(to);
-            fs::create_dir_all(above).map_err(|error| Error::io("writing", above, error))?;
-            let mut reader = self.disk.open(&source).map_err(|error| Error::io("reading", &source, error))?;
-            let failed = |error| Error::io("writing", &copy, error);
-            // Nothing is there yet, so that no link can lead elsewhere.
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create_new(true).mode(if file.executable { 0o777 } else { 0o666 });
-            let mut writer = options.open(&copy).map_err(failed)?;
-            std::io::copy(&mut reader, &mut writer).and_then(|_| writer.sync_all()).map_err(failed)?;
-            if hash_file(&self.disk, &copy)? != file.digest {
+            if hash_file(&self.disk, &to.join(&file.path))? != file.digest {
                 return Err(Error::Damaged {
-                    message: format!("the content of {} is not what was stored", source.display()),
+                    message: format!("the content of {} is not what was stored", from.join(&file.path).display()),
                     hint: Some(
                         "move it to quarantine with `pipe cache verify --deep --repair`, and run again".to_owned(),
                     ),
                 });
             }
-        }
-        for folder in &artifact.empty_folders {
-            let copy = to.join(folder);
-            fs::create_dir_all(&copy).map_err(|error| Error::io("writing", &copy, error))?;
         }
         Ok(())
     }

@@ -6,3 +6,4 @@ pub(super) mod commit;
 pub(super) mod export;
 pub(super) mod link_into;
 pub(super) mod links;
+pub(super) mod remote;

@@ -6,6 +6,7 @@ use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::RunId;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A run's folder in `tmp`. Its lock says that the run is alive; when it is dropped, both go.
 #[derive(Debug)]
@@ -27,6 +28,13 @@ impl Scratch {
         let scratch = Self { disk: disk.clone(), folder, lock: Some(lock) };
         disk.make_folder(&scratch.folder).map_err(|error| Error::io("writing", &scratch.folder, error))?;
         Ok(scratch)
+    }
+
+    /// Makes a folder to copy an artifact to, of a name that no other process or thread uses.
+    pub(crate) fn for_transfer(disk: &Disk, tmp: &Path) -> Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::create(disk, tmp, &RunId::new(format!("transfer-{}-{count}", std::process::id())))
     }
 
     /// The folder.
