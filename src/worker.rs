@@ -1,27 +1,16 @@
-//! The worker: the program that holds the stages. It is asked to describe them once, and started once for each run of one.
+//! The worker: the program that contains the stages. It describes them once, and is started once for each attempt of a stage.
 
 use crate::error::{Error, Result};
 use crate::inputs::ExternalInputs;
 use crate::store::Store;
+use contract::questions::{Described, Libraries, PROTOCOL, Question, Request};
 use contract::{Description, Event};
 use fs_err as fs;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-
-/// The version of the language that runner and worker speak.
-pub const PROTOCOL: u32 = 1;
-
-/// What `pipe-worker describe` prints.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer {
-    protocol: u32,
-    stages: Vec<Description>,
-}
 
 /// Where the worker is: `--worker` or `PIPE_WORKER`, or beside this program.
 pub fn find(asked: Option<PathBuf>) -> Result<PathBuf> {
@@ -48,7 +37,7 @@ fn missing(message: String) -> Error {
     Error::Worker { message, hint: "build it with `cargo build`, or name it with --worker or PIPE_WORKER".to_owned() }
 }
 
-/// What the worker's stages say of themselves, remembered by the digest of the worker.
+/// The descriptions of the worker's stages, cached by the digest of the worker.
 pub fn descriptions(
     worker: &Path,
     store: &Store,
@@ -59,7 +48,7 @@ pub fn descriptions(
     let stages = match remembered {
         Some(stages) => stages,
         None => {
-            let bytes = ask(worker)?;
+            let bytes = output_of(worker, "describe")?;
             let stages = parse(&bytes).map_err(|message| mismatch(worker, &message))?;
             if let Err(error) = store.write_note(&note, &bytes) {
                 tracing::debug!("{} could not be written: {error}", note.display());
@@ -70,23 +59,27 @@ pub fn descriptions(
     Ok(stages.into_iter().map(|stage| (stage.name.clone(), Arc::new(stage))).collect())
 }
 
-/// What the worker's stages say of themselves when it is asked now.
+/// The descriptions of the worker's stages, without the cache.
 pub fn describe(worker: &Path) -> Result<Vec<Description>> {
-    parse(&ask(worker)?).map_err(|message| mismatch(worker, &message))
+    parse(&output_of(worker, "describe")?).map_err(|message| mismatch(worker, &message))
 }
 
-/// Asks the worker something that only it can read: one JSON value in, one out.
+/// What the worker finds of libtorch and CUDA.
+pub fn libraries(worker: &Path) -> Result<Libraries> {
+    let bytes = output_of(worker, "doctor")?;
+    serde_json::from_slice(&bytes).map_err(|error| unreadable(worker, "doctor", &error.to_string()))
+}
+
+/// Sends a request to the worker and reads its answer.
 ///
 /// # Errors
-/// When it cannot be started, does not know the question, cannot answer it, or does not answer in that form.
-pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_json::Value) -> Result<A> {
+/// When it cannot be started, has another version of the protocol, or cannot answer.
+pub fn ask<Q: Question>(worker: &Path, request: &Q) -> Result<Q::Answer> {
     check(worker)?;
-    let fault = |message: String| Error::Worker {
-        message: format!("the worker {} was asked for '{name}': {message}", worker.display()),
-        hint: "build pipe and pipe-worker from the same sources".to_owned(),
-    };
+    let fault = |message: String| unreadable(worker, Q::NAME, &message);
+    let request = serde_json::to_string(&Request::new(request)).map_err(|error| fault(error.to_string()))?;
     let mut command = Command::new(worker);
-    command.arg(name).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(Q::NAME).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| fault(error.to_string()))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A worker that is gone already is found by its exit status.
@@ -97,16 +90,16 @@ pub fn question<A: DeserializeOwned>(worker: &Path, name: &str, request: &serde_
         if let Ok(Event::Failed { failure }) = serde_json::from_slice(&output.stdout) {
             return Err(Error::Answer(failure));
         }
-        // It says why on either side: a failure is an event, another usage is a text.
-        let said = [output.stdout, output.stderr].concat();
-        return Err(fault(format!("{}: {}", output.status, String::from_utf8_lossy(&said).trim())));
+        // A failure is an event on the standard output; wrong usage is text on the standard error.
+        let printed = [output.stdout, output.stderr].concat();
+        return Err(fault(format!("{}: {}", output.status, String::from_utf8_lossy(&printed).trim())));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| fault(error.to_string()))
 }
 
-fn ask(worker: &Path) -> Result<Vec<u8>> {
+fn output_of(worker: &Path, argument: &str) -> Result<Vec<u8>> {
     let output = Command::new(worker)
-        .arg("describe")
+        .arg(argument)
         .output()
         .map_err(|error| Error::starting(worker, &error, "build it again with `cargo build`"))?;
     if output.status.success() {
@@ -124,11 +117,18 @@ fn ask(worker: &Path) -> Result<Vec<u8>> {
 }
 
 fn parse(bytes: &[u8]) -> std::result::Result<Vec<Description>, String> {
-    let answer: Answer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if answer.protocol == PROTOCOL {
-        Ok(answer.stages)
+    let described: Described = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if described.protocol == PROTOCOL {
+        Ok(described.stages)
     } else {
-        Err(format!("it speaks protocol {}, expected {PROTOCOL}", answer.protocol))
+        Err(format!("it has protocol {}, expected {PROTOCOL}", described.protocol))
+    }
+}
+
+fn unreadable(worker: &Path, name: &str, message: &str) -> Error {
+    Error::Worker {
+        message: format!("the worker {} did not answer '{name}': {message}", worker.display()),
+        hint: "build pipe and pipe-worker from the same sources".to_owned(),
     }
 }
 

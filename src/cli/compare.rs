@@ -96,7 +96,7 @@ fn condition(text: &str) -> Result<(String, String)> {
 fn test(comparison: &mut Comparison, arguments: &CompareArguments) {
     let Some(request) = requests(comparison) else { return };
     let answer = worker::find(arguments.worker.worker.clone())
-        .and_then(|worker| worker::question(&worker, "compare", &request.question))
+        .and_then(|worker| worker::ask(&worker, &request.compare))
         .map_err(|error| error.to_string())
         .and_then(|answer| apply(comparison, &request, answer));
     if let Err(message) = answer {

@@ -9,7 +9,7 @@ use crate::terminal::{print_line, size};
 use crate::worker;
 use clap::{Args, Subcommand, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
-use serde::Deserialize;
+use contract::questions::Merge;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -44,12 +44,6 @@ pub(crate) struct MergedArguments {
 /// The kind of artifact that is a tuned model.
 const TUNED: &str = "tuned-model";
 
-#[derive(Deserialize)]
-struct Answer {
-    is_adapter: bool,
-    bytes: u64,
-}
-
 /// Writes results in the form that other programs want.
 pub(super) fn export(arguments: &ExportModelArguments) -> Result<()> {
     match &arguments.what {
@@ -68,8 +62,8 @@ fn export_merged(arguments: &MergedArguments) -> Result<()> {
         });
     }
     let _lock = session.store.lock_shared()?;
-    let request = json!({ "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?, "output": output });
-    let answer: Answer = worker::question(&session.worker, "merge", &request)?;
+    let request = Merge { stage: lineage(&session, &arguments.pipeline.pipeline, stage)?, output: output.clone() };
+    let answer = worker::ask(&session.worker, &request)?;
     let text = if arguments.pipeline.output.json {
         json!({ "folder": output, "merged": answer.is_adapter, "bytes": answer.bytes }).to_string()
     } else {

@@ -1,12 +1,14 @@
-//! A current result with everything upstream of it, as the worker is told of it.
+//! A cached result with everything upstream of it, as requests to the worker contain it.
 
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
+use crate::key::PortName;
 use crate::plan::{Origin, SelectionOptions};
 use crate::store::Action;
+use contract::questions::{Lineage, LineageInput};
 use petgraph::graph::NodeIndex;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The stage that is named, or the only one of the pipeline, that makes an artifact of that kind.
 pub(super) fn producer(session: &Session, kind: &str, named: Option<&str>) -> Result<NodeIndex> {
@@ -37,12 +39,13 @@ pub(super) fn producer(session: &Session, kind: &str, named: Option<&str>) -> Re
     }
 }
 
-/// A stage of the pipeline `asked` for, with what it was given and what it made, and the same of every stage upstream. The
-/// store's lock has to be held for as long as that is needed.
+/// A stage of the pipeline `asked` for, with its inputs and outputs, and the same of every stage upstream.
+///
+/// The caller holds the store's lock for as long as the paths are needed.
 ///
 /// # Errors
 /// When the stage has no cached result.
-pub(super) fn lineage(session: &Session, asked: &str, stage: NodeIndex) -> Result<Value> {
+pub(super) fn lineage(session: &Session, asked: &str, stage: NodeIndex) -> Result<Lineage> {
     let name = session.graph.stages[stage].name.as_str();
     let selection =
         session.select(&SelectionOptions { until: Some(name.to_owned()), ..SelectionOptions::default() })?;
@@ -52,33 +55,38 @@ pub(super) fn lineage(session: &Session, asked: &str, stage: NodeIndex) -> Resul
             "'{name}' has no cached result; run `pipe run {asked} --until {name}` first"
         )));
     }
-    Ok(made(session, stage, &current))
+    Ok(result(session, stage, &current))
 }
 
-/// Those of `current` are whole: a stage is in it only with all that it uses.
-fn made(session: &Session, stage: NodeIndex, current: &BTreeMap<NodeIndex, Box<Action>>) -> Value {
+/// The stages of `current` are complete: a stage is in it only with all that it uses.
+fn result(session: &Session, stage: NodeIndex, current: &BTreeMap<NodeIndex, Box<Action>>) -> Lineage {
     let node = &session.graph.stages[stage];
-    let folder = |stage: &NodeIndex, port| {
-        let artifact = current.get(stage).and_then(|action| action.outputs.get(port));
-        artifact.map(|artifact| session.store.artifact(&artifact.digest))
-    };
-    let mut inputs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    let mut inputs: BTreeMap<String, Vec<LineageInput>> = BTreeMap::new();
     for (input_name, origin) in &node.inputs {
         let input = match origin {
-            Origin::External(path) => json!({ "path": path, "made_by": null }),
-            Origin::Output { stage, port } => {
-                json!({ "path": folder(stage, port), "made_by": made(session, *stage, current) })
-            }
+            Origin::External(path) => Some(LineageInput { path: path.clone(), producer: None }),
+            Origin::Output { stage, port } => folder(session, current, *stage, port)
+                .map(|path| LineageInput { path, producer: Some(result(session, *stage, current)) }),
         };
-        inputs.entry(input_name.port.as_str()).or_default().push(input);
+        inputs.entry(input_name.port.to_string()).or_default().extend(input);
     }
     let ports = current.get(&stage).into_iter().flat_map(|action| action.outputs.keys());
-    let outputs: BTreeMap<&str, _> = ports.map(|port| (port.as_str(), folder(&stage, port))).collect();
-    json!({
-        "name": node.name.as_str(),
-        "uses": node.description.name,
-        "parameters": node.parameters,
-        "inputs": inputs,
-        "outputs": outputs,
-    })
+    let outputs = ports.filter_map(|port| Some((port.to_string(), folder(session, current, stage, port)?)));
+    Lineage {
+        name: node.name.to_string(),
+        uses: node.description.name.clone(),
+        parameters: node.parameters.clone(),
+        outputs: outputs.collect(),
+        inputs,
+    }
+}
+
+fn folder(
+    session: &Session,
+    current: &BTreeMap<NodeIndex, Box<Action>>,
+    stage: NodeIndex,
+    port: &PortName,
+) -> Option<PathBuf> {
+    let artifact = current.get(&stage)?.outputs.get(port)?;
+    Some(session.store.artifact(&artifact.digest))
 }

@@ -1,6 +1,6 @@
 //! `pipe peek`: what is in a stage's current result, as text.
 //!
-//! The worker reads the files; here they are laid out. Prompts are shown whole, with what carries loss marked.
+//! The worker reads the files; this module formats them. Prompts are shown whole, with the target tokens marked.
 
 use crate::cli::completion;
 use crate::cli::options::PipelineArguments;
@@ -14,7 +14,7 @@ use crate::worker;
 use anstyle::AnsiColor;
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
-use serde::Deserialize;
+use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -34,54 +34,22 @@ pub(crate) struct PeekArguments {
 /// What stands around the text that carries loss.
 const MARKS: (&str, &str) = ("\u{27e6}", "\u{27e7}");
 
-/// A file of an output.
-#[derive(Deserialize)]
-struct File {
-    output: String,
-    name: String,
-    content: Content,
-}
-
-/// What a file holds, as far as it was looked into.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Content {
-    Prompts { of: usize, samples: Vec<Sample> },
-    Table { of: usize, rows: Vec<Map<String, Value>> },
-    Tensors(Vec<Map<String, Value>>),
-    Json(Value),
-    Other { bytes: u64 },
-}
-
-#[derive(Deserialize)]
-struct Sample {
-    kind: String,
-    group: u32,
-    prompt: String,
-    label: String,
-}
-
 /// Prints a part of what is in a result.
 pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
     let (session, what) = meant(arguments)?;
     let target = Target::parse(&session, &what)?;
     let _lock = session.store.lock_shared()?;
     let description = &session.graph.stages[target.stage].description;
-    let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|output| &output.kind.0);
-    let outputs: Vec<Value> = folders(&session, &target)?
+    let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|o| o.kind.clone());
+    let outputs = folders(&session, &target)?
         .into_iter()
-        .map(|(port, folder)| json!({ "port": port, "kind": kind(port.as_str()), "folder": folder }))
+        .map(|(port, folder)| PeekOutput { kind: kind(port.as_str()), port: port.to_string(), folder })
         .collect();
-    let request = json!({ "outputs": outputs, "rows": arguments.rows });
-    let answer: Value = worker::question(&session.worker, "peek", &request)?;
+    let files = worker::ask(&session.worker, &Peek { outputs, rows: arguments.rows })?;
     let text = if arguments.pipeline.output.json {
-        format!("{answer}\n")
+        format!("{}\n", json!(files))
     } else {
-        let files: Vec<File> = serde_json::from_value(answer).map_err(|error| Error::Worker {
-            message: format!("the worker's answer to 'peek' was not understood: {error}"),
-            hint: "build pipe and pipe-worker from the same sources".to_owned(),
-        })?;
-        files.iter().map(lay_out).collect::<Vec<_>>().join("\n")
+        files.iter().map(file_text).collect::<Vec<_>>().join("\n")
     };
     print(&text);
     Ok(())
@@ -128,27 +96,34 @@ fn folders(session: &Session, target: &Target) -> Result<Vec<(PortName, PathBuf)
     Ok(found)
 }
 
-fn lay_out(file: &File) -> String {
+fn file_text(file: &PeekedFile) -> String {
     let title = format!("{}/{}", file.output, file.name);
     match &file.content {
         Content::Prompts { of, samples } => {
             let (open, close) = MARKS;
             let shown = samples.len();
             let head = format!("{title}: {shown} of {of} samples; the loss is on what stands in {open} {close}\n");
-            samples.iter().fold(head, |text, sample| text + &sample.lay_out())
+            samples.iter().fold(head, |text, sample| text + &sample_text(sample))
         }
         Content::Table { of, rows } => format!("{title}: {} of {of} rows\n{}", rows.len(), table(rows)),
-        Content::Tensors(tensors) => format!("{title}: {} tensors\n{}", tensors.len(), table(tensors)),
+        Content::Tensors(tensors) => {
+            let rows: Vec<_> = tensors.iter().map(tensor_row).collect();
+            format!("{title}: {} tensors\n{}", rows.len(), table(&rows))
+        }
         Content::Json(value) => format!("{title}\n{value:#}\n"),
         Content::Other { bytes } => format!("{title}: {}\n", size(*bytes)),
     }
 }
 
-impl Sample {
-    fn lay_out(&self) -> String {
-        let (open, close) = MARKS;
-        let Self { kind, group, prompt, label } = self;
-        let label = styled(label, AnsiColor::Green.on_default().bold());
-        format!("\n{kind}, group {group}\n  {prompt}{open}{label}{close}\n")
-    }
+fn sample_text(sample: &Sample) -> String {
+    let (open, close) = MARKS;
+    let Sample { kind, group, prompt, label } = sample;
+    let label = styled(label, AnsiColor::Green.on_default().bold());
+    format!("\n{kind}, group {group}\n  {prompt}{open}{label}{close}\n")
+}
+
+fn tensor_row(summary: &TensorSummary) -> Map<String, Value> {
+    let TensorSummary { tensor, kind, shape, first } = summary;
+    let cells = [("tensor", tensor), ("kind", kind), ("shape", shape), ("first", first)];
+    cells.into_iter().map(|(name, text)| (name.to_owned(), text.clone().into())).collect()
 }

@@ -1,7 +1,6 @@
-//! `pipe tokenize`: codes for items that were not there at training.
+//! `pipe tokenize`: codes for items that were not in the training data.
 //!
-//! The worker knows how codes are made and reads the tables; here is known which stage made the codes that the pipeline
-//! has now.
+//! The worker reads the tables and computes the codes; this module finds the stage that trained the codebook.
 
 use crate::cli::completion;
 use crate::cli::lineage::{lineage, producer};
@@ -13,8 +12,8 @@ use crate::terminal::print_line;
 use crate::worker;
 use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use contract::questions::{CodeSource, Tokenize, TokenizedItem};
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Give codes to items that were not there at training, from their embedding or their text.
@@ -39,32 +38,19 @@ pub(crate) struct TokenizeArguments {
 /// The kind of artifact that gives codes.
 const CODEBOOK: &str = "codebook";
 
-#[derive(Deserialize)]
-struct Answer {
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    item: String,
-    codes: Vec<u32>,
-    from: String,
-    collides_with: Vec<u32>,
-}
-
 /// Gives codes to new items.
 pub(super) fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let stage = producer(&session, CODEBOOK, arguments.stage.as_deref())?;
     // Until the answer is there, nothing of what it needs goes.
     let _lock = session.store.lock_shared()?;
-    let request = json!({
-        "stage": lineage(&session, &arguments.pipeline.pipeline, stage)?,
-        "items": arguments.items,
-        "output": arguments.output,
-        "device": arguments.device,
-    });
-    let answer: Answer = worker::question(&session.worker, "tokenize", &request)?;
+    let request = Tokenize {
+        stage: lineage(&session, &arguments.pipeline.pipeline, stage)?,
+        items: arguments.items.clone(),
+        output: arguments.output.clone(),
+        device: arguments.device.clone(),
+    };
+    let answer = worker::ask(&session.worker, &request)?;
     match &arguments.output {
         Some(output) if !arguments.pipeline.output.json => {
             print_line(format!("{} are in {}", summary(&answer.items), output.display()));
@@ -74,24 +60,24 @@ pub(super) fn tokenize(arguments: &TokenizeArguments) -> Result<()> {
     Ok(())
 }
 
-fn row(item: &Item) -> Map<String, Value> {
+fn row(item: &TokenizedItem) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("item".to_owned(), item.item.clone().into());
     for (level, code) in (1..).zip(&item.codes) {
         row.insert(format!("code_{level}"), (*code).into());
     }
-    row.insert("from".to_owned(), item.from.clone().into());
+    row.insert("from".to_owned(), item.from.word().into());
     row.insert("collides_with".to_owned(), item.collides_with.clone().into());
     row
 }
 
-fn summary(items: &[Item]) -> String {
-    let from = |source: &str| items.iter().filter(|item| item.from == source).count();
+fn summary(items: &[TokenizedItem]) -> String {
+    let from = |source: CodeSource| items.iter().filter(|item| item.from == source).count();
     let collide = items.iter().filter(|item| !item.collides_with.is_empty()).count();
     format!(
         "the codes of {} items ({} from an embedding, {} from text; {collide} collide with an item in use)",
         items.len(),
-        from("embedding"),
-        from("text"),
+        from(CodeSource::Embedding),
+        from(CodeSource::Text),
     )
 }

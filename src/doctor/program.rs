@@ -4,10 +4,9 @@ use crate::doctor::finding::{Examined, Finding};
 use crate::error::Error;
 use crate::fs::{Disk, file_digest};
 use crate::machine::gpus;
-use crate::worker::{PROTOCOL, describe};
-use serde::Deserialize;
+use crate::worker::{self, describe};
+use contract::questions::{Cuda, Libtorch, PROTOCOL};
 use std::path::Path;
-use std::process::Command;
 
 /// This program.
 pub(super) fn this() -> Finding {
@@ -16,7 +15,7 @@ pub(super) fn this() -> Finding {
     Finding::fine("pipe", format!("version {version}, {path}")).with("version", version).with("path", path)
 }
 
-/// The worker: that it answers, and in our language.
+/// The worker: that it answers, in the version of the protocol that `pipe` uses.
 pub(super) fn worker(path: &Path) -> Examined {
     let fault = |error: Error| ("worker", error);
     let stages = describe(path).map_err(fault)?.len();
@@ -29,45 +28,15 @@ pub(super) fn worker(path: &Path) -> Examined {
         .with("digest", digest.to_string()))
 }
 
-/// What `pipe-worker doctor` prints.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    libtorch: Libtorch,
-    cuda: Cuda,
-}
-
-#[derive(Debug, Deserialize)]
-struct Libtorch {
-    version: Option<String>,
-    folder: Option<String>,
-    threads: i64,
-    kernels: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Cuda {
-    devices: i64,
-    reason: Option<String>,
-}
-
 /// libtorch and CUDA as the worker finds them.
 pub(super) fn libraries(worker: &Path) -> Vec<Finding> {
-    match ask(worker) {
-        Ok(answer) => vec![libtorch(&answer.libtorch), cuda(&answer.cuda, &gpus::models(), driver().as_deref())],
+    match worker::libraries(worker) {
+        Ok(found) => vec![libtorch(&found.libtorch), cuda(&found.cuda, &gpus::models(), driver().as_deref())],
         Err(why) => {
-            let found = format!("the worker does not say what it finds: {why}");
+            let found = why.to_string();
             vec![Finding::warning("libtorch", found, "build pipe and pipe-worker from the same sources")]
         }
     }
-}
-
-fn ask(worker: &Path) -> Result<Answer, String> {
-    let output = Command::new(worker).arg("doctor").output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{} ({})", text.lines().next().unwrap_or("it failed"), output.status));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
 }
 
 fn libtorch(answer: &Libtorch) -> Finding {

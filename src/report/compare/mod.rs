@@ -17,6 +17,6 @@ mod text;
 
 pub use gather::{Measured, Subject, of_actions};
 pub use paper::PaperTable;
-pub use significance::{Answer, Request, apply, requests};
+pub use significance::{Request, apply, requests};
 pub use statistics::{deviation, holm, mean};
 pub use table::{Cell, Comparison, Line, Significance, Wanted};

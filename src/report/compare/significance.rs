@@ -2,37 +2,15 @@
 
 use crate::report::compare::statistics::holm;
 use crate::report::compare::table::{Comparison, Line, Significance};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use contract::questions::{self, Compare, Compared, Pair, RankList};
 use std::collections::BTreeMap;
 
-/// Questions for `pipe-worker compare`, and the lines that they are about.
+/// A request to the worker, and the lines that its pairs are about.
 #[derive(Debug)]
 pub struct Request {
-    /// What the worker gets.
-    pub question: Value,
+    /// What is sent to the worker.
+    pub compare: Compare,
     lines: Vec<usize>,
-}
-
-/// What the worker answers.
-#[derive(Debug, Deserialize)]
-pub struct Answer {
-    pairs: Vec<Pair>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Pair {
-    users: u64,
-    unlike: u64,
-    metrics: BTreeMap<String, Test>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Test {
-    difference: f64,
-    low: f64,
-    high: f64,
-    p: f64,
 }
 
 /// What to ask about a comparison: every line that has ranks against the like line of the baseline. Nothing when there
@@ -46,16 +24,16 @@ pub fn requests(comparison: &Comparison) -> Option<Request> {
             && !base.ranks.is_empty()
             && !line.ranks.is_empty()
         {
-            pairs.push(json!({ "a": side(line), "b": side(base), "metrics": metrics }));
+            pairs.push(Pair { a: side(line), b: side(base), metrics: metrics.to_vec() });
             lines.push(place);
         }
     }
-    (!pairs.is_empty() && !metrics.is_empty()).then(|| Request { question: json!({ "pairs": pairs }), lines })
+    (!pairs.is_empty() && !metrics.is_empty()).then(|| Request { compare: Compare::new(pairs), lines })
 }
 
-fn side(line: &Line) -> Value {
-    let identity: BTreeMap<&String, &String> = line.identity.iter().map(|(name, text)| (name, text)).collect();
-    line.ranks.iter().map(|ranks| json!({ "ranks": ranks, "where": identity })).collect()
+fn side(line: &Line) -> Vec<RankList> {
+    let measured: BTreeMap<String, String> = line.identity.iter().cloned().collect();
+    line.ranks.iter().map(|ranks| RankList { ranks: ranks.clone(), measured: measured.clone() }).collect()
 }
 
 /// Puts the worker's answer into the comparison, corrected over the subjects for each metric and each thing measured.
@@ -63,7 +41,7 @@ fn side(line: &Line) -> Value {
 ///
 /// # Errors
 /// In words, when it is not an answer to the request, or some users are not those of the baseline.
-pub fn apply(comparison: &mut Comparison, request: &Request, answer: Answer) -> Result<(), String> {
+pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -> Result<(), String> {
     if answer.pairs.len() != request.lines.len() {
         return Err(format!("it has {} answers to {} questions", answer.pairs.len(), request.lines.len()));
     }
@@ -75,8 +53,9 @@ pub fn apply(comparison: &mut Comparison, request: &Request, answer: Answer) -> 
         }
         for (metric, test) in pair.metrics {
             if let Some(cell) = comparison.lines[*place].cells.get_mut(&metric) {
-                let Test { difference, low, high, p } = test;
-                cell.significance = Some(Significance { users: pair.users, difference, low, high, p, adjusted: p });
+                let questions::Comparison { difference, low, high, p, .. } = test;
+                cell.significance =
+                    Some(Significance { users: pair.users as u64, difference, low, high, p, adjusted: p });
             }
         }
     }

@@ -5,8 +5,9 @@ use crate::key::PortName;
 use crate::report::lock::Locked;
 use crate::report::reproduce::Comparison;
 use crate::report::reproduce::bytes::first_difference;
-use crate::report::reproduce::numbers::{self, Largest};
+use crate::report::reproduce::numbers;
 use crate::store::{Action, Artifact, Lookup};
+use contract::questions::LargestDifference;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of an output that is not what it was, or an output of which no more is known than that.
@@ -19,7 +20,7 @@ pub struct Finding {
     /// What is different.
     pub change: Change,
     /// The largest difference between its numbers, where it has some that can be compared.
-    pub largest: Option<Largest>,
+    pub largest: Option<LargestDifference>,
 }
 
 /// What is different about a file.

@@ -14,7 +14,6 @@ mod verdict;
 
 pub use comparison::Comparison;
 pub use findings::{Change, Finding};
-pub use numbers::Largest;
 pub use report::Against;
 pub use verdict::Verdict;
 

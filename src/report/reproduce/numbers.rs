@@ -1,34 +1,28 @@
-//! By how much the numbers in two files differ. JSON is read here; tensors and tables are the worker's business.
+//! By how much the numbers in two files differ. JSON is read here; the worker reads tensors and tables.
 
 use crate::worker;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use contract::questions::{Difference, LargestDifference};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The largest difference in a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Largest {
-    /// Where it is: a tensor, a column, or a path in JSON.
-    pub part: String,
-    /// How large it is; absent where something other than numbers differs.
-    pub difference: Option<f64>,
-    /// What differs where it is not numbers.
-    #[serde(default)]
-    pub note: Option<String>,
-}
-
 /// The files of these that can be compared by number.
-pub(super) fn largest(worker: Option<&Path>, folders: &[PathBuf; 2], files: &[&str]) -> BTreeMap<String, Largest> {
+pub(super) fn largest(
+    worker: Option<&Path>,
+    folders: &[PathBuf; 2],
+    files: &[&str],
+) -> BTreeMap<String, LargestDifference> {
     let ends = |file: &str, ending: &str| Path::new(file).extension().is_some_and(|found| found == ending);
-    let mut found: BTreeMap<String, Largest> = files
+    let mut found: BTreeMap<String, LargestDifference> = files
         .iter()
         .filter(|file| ends(file, "json"))
         .filter_map(|file| Some(((*file).to_owned(), in_json(folders, file)?)))
         .collect();
     let asked: Vec<&&str> = files.iter().filter(|file| ends(file, "safetensors") || ends(file, "parquet")).collect();
     if let (Some(worker), false) = (worker, asked.is_empty()) {
-        match ask(worker, folders, &asked) {
+        let [a, b] = folders.clone();
+        let request = Difference { a, b, files: asked.iter().map(PathBuf::from).collect() };
+        match worker::ask(worker, &request) {
             Ok(answer) => found.extend(answer.files),
             Err(error) => tracing::warn!("the worker did not say by how much tensors and tables differ: {error}"),
         }
@@ -36,17 +30,7 @@ pub(super) fn largest(worker: Option<&Path>, folders: &[PathBuf; 2], files: &[&s
     found
 }
 
-/// What `pipe-worker difference` prints.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    files: BTreeMap<String, Largest>,
-}
-
-fn ask(worker: &Path, folders: &[PathBuf; 2], files: &[&&str]) -> crate::error::Result<Answer> {
-    worker::question(worker, "difference", &json!({ "a": folders[0], "b": folders[1], "files": files }))
-}
-
-fn in_json([a, b]: &[PathBuf; 2], file: &str) -> Option<Largest> {
+fn in_json([a, b]: &[PathBuf; 2], file: &str) -> Option<LargestDifference> {
     let read = |folder: &PathBuf| serde_json::from_slice(&fs_err::read(folder.join(file)).ok()?).ok();
     let mut walk = Walk { path: Vec::new(), largest: None };
     match walk.compare(&read(a)?, &read(b)?) {
@@ -58,7 +42,7 @@ fn in_json([a, b]: &[PathBuf; 2], file: &str) -> Option<Largest> {
 /// A walk through two JSON values of one form.
 struct Walk {
     path: Vec<String>,
-    largest: Option<Largest>,
+    largest: Option<LargestDifference>,
 }
 
 impl Walk {
@@ -66,7 +50,7 @@ impl Walk {
     ///
     /// # Errors
     /// The first place where something other than a number differs.
-    fn compare(&mut self, a: &Value, b: &Value) -> Result<(), Largest> {
+    fn compare(&mut self, a: &Value, b: &Value) -> Result<(), LargestDifference> {
         match (a, b) {
             (Value::Number(one), Value::Number(other)) => {
                 self.note(one.as_f64().unwrap_or(f64::NAN), other.as_f64().unwrap_or(f64::NAN));
@@ -81,7 +65,7 @@ impl Walk {
                 pairs.try_for_each(|((name, one), other)| self.enter(name.clone(), one, other))
             }
             _ if a == b => Ok(()),
-            _ => Err(Largest {
+            _ => Err(LargestDifference {
                 part: self.path.join("."),
                 difference: None,
                 note: Some("something other than a number differs".to_owned()),
@@ -89,7 +73,7 @@ impl Walk {
         }
     }
 
-    fn enter(&mut self, name: String, a: &Value, b: &Value) -> Result<(), Largest> {
+    fn enter(&mut self, name: String, a: &Value, b: &Value) -> Result<(), LargestDifference> {
         self.path.push(name);
         let compared = self.compare(a, b);
         self.path.pop();
@@ -100,7 +84,8 @@ impl Walk {
         let difference = (a - b).abs();
         let largest = self.largest.as_ref().and_then(|largest| largest.difference);
         if largest.is_none_or(|largest| difference > largest) {
-            self.largest = Some(Largest { part: self.path.join("."), difference: Some(difference), note: None });
+            self.largest =
+                Some(LargestDifference { part: self.path.join("."), difference: Some(difference), note: None });
         }
     }
 }
@@ -108,8 +93,9 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn compare(a: &Value, b: &Value) -> Result<Option<Largest>, Largest> {
+    fn compare(a: &Value, b: &Value) -> Result<Option<LargestDifference>, LargestDifference> {
         let mut walk = Walk { path: Vec::new(), largest: None };
         walk.compare(a, b).map(|()| walk.largest)
     }

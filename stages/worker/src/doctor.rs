@@ -1,30 +1,28 @@
 //! What the worker finds of libtorch and CUDA, for `pipe doctor`.
 
+use contract::questions::{Cuda, Libraries, Libtorch};
 use contract::{Context, Spec};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// libtorch's version, folder, threads and kernels; the CUDA devices that it can use, or why there are none.
-pub(crate) fn findings() -> Value {
+pub(crate) fn findings() -> Libraries {
     let folder = libtorch_folder();
     let version = folder.as_deref().and_then(version_in);
-    let threads = tch::get_num_threads();
+    let threads = i64::from(tch::get_num_threads());
     let (devices, reason) = match cuda() {
         Ok(devices) => (devices, None),
         Err(reason) => (0, Some(reason)),
     };
-    json!({
-        "libtorch": { "version": version, "folder": folder, "threads": threads, "kernels": kernels() },
-        "cuda": { "devices": devices, "reason": reason },
-    })
+    let folder = folder.map(|folder| folder.display().to_string());
+    Libraries { libtorch: Libtorch { version, folder, threads, kernels: kernels() }, cuda: Cuda { devices, reason } }
 }
 
 /// The libraries for matrices that libtorch was built with.
-fn kernels() -> Vec<&'static str> {
+fn kernels() -> Vec<String> {
     use tch::utils::{has_lapack, has_mkl, has_mkldnn, has_openmp};
     let known = [(has_mkl(), "MKL"), (has_mkldnn(), "oneDNN"), (has_lapack(), "LAPACK"), (has_openmp(), "OpenMP")];
-    known.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect()
+    known.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name.to_owned()).collect()
 }
 
 /// How many devices a stage could take that asks for `cuda`, by the same way in which it would ask.

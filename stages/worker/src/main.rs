@@ -1,22 +1,15 @@
 //! `pipe-worker` does the work of one stage, or says which stages there are.
 //!
-//! - `pipe-worker describe` prints `{"protocol": 1, "stages": [...]}`: ports, parameters and code version of each.
-//! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as JSON.
-//! - `pipe-worker compare` reads a request from the standard input, to its end, and prints how models differ, as JSON.
-//! - `pipe-worker difference` reads two folders and names of files in both from the standard input, as JSON, and prints
-//!   for each file the tensor or column that differs most.
-//! - `pipe-worker tokenize` reads new items and the stage that made a codebook from the standard input, as JSON, and
-//!   prints the items' codes.
-//! - `pipe-worker merge` reads the stage that tuned a model, as JSON, and writes the model as one plain folder.
-//! - `pipe-worker peek` reads outputs of a stage, as JSON, and prints a part of what is in them.
-//! - `pipe-worker stage` reads one line of JSON, a [`contract::Spec`], from the standard input and prints
-//!   [`contract::Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
+//! - `pipe-worker describe` prints a [`Described`]: ports, parameters and code version of each stage.
+//! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as [`contract::questions::Libraries`].
+//! - `pipe-worker compare`, `difference`, `merge`, `peek` and `tokenize` each read one [`contract::questions::Request`] from the standard input,
+//!   to its end, and print the answer; [`contract::questions`] has the form of both.
+//! - `pipe-worker stage` reads one line of JSON, a [`contract::questions::Request`] of a [`Spec`], from the standard input and prints
+//!   [`Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
-mod comparison;
 mod difference;
 mod doctor;
-mod lineage;
 mod merging;
 mod new_items;
 mod orphan;
@@ -25,7 +18,9 @@ mod peek;
 mod processor;
 mod registry;
 
+use contract::questions::{Compare, Described, Difference, Merge, PROTOCOL, Peek, Question, Tokenize, parse};
 use contract::{Event, Failure, FailureKind, Result, Spec};
+use serde::Serialize;
 use std::io::{Read as _, Write as _, stderr, stdin, stdout};
 use std::process::ExitCode;
 
@@ -43,9 +38,6 @@ usage:
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
-/// The version of what the worker and the runner say to each other.
-const PROTOCOL: u32 = 1;
-
 /// Called in another way than the usage says.
 const WRONG_USAGE: u8 = 2;
 
@@ -54,12 +46,12 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
-        ["compare"] => finish(ask(comparison::answer)),
-        ["difference"] => finish(panics::as_failures(|| print(&difference::answer()?))),
-        ["tokenize"] => finish(ask(new_items::answer)),
-        ["merge"] => finish(ask(merging::answer)),
-        ["peek"] => finish(ask(peek::answer)),
         ["stage"] => finish(stage()),
+        [Compare::NAME] => finish(answer(metrics::compare::compare)),
+        [Difference::NAME] => finish(answer(difference::answer)),
+        [Tokenize::NAME] => finish(answer(new_items::answer)),
+        [Merge::NAME] => finish(answer(merging::answer)),
+        [Peek::NAME] => finish(answer(peek::answer)),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
             ExitCode::SUCCESS
@@ -73,27 +65,26 @@ fn main() -> ExitCode {
 
 fn describe() -> Result<()> {
     let stages: Vec<_> = registry::STAGES.iter().map(|stage| (stage.describe)()).collect();
-    print(&serde_json::json!({ "protocol": PROTOCOL, "stages": stages }))
+    print(&Described { protocol: PROTOCOL, stages })
 }
 
-fn print(answer: &serde_json::Value) -> Result<()> {
-    writeln!(stdout(), "{answer}").map_err(|error| Failure::other("print the answer", error))
+fn print(answer: &impl Serialize) -> Result<()> {
+    let line = serde_json::to_string(answer).map_err(|error| Failure::other("write the answer", error))?;
+    writeln!(stdout(), "{line}").map_err(|error| Failure::other("write the answer", error))
 }
 
-/// Answers what stands on the standard input.
-fn ask(answer: fn(&str) -> Result<serde_json::Value>) -> Result<()> {
-    let mut request = String::new();
-    stdin().read_to_string(&mut request).map_err(|error| Failure::other("read the request", error))?;
+/// Answers the request on the standard input.
+fn answer<Q: Question>(answer: fn(&Q) -> Result<Q::Answer>) -> Result<()> {
+    let mut text = String::new();
+    stdin().read_to_string(&mut text).map_err(|error| Failure::other("read the request", error))?;
+    let request = parse(&text)?;
     panics::as_failures(|| print(&answer(&request)?))
 }
 
 fn stage() -> Result<()> {
     let mut line = String::new();
     stdin().read_line(&mut line).map_err(|error| Failure::other("read the spec", error))?;
-    let spec: Spec = serde_json::from_str(&line).map_err(|error| {
-        Failure::other("the first line of the standard input is no spec", error)
-            .hint("pipe and pipe-worker must be of one version: build both again")
-    })?;
+    let spec: Spec = parse(&line)?;
     let stage = registry::STAGES.iter().find(|stage| stage.name == spec.uses).ok_or_else(|| {
         let names: Vec<&str> = registry::STAGES.iter().map(|stage| stage.name).collect();
         let message = format!("there is no stage '{}', expected one of {}", spec.uses, names.join(", "));

@@ -1,29 +1,14 @@
 //! A tuned model as one plain folder, for `pipe export merged`.
 
-use crate::lineage::Made;
+use contract::questions::{Merge, Merged};
 use contract::{Failure, Result};
-use serde::Deserialize;
-use std::path::{Path, PathBuf};
-
-/// What is asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    /// The stage that tuned the model.
-    stage: Made,
-    /// The folder to write, which is not there.
-    output: PathBuf,
-}
+use std::path::Path;
 
 /// Writes the folder whole or not at all: beside its place first. Says how large it is, and whether an adapter was merged.
 ///
 /// # Errors
-/// When the text is no request, base and adapter do not fit, or the folder cannot be written.
-pub(crate) fn answer(request: &str) -> Result<serde_json::Value> {
-    let request: Request = serde_json::from_str(request).map_err(|error| {
-        Failure::other("the standard input is no request to merge", error)
-            .hint("pipe and pipe-worker must be of one version: build both again")
-    })?;
+/// When base and adapter do not fit, or the folder cannot be written.
+pub(crate) fn answer(request: &Merge) -> Result<Merged> {
     let output = &request.output;
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|error| Failure::writing(parent, error))?;
@@ -34,7 +19,7 @@ pub(crate) fn answer(request: &str) -> Result<serde_json::Value> {
     let is_adapter = nn::write_merged(request.stage.input("llm")?, request.stage.output("model")?, place.path())?;
     let bytes = size(place.path()).map_err(|error| Failure::reading(place.path(), error))?;
     std::fs::rename(place.path(), output).map_err(|error| Failure::writing(output, error))?;
-    Ok(serde_json::json!({ "is_adapter": is_adapter, "bytes": bytes }))
+    Ok(Merged { is_adapter, bytes })
 }
 
 fn size(folder: &Path) -> std::io::Result<u64> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use contract::questions::{PROTOCOL, Request};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -31,11 +32,12 @@ fn last_event(output: &Output) -> Value {
 
 fn spec(uses: &str, parameters: &Value, folder: &Path) -> Value {
     let bound = json!({ "": folder });
-    json!({
+    let spec = json!({
         "uses": uses, "parameters": parameters, "seed": 1, "threads": 1, "device": "cpu",
         "inputs": { "interactions": bound, "codes": bound },
         "outputs": { "prompts": folder, "report": folder, "rankings": folder },
-    })
+    });
+    serde_json::to_value(Request::new(spec)).unwrap()
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
     let output = worker("describe").output().unwrap();
     assert!(output.status.success());
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(answer["protocol"], 1);
+    assert_eq!(answer["protocol"], PROTOCOL);
     let stages = answer["stages"].as_array().unwrap();
     let mut names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     names.sort_unstable();
@@ -99,13 +101,15 @@ fn it_compares_the_ranks_of_models() {
     let users = |hits: u32| (0..60).map(|user| UserRank::one(user, 3, (user < hits).then_some(2))).collect();
     let ranks = Ranks { of: vec![(measured("pipe"), users(40)), (measured("popularity"), users(10))] };
     ranks.write(folder.path()).unwrap();
-    let side = |model: &str| json!({"ranks": folder.path(), "where": {"model": model, "seen": "kept", "hits": "item"}});
+    let side =
+        |model: &str| json!([{"ranks": folder.path(), "where": {"model": model, "seen": "kept", "hits": "item"}}]);
     let ask = |request: &Value| {
         let mut child = worker("compare").spawn().unwrap();
-        child.stdin.take().unwrap().write_all(request.to_string().as_bytes()).unwrap();
+        let request = serde_json::to_string(&Request::new(request)).unwrap();
+        child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     };
-    let pair = json!({"a": side("pipe"), "b": [side("popularity")], "metrics": ["HR@1", "HR@10", "MRR"]});
+    let pair = json!({"a": side("pipe"), "b": side("popularity"), "metrics": ["HR@1", "HR@10", "MRR"]});
     let output = ask(&json!({ "pairs": [pair] }));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -117,7 +121,7 @@ fn it_compares_the_ranks_of_models() {
     let unknown = ask(&json!({"pairs": [{"a": side("pipe"), "b": side("other"), "metrics": ["MRR"]}]}));
     assert_eq!(unknown.status.code(), Some(25));
     assert!(last_event(&unknown)["failure"]["message"].as_str().unwrap().contains("no ranks of other"));
-    assert_eq!(ask(&json!({"pair": []})).status.code(), Some(25));
+    assert_eq!(ask(&json!({"pair": []})).status.code(), Some(43));
 }
 
 #[test]
@@ -134,7 +138,23 @@ fn a_failure_is_the_last_event_and_the_exit_code() {
     assert!(last_event(&parameter)["failure"]["message"].as_str().unwrap().contains("unknown field `negative`"));
 
     let garbage = run("{");
-    assert_eq!(garbage.status.code(), Some(20));
+    assert_eq!(garbage.status.code(), Some(43));
+}
+
+#[test]
+fn a_request_of_another_protocol_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = spec("tasks", &json!({}), folder.path());
+    request["protocol"] = json!(PROTOCOL + 1);
+    for name in ["stage", "peek", "compare", "difference", "tokenize", "merge"] {
+        let mut child = worker(name).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{request}").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let failure = &last_event(&output)["failure"];
+        assert_eq!((output.status.code(), &failure["kind"]), (Some(43), &json!("protocol")), "{name}");
+        let message = format!("the request has protocol {}, expected {PROTOCOL}", PROTOCOL + 1);
+        assert_eq!((&failure["message"], failure["hint"].is_string()), (&json!(message), true), "{name}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::run::executor::spec::{ATTEMPT, LaunchProgram, LaunchSpec};
+use contract::questions::Request;
 use rustix::process::Pid;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -89,7 +90,7 @@ fn command(launch: &LaunchSpec, supervisor: &Path) -> (Command, Vec<u8>) {
         LaunchProgram::Worker { worker, spec } => {
             let mut command = Command::new(worker);
             command.arg("stage");
-            let mut line = serde_json::to_vec(spec).unwrap_or_default();
+            let mut line = serde_json::to_vec(&Request::new(spec)).unwrap_or_default();
             line.push(b'\n');
             (command, line)
         }

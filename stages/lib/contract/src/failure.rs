@@ -29,6 +29,8 @@ pub enum FailureKind {
     Diverged,
     /// The folder for outputs cannot be written.
     Output,
+    /// A request that this worker does not understand: runner and worker are of different versions.
+    Protocol,
 }
 
 impl FailureKind {
@@ -45,6 +47,7 @@ impl FailureKind {
             Self::Device => 26,
             Self::Diverged => 27,
             Self::Output => 28,
+            Self::Protocol => 43,
         }
     }
 }

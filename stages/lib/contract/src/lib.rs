@@ -1,13 +1,15 @@
 //! What a stage is: its ports, its parameters, how it runs and how it fails.
 //!
 //! A stage is a pure function from typed input artifacts and parameters to output folders. It knows nothing of the
-//! store, of keys or of other stages; the runner knows nothing of recommenders. This crate is all that they share.
+//! store, of keys or of other stages. The runner plans and runs stages without knowing what they compute; what it asks
+//! of the worker beyond that is in [`questions`]. This crate is all that runner and stages share.
 
 mod context;
 mod describe;
 mod failure;
 mod port;
 mod protocol;
+pub mod questions;
 mod stage;
 
 pub use context::{Context, Progress};

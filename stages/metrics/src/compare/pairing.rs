@@ -1,9 +1,9 @@
 //! The users that both sides of a comparison have.
 
-use super::{List, Lists};
 use crate::measure::Measure;
+use contract::questions::RankList;
 use contract::{Failure, FailureKind, Result};
-use frames::{Ranks, UserRank};
+use frames::{Measured, Ranks, UserRank};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The ranks of one side, list by list.
@@ -29,11 +29,7 @@ pub(super) struct PairedUser {
 }
 
 impl Side {
-    pub(super) fn read(lists: &Lists) -> Result<Self> {
-        let lists = match lists {
-            Lists::One(list) => std::slice::from_ref(list),
-            Lists::Many(lists) => lists.as_slice(),
-        };
+    pub(super) fn read(lists: &[RankList]) -> Result<Self> {
         if lists.is_empty() {
             return Err(Failure::new(FailureKind::Conflict, "a side has no ranks, expected at least one list"));
         }
@@ -49,19 +45,28 @@ impl Side {
     }
 }
 
-fn read(list: &List) -> Result<BTreeMap<u32, UserRank>> {
+fn read(list: &RankList) -> Result<BTreeMap<u32, UserRank>> {
+    let wanted = measured(list)?;
     let ranks = Ranks::read(&list.ranks)?;
-    let found = ranks.of.iter().find(|(measured, _)| *measured == list.measured);
+    let found = ranks.of.iter().find(|(measured, _)| *measured == wanted);
     let Some((_, users)) = found else {
-        let name = |measured: &frames::Measured| {
-            format!("{} ({}, {})", measured.model, measured.seen.word(), measured.hits.word())
-        };
+        let name =
+            |measured: &Measured| format!("{} ({}, {})", measured.model, measured.seen.word(), measured.hits.word());
         let known: Vec<String> = ranks.of.iter().map(|(measured, _)| name(measured)).collect();
-        let (folder, wanted) = (list.ranks.display(), name(&list.measured));
+        let (folder, wanted) = (list.ranks.display(), name(&wanted));
         let message = format!("{folder} has no ranks of {wanted}; it has {}", known.join(", "));
         return Err(Failure::new(FailureKind::Conflict, message));
     };
     Ok(users.iter().map(|found| (found.user, found.clone())).collect())
+}
+
+/// The rows to read, from the columns and values of the request.
+fn measured(list: &RankList) -> Result<Measured> {
+    let columns = list.measured.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    serde_json::from_value(serde_json::Value::Object(columns)).map_err(|error| {
+        let message = format!("the ranks of {} cannot be selected: {error}", list.ranks.display());
+        Failure::new(FailureKind::Conflict, message).hint("expected values for model, seen and hits")
+    })
 }
 
 impl Pairing {

@@ -1,7 +1,7 @@
 use super::*;
 use contract::FailureKind;
 use frames::{Hits, Ranks, Seen, UserRank};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -21,13 +21,14 @@ fn list(folder: &Path) -> Value {
     json!({"ranks": folder, "where": {"model": "pipe", "seen": "excluded", "hits": "item"}})
 }
 
-fn ask(a: &Value, b: &Value, metrics: &[&str]) -> Result<Compared> {
-    let request = json!({"pairs": [{"a": a, "b": b, "metrics": metrics}], "permutations": 2000});
+fn ask(a: &Value, b: &Value, metrics: &[&str]) -> Result<ComparedPair> {
+    let side = |lists: &Value| if lists.is_array() { lists.clone() } else { json!([lists]) };
+    let request = json!({"pairs": [{"a": side(a), "b": side(b), "metrics": metrics}], "permutations": 2000});
     compare(&serde_json::from_value(request).unwrap()).map(|mut answer| answer.pairs.remove(0))
 }
 
-fn number(compared: &Compared, metric: &str, what: &str) -> f64 {
-    compared.metrics[metric][what].as_f64().unwrap()
+fn number(compared: &ComparedPair, metric: &str, what: &str) -> f64 {
+    serde_json::to_value(compared.metrics[metric]).unwrap()[what].as_f64().unwrap()
 }
 
 #[test]

@@ -3,50 +3,26 @@
 mod tables;
 mod tensors;
 
+use contract::questions::{Difference, Differences, LargestDifference};
 use contract::{Failure, FailureKind, Result};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What is asked: files that two folders have.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    a: PathBuf,
-    b: PathBuf,
-    files: Vec<PathBuf>,
-}
-
-/// The largest difference between two files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Largest {
-    /// The tensor or column that differs most.
-    part: String,
-    /// The largest absolute difference of two numbers; absent where something other than numbers differs.
-    difference: Option<f64>,
-    /// What differs, where it is not numbers.
-    note: Option<String>,
-}
-
-/// Answers the request on the standard input: for each file, what differs most in it, or nothing for equal ones.
-pub(crate) fn answer() -> Result<serde_json::Value> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| Failure::other("read the question", error))?;
-    let request: Request = serde_json::from_str(&text).map_err(|error| {
-        Failure::other("the standard input is no question about differences", error)
-            .hint("pipe and pipe-worker must be of one version: build both again")
-    })?;
+/// For each file, what differs most in it; files without a difference are omitted.
+///
+/// # Errors
+/// When a file cannot be read, or is neither tensors nor a table.
+pub(crate) fn answer(request: &Difference) -> Result<Differences> {
     let mut files = BTreeMap::new();
     for file in &request.files {
         if let Some(largest) = between(&request.a.join(file), &request.b.join(file))? {
             files.insert(file.display().to_string(), largest);
         }
     }
-    Ok(serde_json::json!({ "files": files }))
+    Ok(Differences { files })
 }
 
-fn between(a: &Path, b: &Path) -> Result<Option<Largest>> {
+fn between(a: &Path, b: &Path) -> Result<Option<LargestDifference>> {
     let ending = a.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let parts = match ending {
         "safetensors" => tensors::parts(a, b)?,
@@ -71,15 +47,15 @@ enum Part {
 }
 
 /// The part that differs most: one that differs otherwise than by numbers before all others.
-fn most(parts: Vec<(String, Part)>) -> Option<Largest> {
-    let mut largest: Option<Largest> = None;
+fn most(parts: Vec<(String, Part)>) -> Option<LargestDifference> {
+    let mut largest: Option<LargestDifference> = None;
     for (part, found) in parts {
         match found {
             Part::Same => {}
-            Part::Otherwise(note) => return Some(Largest { part, difference: None, note: Some(note) }),
+            Part::Otherwise(note) => return Some(LargestDifference { part, difference: None, note: Some(note) }),
             Part::By(difference) => {
                 if largest.as_ref().and_then(|largest| largest.difference).is_none_or(|before| difference > before) {
-                    largest = Some(Largest { part, difference: Some(difference), note: None });
+                    largest = Some(LargestDifference { part, difference: Some(difference), note: None });
                 }
             }
         }

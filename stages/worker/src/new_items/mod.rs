@@ -5,69 +5,31 @@
 
 mod table;
 
-use crate::lineage::Made;
 use codebook::{Projection, Tokenizer};
+use contract::questions::{CodeSource, Lineage, Tokenize, Tokenized, TokenizedItem};
 use contract::{Context, Failure, FailureKind, Result, Spec};
 use frames::Codes;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use table::NewItems;
 use tch::{Device, Tensor};
 use text::Embedder;
 
-/// What is asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    /// The stage that made the codebook.
-    stage: Made,
-    /// The Parquet file of the new items.
-    items: PathBuf,
-    /// Where their codes are to be written, if anywhere.
-    output: Option<PathBuf>,
-    /// `cpu` or `cuda`, for texts.
-    device: String,
-}
-
-/// What a new item's codes were made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Source {
-    Embedding,
-    Text,
-}
-
-/// A new item with its codes.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Row {
-    item: String,
-    codes: Vec<u32>,
-    from: Source,
-    /// Items in use, by number, that have the very same codes.
-    collides_with: Vec<u32>,
-}
-
-/// Answers a request in JSON: the codes of each new item, in the order of the file.
+/// The codes of each new item, in the order of the file.
 ///
 /// # Errors
-/// When the text is no request, the table is not usable, or the codebook can give no codes from what it has.
-pub(crate) fn answer(request: &str) -> Result<serde_json::Value> {
-    let request: Request = serde_json::from_str(request).map_err(|error| {
-        Failure::other("the standard input is no request to tokenize", error)
-            .hint("pipe and pipe-worker must be of one version: build both again")
-    })?;
+/// When the table is not usable, or the codebook can give no codes from what it has.
+pub(crate) fn answer(request: &Tokenize) -> Result<Tokenized> {
     let tokenizer = Tokenizer::read(request.stage.output("codebook")?)?;
     let items = NewItems::read(&request.items, tokenizer.dim())?;
-    let rows = rows(&items, &tokenizer, &request)?;
+    let rows = rows(&items, &tokenizer, request)?;
     if let Some(output) = &request.output {
         let codes: Vec<&[u32]> = rows.iter().map(|row| row.codes.as_slice()).collect();
         table::write(output, &items.ids, &codes)?;
     }
-    Ok(serde_json::json!({ "items": rows }))
+    Ok(Tokenized { items: rows })
 }
 
-fn rows(items: &NewItems, tokenizer: &Tokenizer, request: &Request) -> Result<Vec<Row>> {
+fn rows(items: &NewItems, tokenizer: &Tokenizer, request: &Tokenize) -> Result<Vec<TokenizedItem>> {
     let with: Vec<&[f32]> = items.embeddings.iter().flatten().map(Vec::as_slice).collect();
     let texts: Vec<String> = items.texts_without_embedding().map(str::to_owned).collect();
     let mut from_embedding = match with.is_empty() {
@@ -83,18 +45,18 @@ fn rows(items: &NewItems, tokenizer: &Tokenizer, request: &Request) -> Result<Ve
     let owners = owners(request)?;
     let row = |(id, embedding): (&String, &Option<Vec<f32>>)| {
         let (from, codes) = match embedding {
-            Some(_) => (Source::Embedding, from_embedding.next()),
-            None => (Source::Text, from_text.next()),
+            Some(_) => (CodeSource::Embedding, from_embedding.next()),
+            None => (CodeSource::Text, from_text.next()),
         };
         let codes = codes.unwrap_or_default();
         let collides_with = owners.get(&codes).cloned().unwrap_or_default();
-        Row { item: id.clone(), codes, from, collides_with }
+        TokenizedItem { item: id.clone(), codes, from, collides_with }
     };
     Ok(items.ids.iter().zip(&items.embeddings).map(row).collect())
 }
 
 /// Codes of texts, embedded as the pipeline embeds those of its own items.
-fn of_texts(texts: &[String], tokenizer: &Tokenizer, request: &Request) -> Result<Codes> {
+fn of_texts(texts: &[String], tokenizer: &Tokenizer, request: &Tokenize) -> Result<Codes> {
     let parameters: codebook::Parameters = request.stage.parameters()?;
     if tokenizer.has_projection() && parameters.projection == Projection::Pca {
         return Err(Failure::new(
@@ -107,13 +69,22 @@ fn of_texts(texts: &[String], tokenizer: &Tokenizer, request: &Request) -> Resul
         // It says what is missing.
         return tokenizer.from_text(&Tensor::from_slice(&[0.0_f32]).unsqueeze(0));
     }
-    let text = request.stage.maker_of("text", "text")?;
+    let text = embedding_stage(&request.stage)?;
     let embedder = Embedder::open(text.input("llm")?, &text.parameters()?, device(&request.device)?)?;
     tokenizer.from_text(&embedder.embed(texts, |_| ())?)
 }
 
+/// The stage that embedded the texts of the pipeline's own items.
+fn embedding_stage(codebook: &Lineage) -> Result<&Lineage> {
+    codebook.producer("text")?.filter(|stage| stage.uses == "text").ok_or_else(|| {
+        let message = format!("the input 'text' of '{}' is not an output of a stage that uses 'text'", codebook.name);
+        Failure::new(FailureKind::Conflict, message)
+            .hint("give embeddings: texts cannot be embedded as those of the pipeline's items were")
+    })
+}
+
 /// The items in use of each sequence of codes.
-fn owners(request: &Request) -> Result<BTreeMap<Vec<u32>, Vec<u32>>> {
+fn owners(request: &Tokenize) -> Result<BTreeMap<Vec<u32>, Vec<u32>>> {
     let codes = Codes::read(request.stage.output("codes")?)?;
     let mut owners: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
     for (number, codes) in (0..).zip(each(&codes)) {
@@ -173,9 +144,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let items = folder.path().join("items.parquet");
         table::tests::write_embeddings(&items, vectors);
-        let answer = answer(&request(folder.path(), &items).to_string());
+        let answer = answer(&serde_json::from_value(request(folder.path(), &items)).unwrap());
         assert_eq!(folder.path().join("out.parquet").is_file(), answer.is_ok());
-        answer
+        answer.map(|answer| serde_json::to_value(answer).unwrap())
     }
 
     #[test]

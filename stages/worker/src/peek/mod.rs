@@ -2,10 +2,9 @@
 
 mod rows;
 
+use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
 use contract::{Failure, Result};
 use frames::{Prompts, TaskKind};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
@@ -15,48 +14,27 @@ const LONGEST_JSON: u64 = 64 * 1024;
 /// How many numbers of a tensor are shown.
 const NUMBERS: i64 = 4;
 
-/// What is asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    outputs: Vec<Output>,
-    rows: usize,
-}
-
-/// An output of a stage.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Output {
-    port: String,
-    kind: String,
-    folder: PathBuf,
-}
-
-/// Answers a request in JSON: what is in each file of each output.
+/// What is in each file of each output.
 ///
 /// # Errors
-/// When the text is no request, or a file cannot be read.
-pub(crate) fn answer(request: &str) -> Result<Value> {
-    let request: Request = serde_json::from_str(request).map_err(|error| {
-        Failure::other("the standard input is no request to peek", error)
-            .hint("pipe and pipe-worker must be of one version: build both again")
-    })?;
+/// When a file cannot be read.
+pub(crate) fn answer(request: &Peek) -> Result<Vec<PeekedFile>> {
     let mut answer = Vec::new();
     for output in &request.outputs {
-        if output.kind == "prompts" {
-            answer.push(named(output, "prompts.parquet", &samples(&output.folder, request.rows)?));
+        if output.kind.as_ref().is_some_and(|kind| kind.0 == "prompts") {
+            answer.push(named(output, "prompts.parquet", samples(&output.folder, request.rows)?));
             continue;
         }
         for path in files(&output.folder)? {
             let name = path.strip_prefix(&output.folder).unwrap_or(&path).display().to_string();
-            answer.push(named(output, &name, &content(&path, request.rows)?));
+            answer.push(named(output, &name, content(&path, request.rows)?));
         }
     }
-    Ok(Value::Array(answer))
+    Ok(answer)
 }
 
-fn named(output: &Output, name: &str, content: &Value) -> Value {
-    json!({ "output": output.port, "name": name, "content": content })
+fn named(output: &PeekOutput, name: &str, content: Content) -> PeekedFile {
+    PeekedFile { output: output.port.clone(), name: name.to_owned(), content }
 }
 
 /// The files beneath a folder, in order.
@@ -72,7 +50,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Prompts, of each kind of task about as many, spread over all of them.
-fn samples(folder: &Path, count: usize) -> Result<Value> {
+fn samples(folder: &Path, count: usize) -> Result<Content> {
     let prompts = Prompts::read(folder)?.0;
     let of_kind = |kind| (0..prompts.len()).filter(|&place| prompts[place].kind == kind).collect::<Vec<_>>();
     let kinds: Vec<Vec<usize>> = TaskKind::ALL.map(of_kind).into_iter().filter(|places| !places.is_empty()).collect();
@@ -84,39 +62,41 @@ fn samples(folder: &Path, count: usize) -> Result<Value> {
     places.sort_unstable();
     let sample = |place: usize| {
         let prompt = &prompts[place];
-        json!({ "kind": prompt.kind.word(), "group": prompt.group, "prompt": prompt.prompt, "label": prompt.label })
+        Sample {
+            kind: prompt.kind.word().to_owned(),
+            group: prompt.group,
+            prompt: prompt.prompt.clone(),
+            label: prompt.label.clone(),
+        }
     };
-    let samples: Vec<Value> = places.into_iter().map(sample).collect();
-    Ok(json!({ "prompts": { "of": prompts.len(), "samples": samples } }))
+    Ok(Content::Prompts { of: prompts.len(), samples: places.into_iter().map(sample).collect() })
 }
 
-fn content(path: &Path, count: usize) -> Result<Value> {
+fn content(path: &Path, count: usize) -> Result<Content> {
     let bytes = std::fs::metadata(path).map_err(|error| Failure::reading(path, error))?.len();
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("parquet") => rows::first(path, count),
         Some("safetensors") => tensors(path),
         Some("json") if bytes <= LONGEST_JSON => {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, error))?;
-            let value: Value = serde_json::from_str(&text).map_err(|error| Failure::reading(path, error))?;
-            Ok(json!({ "json": value }))
+            serde_json::from_str(&text).map(Content::Json).map_err(|error| Failure::reading(path, error))
         }
-        _ => Ok(json!({ "other": { "bytes": bytes } })),
+        _ => Ok(Content::Other { bytes }),
     }
 }
 
-fn tensors(path: &Path) -> Result<Value> {
+fn tensors(path: &Path) -> Result<Content> {
     let mut found = Vec::new();
     nn::safetensors_file::read_each(path, |name, tensor| {
-        let first = numbers(&tensor).map_err(nn::failed("read a tensor"))?;
-        found.push(json!({
-            "tensor": name,
-            "kind": format!("{:?}", tensor.kind()).to_lowercase(),
-            "shape": format!("{:?}", tensor.size()),
-            "first": first,
-        }));
+        found.push(TensorSummary {
+            tensor: name.to_owned(),
+            kind: format!("{:?}", tensor.kind()).to_lowercase(),
+            shape: format!("{:?}", tensor.size()),
+            first: numbers(&tensor).map_err(nn::failed("read a tensor"))?,
+        });
         Ok(())
     })?;
-    Ok(json!({ "tensors": found }))
+    Ok(Content::Tensors(found))
 }
 
 fn numbers(tensor: &Tensor) -> std::result::Result<String, tch::TchError> {
@@ -130,6 +110,7 @@ fn numbers(tensor: &Tensor) -> std::result::Result<String, tch::TchError> {
 mod tests {
     use super::*;
     use frames::{Codes, Prompt};
+    use serde_json::{Value, json};
 
     #[test]
     fn samples_are_spread_and_files_are_shown_by_what_they_hold() {
@@ -147,9 +128,14 @@ mod tests {
         let tensor = Tensor::from_slice(&[1.0f32, 2.5]).view([1, 2]);
         nn::safetensors_file::write(&at("codebook/level.safetensors"), &[("level_1".to_owned(), tensor)]).unwrap();
         std::fs::write(at("codebook/report.json"), "{\"items\": 3}").unwrap();
-        let output = |port: &str, kind: &str| json!({ "port": port, "kind": kind, "folder": at(port) });
+        let output = |port: &str, kind: &str| PeekOutput {
+            port: port.to_owned(),
+            kind: Some(contract::Kind(kind.to_owned())),
+            folder: at(port),
+        };
         let outputs = [output("tasks", "prompts"), output("codes", "codes"), output("codebook", "codebook")];
-        let found = answer(&json!({ "outputs": outputs, "rows": 2 }).to_string()).unwrap();
+        let answer = answer(&Peek { outputs: outputs.into(), rows: 2 }).unwrap();
+        let found: Value = serde_json::to_value(answer).unwrap();
         let samples = &found[0]["content"]["prompts"];
         assert_eq!((samples["of"].as_u64(), samples["samples"][1]["group"].as_u64()), (Some(12), Some(9)));
         assert_eq!(

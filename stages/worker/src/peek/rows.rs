@@ -1,15 +1,16 @@
 //! The first rows of a table of any columns.
 
+use contract::questions::Content;
 use contract::{Failure, Result};
 use polars::prelude::{AnyValue, ParquetReader, SerReader};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// How many numbers of a list are shown.
 const NUMBERS: usize = 4;
 
 /// The first rows of a Parquet file, and how many there are.
-pub(super) fn first(path: &Path, count: usize) -> Result<Value> {
+pub(super) fn first(path: &Path, count: usize) -> Result<Content> {
     let file = std::fs::File::open(path).map_err(|error| Failure::reading(path, error))?;
     let frame = ParquetReader::new(file).finish().map_err(|error| Failure::reading(path, error))?;
     let head = frame.head(Some(count));
@@ -19,8 +20,7 @@ pub(super) fn first(path: &Path, count: usize) -> Result<Value> {
         };
         head.columns().iter().map(cell).collect()
     };
-    let rows: Vec<Map<String, Value>> = (0..head.height()).map(row).collect();
-    Ok(json!({ "table": { "of": frame.height(), "rows": rows } }))
+    Ok(Content::Table { of: frame.height(), rows: (0..head.height()).map(row).collect() })
 }
 
 fn shown(value: &AnyValue<'_>) -> Value {

@@ -1,0 +1,43 @@
+//! What the runner asks the worker: a request on the standard input, the answer on the standard output, both as JSON.
+
+mod compare;
+mod difference;
+mod doctor;
+mod lineage;
+mod merge;
+mod peek;
+mod request;
+mod tokenize;
+
+use crate::describe::Description;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use compare::{Compare, Compared, ComparedPair, Comparison, Pair, RankList};
+pub use difference::{Difference, Differences, LargestDifference};
+pub use doctor::{Cuda, Libraries, Libtorch};
+pub use lineage::{Lineage, LineageInput};
+pub use merge::{Merge, Merged};
+pub use peek::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
+pub use request::{PROTOCOL, Request, parse};
+pub use tokenize::{CodeSource, Tokenize, Tokenized, TokenizedItem};
+
+/// Something that the runner asks the worker.
+pub trait Question: Serialize + DeserializeOwned {
+    /// The word after `pipe-worker`.
+    const NAME: &'static str;
+    /// What the worker answers.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+/// What `pipe-worker describe` prints. It takes no request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// The version of the protocol that the worker understands.
+    pub protocol: u32,
+    /// All stages.
+    pub stages: Vec<Description>,
+}
+
+#[cfg(test)]
+mod tests;
