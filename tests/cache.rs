@@ -28,10 +28,6 @@ fn sorted(text: &str) -> String {
     lines.join("\n")
 }
 
-fn json(space: &Space, arguments: &[&str]) -> Value {
-    serde_json::from_str(&space.succeed(&[arguments, &["--json"]].concat()).out).unwrap()
-}
-
 /// Changes the content of a stored file without changing its size.
 fn damage(file: &Path) {
     let mut bytes = std::fs::read(file).unwrap();
@@ -46,12 +42,12 @@ fn ls_names_every_result_with_its_size() {
     space.succeed(&["run", "chain"]);
     space.succeed(&["pin", "chain", "size"]);
     insta::assert_snapshot!(sorted(&plain(&space, &space.succeed(&["cache", "ls"]).out)));
-    let all = json(&space, &["cache", "ls"]);
+    let all = space.json(&["cache", "ls"]);
     assert_eq!(all.as_array().unwrap().len(), 3);
-    let one = json(&space, &["cache", "ls", "--stage", "double", "--pipeline", "chain"]);
+    let one = space.json(&["cache", "ls", "--stage", "double", "--pipeline", "chain"]);
     assert_eq!(one[0]["stage"], "double");
     assert_eq!(one[0]["bytes"], 3, "two letters and a mark");
-    assert_eq!(json(&space, &["cache", "ls", "--pipeline", "other"]), serde_json::json!([]));
+    assert_eq!(space.json(&["cache", "ls", "--pipeline", "other"]), serde_json::json!([]));
 }
 
 #[test]
@@ -100,7 +96,7 @@ fn changed_bytes_are_found_quarantined_and_made_again() {
     let repaired = space.succeed(&["cache", "verify", "--deep", "--repair"]);
     insta::assert_snapshot!("repair_of_changed_bytes", plain(&space, &repaired.out));
     assert_eq!(space.stored("quarantine").len(), 2, "the artifact and its record");
-    assert_eq!(json(&space, &["cache", "verify", "--deep"])["damage"], serde_json::json!([]));
+    assert_eq!(space.json(&["cache", "verify", "--deep"])["damage"], serde_json::json!([]));
     assert_eq!(space.statuses(&["chain"])["double"], "done");
     assert_eq!(std::fs::read_to_string(text.join("text")).unwrap(), "aa");
 }
@@ -110,7 +106,7 @@ fn a_missing_artifact_a_cut_record_and_a_strange_file_are_damage() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     std::fs::remove_dir_all(folder(&space, "size.size", &[])).unwrap();
-    let base = json(&space, &["cache", "ls", "--stage", "base"])[0]["key"].as_str().unwrap().to_owned();
+    let base = space.json(&["cache", "ls", "--stage", "base"])[0]["key"].as_str().unwrap().to_owned();
     let record = space.path("artifacts/actions").join(format!("{base}.json"));
     let bytes = std::fs::read(&record).unwrap();
     std::fs::write(&record, &bytes[..bytes.len() / 2]).unwrap();
@@ -183,7 +179,7 @@ fn a_rebuilt_index_has_the_external_inputs_of_every_pipeline() {
     std::thread::sleep(std::time::Duration::from_millis(100));
     space.succeed(&["run", "chain"]);
     std::fs::write(space.path("artifacts/index/sled/conf"), "damage".repeat(100)).unwrap();
-    let rebuilt = json(&space, &["cache", "rebuild-index"]);
+    let rebuilt = space.json(&["cache", "rebuild-index"]);
     assert_eq!(rebuilt["inputs"].as_array().unwrap().len(), 2, "{rebuilt}");
     assert_eq!((&rebuilt["files"], &rebuilt["wrong"]), (&value!(2), &value!([])), "{rebuilt}");
     assert_eq!(space.statuses(&["chain"])["reading"], "cached");
@@ -195,7 +191,7 @@ fn the_figures_add_up() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     space.write(&format!("artifacts/store/{}/file", "0".repeat(64)), "12345");
-    let figures = json(&space, &["cache", "stat"]);
+    let figures = space.json(&["cache", "stat"]);
     assert_eq!(figures["records"]["count"], 3);
     assert_eq!(figures["artifacts"]["count"], 5);
     assert_eq!(figures["unnamed"], serde_json::json!({ "count": 1, "bytes": 5 }));

@@ -21,10 +21,6 @@ fn pipeline(space: &Space, data: &Path, before: &str) {
     );
 }
 
-fn made(space: &Space) -> String {
-    std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap()
-}
-
 /// Edits `file`, an input by itself or in the folder `data`, in the very second of a run, and runs again.
 fn assert_edit_is_seen(data: &Path, file: &Path) {
     let space = Space::new();
@@ -35,13 +31,13 @@ fn assert_edit_is_seen(data: &Path, file: &Path) {
         std::fs::write(file, before).unwrap();
         let written = stamps(file);
         space.succeed(&["run", "p"]);
-        assert_eq!(made(&space), before);
+        assert_eq!(space.result("p/s/o/v"), before);
         std::fs::write(file, after).unwrap();
         if stamps(file) != written {
             eprintln!("round {round}: the run took longer than its second");
         }
         space.succeed(&["run", "p"]);
-        assert_eq!(made(&space), after, "the edit was missed");
+        assert_eq!(space.result("p/s/o/v"), after, "the edit was missed");
     }
     // Once its status can be trusted, nothing is read and nothing runs.
     std::thread::sleep(std::time::Duration::from_millis(2200));

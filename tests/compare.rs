@@ -78,7 +78,7 @@ fn points_that_differ_in_seed_only_are_one_line_with_mean_and_deviation() {
         "extends = \"base.toml\"\nname = \"seeds\"\n[sweep]\n\"table.k\" = [1, 2]\nseed = [1, 3]\n",
     );
     space.succeed(&["run", "seeds"]);
-    let found: Value = serde_json::from_str(&space.succeed(&["compare", "seeds", "--json"]).out).unwrap();
+    let found: Value = space.json(&["compare", "seeds"]);
     let lines = found["lines"].as_array().unwrap();
     let points: Vec<&str> = lines.iter().map(|line| line["point"].as_str().unwrap()).collect();
     assert_eq!(points, ["table.k=1", "table.k=2"]);
@@ -117,7 +117,7 @@ fn runs_are_compared_by_their_names() {
     space.write("pipelines/base.toml", BASE);
     space.succeed(&["run", "base"]);
     space.succeed(&["run", "base", "--set", "table.k=3"]);
-    let found: Value = serde_json::from_str(&space.succeed(&["compare", "latest~1", "latest", "--json"]).out).unwrap();
+    let found: Value = space.json(&["compare", "latest~1", "latest"]);
     let lines = found["lines"].as_array().unwrap();
     let values: Vec<f64> = lines.iter().map(|line| line["values"]["HR@10"]["mean"].as_f64().unwrap()).collect();
     assert_eq!(values, [0.1, 0.3]);

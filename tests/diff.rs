@@ -39,7 +39,7 @@ fn two_runs() -> Space {
 #[test]
 fn what_differs_itself_is_told_from_what_follows() {
     let space = two_runs();
-    let found: Value = serde_json::from_str(&space.succeed(&["diff", "latest~1", "latest", "--json"]).out).unwrap();
+    let found: Value = space.json(&["diff", "latest~1", "latest"]);
     let stages: Vec<(&str, &str)> = found["stages"]
         .as_array()
         .unwrap()
@@ -61,7 +61,7 @@ fn what_differs_itself_is_told_from_what_follows() {
 fn stages_of_one_run_only_and_results_that_are_gone_are_said() {
     let space = two_runs();
     space.succeed(&["run", "chain", "--set", "first.k=3", "--until", "first"]);
-    let found: Value = serde_json::from_str(&space.succeed(&["diff", "latest~1", "latest", "--json"]).out).unwrap();
+    let found: Value = space.json(&["diff", "latest~1", "latest"]);
     let only = found["stages"].as_array().unwrap().iter().filter(|stage| stage["how"] == "old-only");
     assert_eq!(only.count(), 2);
     std::fs::remove_dir_all(space.path("artifacts/actions")).unwrap();

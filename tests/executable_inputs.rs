@@ -25,20 +25,16 @@ fn set_mode(space: &Space, mode: u32) {
     std::fs::set_permissions(space.path("data/tool"), std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn made(space: &Space) -> String {
-    std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap()
-}
-
 #[test]
 fn a_change_of_the_executable_bit_runs_a_command_again() {
     for data in ["data", "data/tool"] {
         let space = pipeline(data);
         set_mode(&space, 0o644);
         space.succeed(&["run", "p"]);
-        assert!(!made(&space).contains("f tool"), "{data}");
+        assert!(!space.result("p/s/o/v").contains("f tool"), "{data}");
         set_mode(&space, 0o755);
         assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "{data}");
-        assert!(made(&space).contains("f tool"), "{data}");
+        assert!(space.result("p/s/o/v").contains("f tool"), "{data}");
         // Other permissions are no part of an input.
         set_mode(&space, 0o700);
         assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"], "{data}");
@@ -54,7 +50,7 @@ fn an_empty_folder_that_is_added_or_removed_runs_a_command_again() {
     space.succeed(&["run", "p"]);
     std::fs::create_dir_all(space.path("data/one/two")).unwrap();
     assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"]);
-    assert!(made(&space).contains("d two"));
+    assert!(space.result("p/s/o/v").contains("d two"));
     std::fs::remove_dir(space.path("data/one/two")).unwrap();
     assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"]);
     std::fs::remove_dir(space.path("data/one")).unwrap();

@@ -5,13 +5,13 @@
 mod space;
 
 use serde_json::Value;
-use space::Space;
 use space::chain::{CHAIN, chain, folder, word};
+use space::{Space, wait_until};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn gc(space: &Space, arguments: &[&str]) -> Value {
-    serde_json::from_str(&space.succeed(&[&["cache", "gc", "--json"], arguments].concat()).out).unwrap()
+    space.json(&[&["cache", "gc"], arguments].concat())
 }
 
 /// How many things of a kind went.
@@ -118,7 +118,7 @@ fn the_least_recently_used_go_until_it_fits() {
         age(&space, &newest, days);
     }
     // Each letter has 60 kB; runs and index are what else is there.
-    let figures: Value = serde_json::from_str(&space.succeed(&["cache", "stat", "--json"]).out).unwrap();
+    let figures: Value = space.json(&["cache", "stat"]);
     let beside = figures["runs"]["bytes"].as_u64().unwrap() + figures["index"]["bytes"].as_u64().unwrap();
     let removed = gc(&space, &["--max-size", &(beside + 130_000).to_string()]);
     assert_eq!(gone(&removed, "run"), 0);
@@ -186,11 +186,9 @@ fn what_a_live_run_builds_on_stays() {
     space.write("chain.toml", slow);
     let mut command = space.command(&["run", "chain"]);
     let mut child = command.env("HOME", space.path("")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let start = Instant::now();
-    while space.stored("actions").len() < 2 || space.stored("chain").len() < 2 {
-        assert!(start.elapsed() < Duration::from_secs(20), "the run does not come to its second stage");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the run does not reach its second stage", || {
+        space.stored("actions").len() >= 2 && space.stored("chain").len() >= 2
+    });
     let removed = gc(&space, &["--keep-runs", "0", "--max-size", "0"]);
     assert_eq!(removed["removed"], serde_json::json!([]), "{removed:#}");
     space.write("go", "");
@@ -227,7 +225,7 @@ fn quarantine_of_an_older_store_is_counted_and_collected() {
     run(&space, "a");
     space.write("artifacts/set-aside/old.json.0", "12345");
     space.write("artifacts/quarantine/new.json.0", "123");
-    let stats: Value = serde_json::from_str(&space.succeed(&["cache", "stat", "--json"]).out).unwrap();
+    let stats: Value = space.json(&["cache", "stat"]);
     assert_eq!(stats["quarantine"], serde_json::json!({ "count": 2, "bytes": 8 }));
     let doctor = space.succeed(&["doctor"]).out;
     assert!(doctor.contains("2 damaged things in quarantine"), "{doctor}");

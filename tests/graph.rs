@@ -82,7 +82,7 @@ fn as_svg_that_is_well_formed() {
 
 #[test]
 fn as_json() {
-    let graph: Value = serde_json::from_str(&half_done().succeed(&["graph", "quick", "--json"]).out).unwrap();
+    let graph: Value = half_done().json(&["graph", "quick"]);
     let statuses: Vec<_> = graph["nodes"].as_array().unwrap().iter().map(|node| &node["status"]).collect();
     assert_eq!(statuses, ["cached", "run", "waiting", "waiting"]);
     assert_eq!(graph["edges"].as_array().unwrap().len(), 5);
@@ -91,7 +91,7 @@ fn as_json() {
         "from": "popularity", "output": "rankings", "to": "metrics", "input": "rankings.popularity",
     });
     assert_eq!(*last, expected);
-    let odd: Value = serde_json::from_str(&odd().succeed(&["graph", "odd", "--json"]).out).unwrap();
+    let odd: Value = odd().json(&["graph", "odd"]);
     assert_eq!(odd["nodes"][2]["status"], "blocked");
     assert_eq!(odd["edges"][0]["file"], "nowhere.gz");
 }

@@ -5,10 +5,9 @@
 mod space;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use space::{QUICK, Space, with_status};
+use space::{QUICK, Space, wait_until, with_status};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 /// The quick pipeline with a stage that trains for longer than any test waits.
 fn slow() -> Space {
@@ -54,11 +53,7 @@ fn workers_of(pipe: u32) -> Vec<Pid> {
 }
 
 fn wait_until_gone(pids: &[Pid]) {
-    let start = Instant::now();
-    while pids.iter().any(|pid| test_kill_process(*pid).is_ok()) {
-        assert!(start.elapsed() < Duration::from_secs(20), "a worker outlives its run");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("a worker outlives its run", || pids.iter().all(|pid| test_kill_process(*pid).is_err()));
 }
 
 #[test]

@@ -6,11 +6,10 @@ mod space;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use space::Space;
+use space::{Space, wait_until};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// A pipeline of one command with the other keys `more`. In its script `$n` is the number of the attempt.
 fn with_script(script: &str, more: &str) -> Space {
@@ -39,14 +38,6 @@ fn record(space: &Space) -> Value {
 
 fn is_gone(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -19,10 +19,6 @@ fn pipeline(space: &Space, data: &str, before: &str) {
     );
 }
 
-fn made(space: &Space) -> String {
-    std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap()
-}
-
 fn settle() {
     std::thread::sleep(std::time::Duration::from_millis(100));
 }
@@ -44,13 +40,13 @@ fn is_seen(data: &str, file: &str) {
     pipeline(&space, data, "");
     settle();
     space.succeed(&["run", "p"]);
-    assert_eq!(made(&space), "old");
+    assert_eq!(space.result("p/s/o/v"), "old");
     settle();
     for word in ["new", "net"] {
         map.write(word.as_bytes());
         settle();
         space.succeed(&["run", "p"]);
-        assert_eq!(made(&space), word, "the write was missed");
+        assert_eq!(space.result("p/s/o/v"), word, "the write was missed");
     }
     assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"]);
 }

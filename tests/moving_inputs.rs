@@ -4,9 +4,8 @@
 
 mod space;
 
-use space::{Space, with_status};
+use space::{Space, wait_until, with_status};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 /// A pipeline of one stage that reads a file or folder `data` outside and makes what is in it, after `before` was done.
 fn reading(space: &Space, before: &str) {
@@ -107,11 +106,7 @@ fn a_file_that_vanishes_is_noticed() {
 fn start_gated(space: &Space, stages: &str) -> Child {
     space.write("p.toml", format!("name = 'p'\n{stages}"));
     let child = space.command(&["run", "p", "-j", "1"]).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while !space.path("began").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the stage never began");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("the stage never began", || space.path("began").exists());
     child
 }
 

@@ -28,17 +28,13 @@ fn helper(space: &Space, word: &str) {
     space.write("code/helper.py", format!("def word():\n    return '{word}'\n"));
 }
 
-fn made(space: &Space) -> String {
-    std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap()
-}
-
 #[test]
 fn a_folder_of_python_modules_runs_at_the_first_attempt() {
     let Some(space) = program() else { return };
     for word in ["one", "two"] {
         helper(&space, word);
         space.succeed(&["run", "p"]);
-        assert_eq!(made(&space), word);
+        assert_eq!(space.result("p/s/o/v"), word);
     }
 }
 
@@ -74,7 +70,7 @@ fn python_compiles_nothing_into_a_result() {
          command = ['python3', '{inputs.code}/main.py', '{outputs.o}/v']\n",
     );
     space.succeed(&["run", "p"]);
-    assert_eq!(made(&space), "one");
+    assert_eq!(space.result("p/s/o/v"), "one");
     space.succeed(&["cache", "verify", "--deep"]);
 }
 

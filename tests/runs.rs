@@ -5,11 +5,9 @@
 mod space;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use space::Space;
+use space::{Space, wait_until};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 /// Two stages: one that speaks and one that speaks, then waits until the file `go` is there, then ends as it says.
 const WAITING: &str = r#"
@@ -38,20 +36,10 @@ fn start(space: &Space) -> Child {
     let named = || space.pipe(&["runs", "--json"]).out.lines().count();
     let before = named();
     let child = space.command(&["run", "waiting"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_until(|| named() > before && space.pipe(&["logs", "second"]).out.contains("second begins"));
+    wait_until("the second stage never began", || {
+        named() > before && space.pipe(&["logs", "second"]).out.contains("second begins")
+    });
     child
-}
-
-fn wait_until(mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it never came to that");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn json(space: &Space, arguments: &[&str]) -> Value {
-    serde_json::from_str(&space.succeed(&[arguments, &["--json"]].concat()).out).unwrap()
 }
 
 #[test]
@@ -60,14 +48,14 @@ fn records_of_older_versions_are_read_with_the_states_of_today() {
     space.write("go", "0");
     space.succeed(&["run", "waiting"]);
     space.succeed(&["run", "waiting", "--force=second"]);
-    let newest = json(&space, &["runs"])[0]["run"].as_str().unwrap().to_owned();
+    let newest = space.json(&["runs"])[0]["run"].as_str().unwrap().to_owned();
     let record = space.path("artifacts/runs").join(newest).join("run.json");
     let text = std::fs::read_to_string(&record).unwrap();
     let older =
         text.replace(r#""status":"cached""#, r#""status":"hit""#).replace(r#""status":"done""#, r#""status":"ran""#);
     assert_ne!(older, text);
     std::fs::write(&record, older).unwrap();
-    let shown = json(&space, &["show", "latest"]);
+    let shown = space.json(&["show", "latest"]);
     assert_eq!((&shown["done"], &shown["cached"]), (&1.into(), &1.into()), "{shown}");
     assert_eq!((&shown["stages"][0]["status"], &shown["stages"][1]["status"]), (&"cached".into(), &"done".into()));
 }
@@ -79,11 +67,11 @@ fn runs_are_listed_newest_first_with_how_they_ended() {
     assert_eq!(space.pipe(&["run", "waiting"]).code, 20);
     space.write("go", "0");
     space.succeed(&["run", "waiting"]);
-    let runs = json(&space, &["runs"]);
+    let runs = space.json(&["runs"]);
     assert_eq!((&runs[0]["outcome"], &runs[0]["done"], &runs[0]["cached"]), (&"ok".into(), &1.into(), &1.into()));
     assert_eq!((&runs[1]["outcome"], &runs[1]["code"]), (&"failed".into(), &20.into()));
-    assert_eq!(json(&space, &["runs", "--last", "1"]).as_array().unwrap().len(), 1);
-    assert_eq!(json(&space, &["runs", "--pipeline", "another"]).as_array().unwrap().len(), 0);
+    assert_eq!(space.json(&["runs", "--last", "1"]).as_array().unwrap().len(), 1);
+    assert_eq!(space.json(&["runs", "--pipeline", "another"]).as_array().unwrap().len(), 0);
     let text = space.succeed(&["runs"]).out;
     assert!(text.contains("failed (20)") && text.contains("ago"), "{text}");
 }
@@ -94,9 +82,9 @@ fn a_run_is_found_by_its_name_a_beginning_and_its_age() {
     space.write("go", "0");
     space.succeed(&["run", "waiting"]);
     space.succeed(&["run", "waiting", "--force"]);
-    let runs = json(&space, &["runs"]);
+    let runs = space.json(&["runs"]);
     let names = [&runs[0]["run"], &runs[1]["run"]].map(|run| run.as_str().unwrap());
-    let shown = |run: &str| json(&space, &["show", run])["run"].as_str().unwrap().to_owned();
+    let shown = |run: &str| space.json(&["show", run])["run"].as_str().unwrap().to_owned();
     assert_eq!(shown("latest"), names[0]);
     assert_eq!(shown("latest~1"), names[1]);
     assert_eq!(shown(names[1]), names[1]);
@@ -115,7 +103,7 @@ fn a_run_that_failed_shows_its_stages_and_the_log_of_the_failure() {
     let text = space.succeed(&["show", "latest"]).out;
     assert!(text.contains("command   pipe run waiting") && text.contains("failed (20)"), "{text}");
     assert!(text.contains("second.log") && text.contains("it has no result yet"), "{text}");
-    let shown = json(&space, &["show", "latest"]);
+    let shown = space.json(&["show", "latest"]);
     assert_eq!((&shown["stages"][0]["status"], &shown["stages"][1]["status"]), (&"done".into(), &"failed".into()));
     assert!(shown["stages"][0]["provenance"]["host"].is_string());
     assert_eq!(shown["arguments"], serde_json::json!(["run", "waiting"]));
@@ -145,7 +133,7 @@ fn logs_are_those_of_the_latest_run_or_of_one_stage() {
 fn following_prints_what_is_written_later_and_ends_with_the_run() {
     let space = waiting();
     let mut run = start(&space);
-    assert_eq!(json(&space, &["runs"])[0]["outcome"], "running");
+    assert_eq!(space.json(&["runs"])[0]["outcome"], "running");
     let mut logs = space.command(&["logs", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(logs.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("second begins")));
@@ -153,7 +141,7 @@ fn following_prints_what_is_written_later_and_ends_with_the_run() {
     assert!(lines.any(|line| line.contains("second ends")), "what came later was not printed");
     assert!(run.wait().unwrap().success());
     assert!(logs.wait().unwrap().success());
-    assert_eq!(json(&space, &["runs"])[0]["outcome"], "ok");
+    assert_eq!(space.json(&["runs"])[0]["outcome"], "ok");
 }
 
 #[test]
@@ -163,7 +151,7 @@ fn a_run_that_was_killed_or_interrupted_says_so() {
         let mut run = start(&space);
         kill_process(Pid::from_child(&run), signal).unwrap();
         run.wait().unwrap();
-        assert_eq!(json(&space, &["runs"])[0]["outcome"], outcome);
+        assert_eq!(space.json(&["runs"])[0]["outcome"], outcome);
     }
 }
 

@@ -82,8 +82,7 @@ fn points_are_picked_by_name_or_by_a_part_of_it() {
     assert_eq!(ran(&space), counts(&[("shared", 1), ("varied", 1), ("table", 1)]));
     space.succeed(&["run", "swept", "--point", "varied.k=1"]);
     assert_eq!(ran(&space)["varied"], 1);
-    let rows: Value =
-        serde_json::from_str(&space.succeed(&["metrics", "swept", "--point", "varied.k=1", "--json"]).out).unwrap();
+    let rows: Value = space.json(&["metrics", "swept", "--point", "varied.k=1"]);
     let points: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["point"].as_str().unwrap()).collect();
     assert_eq!(points, ["varied.k=1,varied.modulus=10", "varied.k=1,varied.modulus=20"]);
     let unknown = space.pipe(&["run", "swept", "--point", "varied.k=3"]);
@@ -129,8 +128,7 @@ fn profiles_lie_on_top_and_paths_are_those_of_the_file_they_stand_in() {
         "[sweep]\n\"varied.k\" = [1, 2, 3]\n[profile.small]\nsweep = { \"varied.k\" = [7] }\n[profile.small.stage.varied]\nmodulus = 5\n",
     );
     space.succeed(&["run", "swept", "--profile", "small"]);
-    let rows: Value =
-        serde_json::from_str(&space.succeed(&["metrics", "swept", "--profile", "small", "--json"]).out).unwrap();
+    let rows: Value = space.json(&["metrics", "swept", "--profile", "small"]);
     assert_eq!(rows, json!([{ "point": "varied.k=7", "model": "m", "HR@10": 2 }]));
     // A file in another folder, with a base of its own for the profile.
     space.write("data.txt", "x");

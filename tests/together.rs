@@ -5,7 +5,7 @@
 mod soak;
 mod space;
 
-use space::{Space, with_status};
+use space::{Space, wait_until, with_status};
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
 
@@ -104,11 +104,7 @@ fn another_process_takes_over_what_a_killed_one_was_running() {
         space.write(&format!("p{process}.toml"), format!("name = 'p{process}'\n{slow}"));
     }
     let mut first = start(&space, 0);
-    let begun = std::time::Instant::now();
-    while !space.path("calls").exists() {
-        assert!(begun.elapsed().as_secs() < 20, "the stage never began");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until("the stage never began", || space.path("calls").exists());
     let others = [start(&space, 1), start(&space, 2)];
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(calls(&space)["slow"], 1, "the others wait");

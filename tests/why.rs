@@ -54,7 +54,7 @@ fn replace(text: &str, pattern: &str, with: &str) -> String {
 }
 
 fn json(space: &Space, arguments: &[&str]) -> Value {
-    serde_json::from_str(&space.succeed(&[&["why", "chain", "--json"], arguments].concat()).out).unwrap()
+    space.json(&[&["why", "chain"], arguments].concat())
 }
 
 #[test]

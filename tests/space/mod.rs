@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// A chain of quick stages: made-up reviews, ingest, the popularity ranking and its metrics.
 pub(crate) const QUICK: &str = r#"
@@ -102,6 +103,16 @@ impl Space {
         outcome
     }
 
+    /// Runs `pipe` with `--json` to its end, which must be a good one, and reads the JSON value that it prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.succeed(&[arguments, &["--json"]].concat()).out).unwrap()
+    }
+
+    /// The text of a file in a current result, such as `p/stage/output/file`.
+    pub(crate) fn result(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path("artifacts").join(file)).unwrap()
+    }
+
     /// Runs a pipeline and gives what became of each stage.
     pub(crate) fn statuses(&self, arguments: &[&str]) -> BTreeMap<String, String> {
         let outcome = self.succeed(&[&["run"], arguments, &["--json"]].concat());
@@ -172,6 +183,15 @@ impl Outcome {
         stages
             .map(|event| (event["stage"].as_str().unwrap().to_owned(), event["status"].as_str().unwrap().to_owned()))
             .collect()
+    }
+}
+
+/// Waits until a condition holds; `what` is the failure after a minute.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
