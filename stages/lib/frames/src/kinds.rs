@@ -26,6 +26,8 @@ pub const LANGUAGE_MODEL: &str = "language-model";
 pub const TUNED_MODEL: &str = "tuned-model";
 /// The best items of each user: [`Rankings`](crate::Rankings).
 pub const RANKINGS: &str = "rankings";
+/// The best items of each user with a validation item, by a model that has not learned it: [`Rankings`](crate::Rankings).
+pub const VALIDATION_RANKINGS: &str = "validation-rankings";
 /// What users prefer, as text that another program wrote.
 pub const PREFERENCES: &str = "preferences";
 /// Measures of rankings, as JSON.

@@ -5,6 +5,7 @@
 //!   score stand in the order of [`tie_order`].
 //! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it. Where there are
 //!   none, [`hold_out_last_training_item`] makes some of the training items.
+//! * [`ChoiceSplit`] is what settings are chosen on: validation items, or each user's last training item.
 //! * [`UserItems`] draws negative items for a user.
 //! * [`thread_pool`] starts the threads of a stage, and [`same_ingest`] refuses inputs that do not belong together.
 //!
@@ -17,6 +18,7 @@
 //! ```
 
 mod early_stopping;
+mod held_out;
 mod ingest;
 mod lists;
 mod negatives;
@@ -26,6 +28,7 @@ mod top_k;
 mod validation;
 
 pub use early_stopping::{EarlyStopping, Evaluated};
+pub use held_out::ChoiceSplit;
 pub use ingest::same_ingest;
 pub use lists::{rank, tested_users};
 pub use negatives::UserItems;

@@ -93,15 +93,47 @@ impl Validation {
     /// When the scores cannot be computed, or one is not finite.
     pub fn measure(&self, scorer: &impl Scorer) -> Result<Quality> {
         let found = scorer.for_each_user(&self.users, |user, scores| {
-            let (wanted, seen) = (&self.held_out[user as usize], &self.seen[user as usize]);
-            let list = top_k(scores, self.k, |item| seen.contains(item));
-            let hits = (1..).zip(&list).filter(|(_, (item, _))| wanted.contains(item));
-            let gain: f64 = hits.map(|(rank, _)| discount(rank)).sum();
-            gain / (1..=self.k.min(wanted.len())).map(discount).sum::<f64>()
+            let seen = &self.seen[user as usize];
+            self.ndcg(user, &top_k(scores, self.k, |item| seen.contains(item)))
         })?;
-        let hits = found.iter().filter(|&&ndcg| ndcg > 0.0).count();
-        let users = found.len() as f64;
-        Ok(Quality { ndcg: found.iter().sum::<f64>() / users, hr: hits as f64 / users })
+        Ok(Quality::of(&found))
+    }
+
+    /// The user's training items, which no list has.
+    #[must_use]
+    pub fn seen(&self, user: u32) -> &UserItems {
+        &self.seen[user as usize]
+    }
+
+    /// The user's validation items.
+    #[must_use]
+    pub fn held_out(&self, user: u32) -> &[u32] {
+        &self.held_out[user as usize]
+    }
+
+    /// `NDCG@k` of one user's list, best first and without the user's training items.
+    #[must_use]
+    pub fn ndcg(&self, user: u32, list: &[(u32, f32)]) -> f64 {
+        let wanted = self.held_out(user);
+        let hits = (1..).zip(list).take(self.k).filter(|(_, (item, _))| wanted.contains(item));
+        self.ndcg_of_ranks(user, hits.map(|(rank, _)| rank))
+    }
+
+    /// `NDCG@k` of one user whose validation items have these ranks, from 1.
+    #[must_use]
+    pub fn ndcg_of_ranks(&self, user: u32, ranks: impl Iterator<Item = usize>) -> f64 {
+        let gain: f64 = ranks.filter(|&rank| rank <= self.k).map(discount).sum();
+        gain / (1..=self.k.min(self.held_out(user).len())).map(discount).sum::<f64>()
+    }
+}
+
+impl Quality {
+    /// The measures of all users together, from each one's `NDCG@k`.
+    #[must_use]
+    pub fn of(ndcgs: &[f64]) -> Self {
+        let hits = ndcgs.iter().filter(|&&ndcg| ndcg > 0.0).count();
+        let users = ndcgs.len() as f64;
+        Self { ndcg: ndcgs.iter().sum::<f64>() / users, hr: hits as f64 / users }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Model;
 use super::network::Network;
 use contract::Result;
 use frames::{Interactions, Rankings};
-use recommender::{InTurn, Quality, Validation, rank, tested_users};
+use recommender::{ChoiceSplit, InTurn, Quality, Validation, rank, tested_users};
 use std::cell::RefCell;
 
 /// Users that are scored at once.
@@ -48,6 +48,20 @@ pub(crate) fn rankings<M: Model>(
     let score =
         |users: &[u32], scores: &mut [f32]| network.borrow_mut().scores(&of_users(&histories, users), unknown, scores);
     rank(&InTurn { items, block: BLOCK, score }, &users, &histories, top_k)
+}
+
+/// The ranked lists of all users with a held-out item, by a network that has not learned it.
+pub(crate) fn validation_rankings<M: Model>(
+    network: &mut Network<M>,
+    split: &ChoiceSplit,
+    unknown: &[f32],
+    top_k: usize,
+) -> Result<Rankings> {
+    let (items, histories) = (network.items, split.histories());
+    let network = RefCell::new(network);
+    let score =
+        |users: &[u32], scores: &mut [f32]| network.borrow_mut().scores(&of_users(&histories, users), unknown, scores);
+    split.rank(&InTurn { items, block: BLOCK, score }, top_k)
 }
 
 fn of_users<'a>(histories: &'a [Vec<u32>], users: &[u32]) -> Vec<&'a [u32]> {

@@ -32,6 +32,7 @@ pub(crate) struct Report {
 /// How the number of epochs was chosen.
 #[derive(Debug, Serialize)]
 pub(crate) struct Choice {
+    /// Where it is the last training item, a training of its own chose.
     held_out: HeldOut,
     /// The k of `NDCG@k`.
     k: usize,

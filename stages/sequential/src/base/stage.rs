@@ -1,7 +1,7 @@
 //! The stage of every model: choose the number of epochs, train, rank.
 
 use super::Model;
-use super::evaluation::{CUTOFF, Evaluator, occurrences, rankings};
+use super::evaluation::{CUTOFF, Evaluator, occurrences, rankings, validation_rankings};
 use super::negatives::NegativeSampler;
 use super::network::Network;
 use super::report::{Choice, Report};
@@ -9,9 +9,9 @@ use super::samples::Samples;
 use super::train::{Trained, Training};
 use crate::parameters::{ModelParameters as _, Shared};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
-use frames::{Interactions, Split};
+use frames::{Interactions, Rankings, Split, kinds};
 use nn::thread_pool;
-use recommender::{HeldOut, Stopping, Validation, hold_out_last_training_item};
+use recommender::{ChoiceSplit, HeldOut, Stopping, Validation};
 use tch::Device;
 
 /// The ports of every model.
@@ -24,6 +24,12 @@ pub(crate) fn outputs() -> Vec<OutputPort> {
     vec![
         OutputPort::new("items", "item-embeddings", "`embeddings.safetensors`: `items` [items, dim]."),
         OutputPort::new("rankings", "rankings", "`rankings.parquet`: the top_k items of each user with a test item."),
+        OutputPort::new(
+            "validation",
+            kinds::VALIDATION_RANKINGS,
+            "`rankings.parquet`: the top_k items of each user with a held-out item, by the training that has not seen it; \
+             no rows where there was none (`stopping = \"epochs\"` without validation items).",
+        ),
         OutputPort::new(
             "report",
             "report",
@@ -65,43 +71,55 @@ impl<M: Model> Run<'_, M> {
 
     fn run(&self) -> Result<()> {
         let Shared { epochs, stopping, top_k, .. } = *self.shared;
-        let validation = Validation::of(self.interactions, CUTOFF);
-        let (mut network, trained, choice) = match (stopping, validation) {
-            (Stopping::Epochs, _) => {
-                let (network, trained) = self.train("training", self.interactions, epochs, None)?;
-                (network, trained, None)
+        let split = ChoiceSplit::of(self.interactions);
+        let (mut network, trained, choice, validation) = match (stopping, split) {
+            (Stopping::Epochs, split) => {
+                let (mut network, trained) = self.train("training", self.interactions, epochs, None)?;
+                let split = split.filter(|split| split.held_out == HeldOut::Validation);
+                let validation = split.map(|split| self.validation_rankings(&mut network, &split)).transpose()?;
+                (network, trained, None, validation.unwrap_or_default())
             }
-            (Stopping::Validation, Some(validation)) => {
-                let (network, trained) = self.train("training", self.interactions, epochs, Some(&validation))?;
+            (Stopping::Validation, Some(split)) if split.held_out == HeldOut::Validation => {
+                let validation = split.validation(CUTOFF);
+                let (mut network, trained) = self.train("training", self.interactions, epochs, validation.as_ref())?;
                 let choice = Choice::of(HeldOut::Validation, &trained);
-                (network, trained, choice)
+                let validation = self.validation_rankings(&mut network, &split)?;
+                (network, trained, choice, validation)
             }
-            (Stopping::Validation, None) => {
-                let (chosen, choice) = self.choose_epochs()?;
+            (Stopping::Validation, split) => {
+                let (chosen, choice, validation) = self.choose_epochs(split)?;
                 let (network, trained) = self.train("training", self.interactions, chosen, None)?;
-                (network, trained, choice)
+                (network, trained, choice, validation)
             }
         };
         let sequences = self.interactions.sequences(&[Split::Train]);
         let occurrences = occurrences(&sequences, network.items);
         let lists = rankings(&mut network, self.interactions, &popularity(&occurrences), top_k)?;
         lists.write(self.context.output("rankings"))?;
+        validation.write(self.context.output("validation"))?;
         let path = self.context.output("items").join("embeddings.safetensors");
         nn::safetensors_file::write(&path, &[("items".to_owned(), network.item_embeddings()?)])?;
         self.report(&network, &sequences, &occurrences, trained, choice).write(self.context)
     }
 
-    /// The number of epochs after which a training without each user's last training item finds these best.
-    fn choose_epochs(&self) -> Result<(usize, Option<Choice>)> {
-        let held = hold_out_last_training_item(self.interactions);
-        let Some(validation) = Validation::of(&held, CUTOFF) else {
+    /// The number of epochs after which a training without each user's last training item finds these best, and its lists.
+    fn choose_epochs(&self, split: Option<ChoiceSplit>) -> Result<(usize, Option<Choice>, Rankings)> {
+        let Some(split) = split else {
             let message = "no user has 2 training items, so none can be held out to choose the number of epochs";
             return Err(Failure::new(FailureKind::NothingUsable, message)
                 .hint("give more interactions, or set stopping = \"epochs\""));
         };
-        let (_, trained) = self.train("choice of the epochs", &held, self.shared.epochs, Some(&validation))?;
+        let validation = split.validation(CUTOFF);
+        let (mut network, trained) =
+            self.train("choice of the epochs", &split.interactions, self.shared.epochs, validation.as_ref())?;
+        let lists = self.validation_rankings(&mut network, &split)?;
         self.context.log(format!("trains again on all training items for {} epochs", trained.chosen));
-        Ok((trained.chosen, Choice::of(HeldOut::LastTrainingItem, &trained)))
+        Ok((trained.chosen, Choice::of(HeldOut::LastTrainingItem, &trained), lists))
+    }
+
+    fn validation_rankings(&self, network: &mut Network<M>, split: &ChoiceSplit) -> Result<Rankings> {
+        let unknown = popularity(&occurrences(&split.histories(), network.items));
+        validation_rankings(network, split, &unknown, self.shared.top_k)
     }
 
     fn train(
