@@ -1,12 +1,15 @@
 //! The items that stand near those of the user's history in other users' sequences.
 
-use crate::popularity::training_counts;
-use crate::ranking::{inputs, outputs, rank_everyone};
+use crate::choice::{Settings, Tried, search};
+use crate::counts::{Near, SparseRows, SparseScores, near_counts, occurrences};
+use crate::ranking::{CUTOFF, Outcome, Report, finite, inputs, outputs, write};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
-use cooccurrence::{SparseRows, windowed_counts};
 use frames::{Interactions, Split};
+use rayon::prelude::*;
+use recommender::{ChoiceSplit, Quality, Validation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Ranks by nearness to the latest items of the history.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct ItemKnnParameters {
     /// How many items each list has.
     #[schemars(range(min = 1))]
     pub top_k: usize,
+    /// Whether the settings below are used as given or chosen on held-out items.
+    pub settings: Settings,
     /// How many steps apart two items of a sequence may stand to count as near.
     #[schemars(range(min = 1))]
     pub window: usize,
@@ -28,13 +33,84 @@ pub struct ItemKnnParameters {
     /// What an item of the history weighs relative to the one after it.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub decay: f64,
+    /// What an item that came before the history's item counts relative to one that came after it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub before: f64,
+    /// The power of the occurrences of the history's item that divides: 0.5 with `item_power` 0.5 is the cosine, 1 with 0 the
+    /// conditional probability.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub history_power: f64,
+    /// The power of the occurrences of the scored item that divides.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub item_power: f64,
+    /// What is added to the divisor, so that few occurrences prove little.
+    #[schemars(range(min = 0.0))]
+    pub shrinkage: f64,
+    /// How many of the most similar items of each item count; 0 for all.
+    pub neighbours: usize,
 }
 
 impl Default for ItemKnnParameters {
     fn default() -> Self {
-        Self { top_k: 20, window: 5, history: 20, decay: 0.8 }
+        let KnnSettings { window, history, decay, before, history_power, item_power, shrinkage, neighbours } =
+            KnnSettings::default();
+        Self {
+            top_k: 20,
+            settings: Settings::Validation,
+            window,
+            history,
+            decay,
+            before,
+            history_power,
+            item_power,
+            shrinkage,
+            neighbours,
+        }
     }
 }
+
+/// What the search chooses.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct KnnSettings {
+    window: usize,
+    history: usize,
+    decay: f64,
+    before: f64,
+    history_power: f64,
+    item_power: f64,
+    shrinkage: f64,
+    neighbours: usize,
+}
+
+impl Default for KnnSettings {
+    fn default() -> Self {
+        Self {
+            window: 5,
+            history: 20,
+            decay: 0.8,
+            before: 1.0,
+            history_power: 0.5,
+            item_power: 0.5,
+            shrinkage: 0.0,
+            neighbours: 0,
+        }
+    }
+}
+
+/// A setting's other values.
+type Variants = fn(&KnnSettings) -> Vec<KnnSettings>;
+
+/// What each setting may be changed to, those with the largest effect first.
+const VARIANTS: [Variants; 8] = [
+    |now| [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0].map(|decay| KnnSettings { decay, ..now.clone() }).to_vec(),
+    |now| [0.0, 0.25, 0.5, 0.75, 1.0].map(|item_power| KnnSettings { item_power, ..now.clone() }).to_vec(),
+    |now| [0.0, 0.25, 0.5, 0.75, 1.0].map(|history_power| KnnSettings { history_power, ..now.clone() }).to_vec(),
+    |now| [0.0, 0.25, 0.5, 0.75, 1.0].map(|before| KnnSettings { before, ..now.clone() }).to_vec(),
+    |now| [0.0, 0.5, 1.0, 2.0, 5.0, 10.0].map(|shrinkage| KnnSettings { shrinkage, ..now.clone() }).to_vec(),
+    |now| [1, 2, 3, 5, 8, 12].map(|window| KnnSettings { window, ..now.clone() }).to_vec(),
+    |now| [2, 5, 10, 20, 50].map(|history| KnnSettings { history, ..now.clone() }).to_vec(),
+    |now| [20, 50, 100, 200, 0].map(|neighbours| KnnSettings { neighbours, ..now.clone() }).to_vec(),
+];
 
 impl Stage for ItemKnn {
     const NAME: &'static str = "item-knn";
@@ -53,93 +129,178 @@ impl Stage for ItemKnn {
     }
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
+        parameters.check()?;
         let interactions = Interactions::read(context.input("interactions")?)?;
-        let neighbours = neighbours(&interactions, parameters.window);
-        let score = |history: &[u32], scores: &mut [f32]| {
-            let mut weight = 1.0;
-            for &seen in history.iter().rev().take(parameters.history) {
-                for &(item, similarity) in &neighbours[seen as usize] {
-                    scores[item as usize] += weight * similarity;
-                }
-                weight *= parameters.decay as f32;
-            }
-        };
-        rank_everyone(&interactions, parameters.top_k, context, score)?.write(context.output("rankings"))
+        recommender::thread_pool(context)?.install(|| run(&parameters, &interactions, context))
     }
 }
 
-/// Per item the items near it with their similarity `c_ij / sqrt(n_i n_j)`, by item.
-fn neighbours(interactions: &Interactions, window: usize) -> SparseRows<f32> {
-    let counts = training_counts(interactions);
-    let together = windowed_counts(&interactions.sequences(&[Split::Train]), counts.len(), window);
-    let similarity = |left: usize, &(right, together): &(u32, f64)| {
-        let expected = (f64::from(counts[left]) * f64::from(counts[right as usize])).sqrt();
-        (right, (together / expected) as f32)
+impl ItemKnnParameters {
+    fn check(&self) -> Result<()> {
+        let numbers = [self.decay, self.before, self.history_power, self.item_power, self.shrinkage];
+        let names = ["decay", "before", "history_power", "item_power", "shrinkage"];
+        names.into_iter().zip(numbers).try_for_each(|(name, number)| finite(name, number))
+    }
+
+    fn given(&self) -> KnnSettings {
+        let &Self { window, history, decay, before, history_power, item_power, shrinkage, neighbours, .. } = self;
+        KnnSettings { window, history, decay, before, history_power, item_power, shrinkage, neighbours }
+    }
+}
+
+fn run(parameters: &ItemKnnParameters, interactions: &Interactions, context: &Context) -> Result<()> {
+    let split = ChoiceSplit::of(interactions);
+    let held = split.as_ref().and_then(|split| Some((split, split.validation(CUTOFF)?)));
+    let (settings, tried) = match (&held, parameters.settings) {
+        (Some((split, validation)), Settings::Validation) => choose(parameters, split, validation),
+        _ => (parameters.given(), Vec::new()),
     };
-    let row = |(left, row): (usize, &Vec<(u32, f64)>)| row.iter().map(|near| similarity(left, near)).collect();
-    together.iter().enumerate().map(row).collect()
+    let model =
+        Model::of(&Counts::of(&interactions.sequences(&[Split::Train]), interactions, settings.window), &settings);
+    let of_split = |(split, _): &(&ChoiceSplit, Validation)| {
+        Model::of(&Counts::of(&split.histories(), interactions, settings.window), &settings)
+    };
+    let held_out = held.as_ref().map(of_split);
+    let report = Report::of(split.as_ref(), settings, tried);
+    let score = |model: &Model, history: &[u32], scores: &mut [f32]| model.score(history, scores);
+    write(
+        &Outcome { interactions, split: split.as_ref(), model: &model, held_out: held_out.as_ref(), report },
+        parameters.top_k,
+        context,
+        score,
+    )
+}
+
+/// The settings that find the held-out items best, and what was tried.
+fn choose(
+    parameters: &ItemKnnParameters,
+    split: &ChoiceSplit,
+    validation: &Validation,
+) -> (KnnSettings, Vec<Tried<KnnSettings>>) {
+    let histories = split.histories();
+    let mut counts: BTreeMap<usize, Counts> = BTreeMap::new();
+    search(parameters.given(), &VARIANTS, |settings| {
+        let counts = counts
+            .entry(settings.window)
+            .or_insert_with(|| Counts::of(&histories, &split.interactions, settings.window));
+        Model::of(counts, settings).measure(&histories, validation)
+    })
+}
+
+/// What similarities are computed from.
+#[derive(Debug)]
+struct Counts {
+    near: SparseRows<Near>,
+    occurrences: Vec<f32>,
+}
+
+impl Counts {
+    fn of(sequences: &[Vec<u32>], interactions: &Interactions, window: usize) -> Self {
+        let items = interactions.dataset.items;
+        Self { near: near_counts(sequences, items, window), occurrences: occurrences(sequences, items) }
+    }
+}
+
+/// Per item the items near it with their similarity, and how a history is read.
+#[derive(Debug)]
+struct Model {
+    similar: SparseRows<f32>,
+    history: usize,
+    decay: f32,
+}
+
+impl Model {
+    fn of(counts: &Counts, settings: &KnnSettings) -> Self {
+        let power =
+            |power: f64| counts.occurrences.iter().map(|&count| f64::from(count).powf(power)).collect::<Vec<_>>();
+        let (of_history, of_item) = (power(settings.history_power), power(settings.item_power));
+        let row = |(left, row): (usize, &Vec<(u32, Near)>)| {
+            let similarity = |&(right, near): &(u32, Near)| {
+                let divisor = of_history[left] * of_item[right as usize] + settings.shrinkage;
+                (right, ((near.after + settings.before * near.before) / divisor) as f32)
+            };
+            let mut similar: Vec<(u32, f32)> = row.iter().map(similarity).filter(|similar| similar.1 > 0.0).collect();
+            if settings.neighbours > 0 && similar.len() > settings.neighbours {
+                similar.select_nth_unstable_by(settings.neighbours - 1, recommender::best_first);
+                similar.truncate(settings.neighbours);
+                similar.sort_unstable_by_key(|similar| similar.0);
+            }
+            similar
+        };
+        let similar = counts.near.par_iter().enumerate().map(row).collect();
+        Self { similar, history: settings.history, decay: settings.decay as f32 }
+    }
+
+    /// Calls `add` with each item near one of the history and what that adds to its score.
+    fn each(&self, history: &[u32], mut add: impl FnMut(u32, f32)) {
+        let mut weight = 1.0;
+        for &seen in history.iter().rev().take(self.history) {
+            for &(item, similarity) in &self.similar[seen as usize] {
+                add(item, weight * similarity);
+            }
+            weight *= self.decay;
+        }
+    }
+
+    fn score(&self, history: &[u32], scores: &mut [f32]) {
+        self.each(history, |item, score| scores[item as usize] += score);
+    }
+
+    /// NDCG@10 of the held-out items among those with a score.
+    fn measure(&self, histories: &[Vec<u32>], validation: &Validation) -> f64 {
+        let of_user = |scores: &mut SparseScores, &user: &u32| {
+            self.each(&histories[user as usize], |item, score| scores.add(item, score));
+            validation.ndcg(user, &scores.take_best(CUTOFF, validation.seen(user)))
+        };
+        let new = || SparseScores::new(self.similar.len());
+        let ndcgs: Vec<f64> = validation.users().par_iter().map_init(new, of_user).collect();
+        Quality::of(&ndcgs).ndcg
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frames::{Dataset, Rankings};
-    use std::collections::BTreeMap;
-    use std::path::Path;
+    use crate::tests::{Outputs, interactions, run, three_users};
 
-    /// User 0: 0 1 2 | 3. User 1: 1 2 | 0. User 2: 4, too short to be tested.
-    fn three_users() -> Interactions {
-        use Split::{Test, Train};
-        let dataset = Dataset {
-            users: 3,
-            items: 5,
-            interactions: 8,
-            max_history: 20,
-            holdout: "last".into(),
-            split_digest: "0".into(),
-        };
-        Interactions {
-            dataset,
-            user: vec![0, 0, 0, 0, 1, 1, 1, 2],
-            item: vec![0, 1, 2, 3, 1, 2, 0, 4],
-            position: vec![0, 1, 2, 3, 0, 1, 2, 0],
-            time: vec![0; 8],
-            split: vec![Train, Train, Train, Test, Train, Train, Test, Train],
-        }
-    }
-
-    fn run<S: Stage>(interactions: &Path, parameters: S::Parameters) -> Rankings {
-        let output = tempfile::tempdir().unwrap();
-        let spec = contract::Spec {
-            uses: S::NAME.into(),
-            parameters: serde_json::Map::new(),
-            inputs: BTreeMap::from([("interactions".into(), BTreeMap::from([(String::new(), interactions.into())]))]),
-            outputs: BTreeMap::from([("rankings".into(), output.path().into())]),
-            seed: 0,
-            threads: 2,
-            device: "cpu".into(),
-            checkpoint: None,
-        };
-        S::run(parameters, &Context::new(spec)).unwrap();
-        Rankings::read(output.path()).unwrap()
+    fn near(window: usize, change: impl Fn(KnnSettings) -> KnnSettings) -> SparseRows<f32> {
+        let given = three_users();
+        let counts = Counts::of(&given.sequences(&[Split::Train]), &given, window);
+        Model::of(&counts, &change(KnnSettings { window, ..KnnSettings::default() })).similar
     }
 
     #[test]
     fn similarities_are_those_computed_by_hand() {
-        let near = neighbours(&three_users(), 5);
+        let near_5 = near(5, |same| same);
         // n = [1, 2, 2, 0, 1]; c(0,1) = 1, c(0,2) = 1/2, c(1,2) = 1 + 1.
         let root = 0.5_f32.sqrt();
-        assert_eq!(near[0], vec![(1, root), (2, root / 2.0)]);
-        assert_eq!(near[1], vec![(0, root), (2, 1.0)]);
-        assert!(near[3].is_empty() && near[4].is_empty());
-        assert_eq!(neighbours(&three_users(), 1)[0], vec![(1, root)]);
+        assert_eq!(near_5[0], vec![(1, root), (2, root / 2.0)]);
+        assert_eq!(near_5[1], vec![(0, root), (2, 1.0)]);
+        assert!(near_5[3].is_empty() && near_5[4].is_empty());
+        assert_eq!(near(1, |same| same)[0], vec![(1, root)]);
+    }
+
+    #[test]
+    fn order_powers_shrinkage_and_neighbours_change_similarities_as_their_formula_says() {
+        // Only items after: item 2 follows item 1 twice; nothing follows item 2.
+        let following = near(5, |same| KnnSettings { before: 0.0, ..same });
+        assert_eq!(following[1], vec![(2, 1.0)]);
+        assert!(following[2].is_empty());
+        // The conditional probability: divided by n of the history's item alone.
+        let conditional = near(5, |same| KnnSettings { history_power: 1.0, item_power: 0.0, ..same });
+        assert_eq!(conditional[1], vec![(0, 0.5), (2, 1.0)]);
+        let shrunk = near(5, |same| KnnSettings { shrinkage: 2.0, ..same });
+        assert_eq!(shrunk[1][1], (2, 0.5));
+        assert_eq!(near(5, |same| KnnSettings { neighbours: 1, ..same })[1], vec![(2, 1.0)]);
+    }
+
+    fn given(top_k: usize) -> ItemKnnParameters {
+        ItemKnnParameters { top_k, settings: Settings::Given, ..Default::default() }
     }
 
     #[test]
     fn knn_sums_decayed_similarities_over_the_history() {
-        let folder = tempfile::tempdir().unwrap();
-        three_users().write(folder.path()).unwrap();
-        let rankings = run::<ItemKnn>(folder.path(), ItemKnnParameters { top_k: 3, ..Default::default() });
+        let rankings = run::<ItemKnn>(&three_users(), given(3)).rankings("rankings");
         assert_eq!(rankings.kept.iter().map(|list| list.user).collect::<Vec<_>>(), vec![0, 1]);
         // History 1, 2: item 1 gets sim(2,1) = 1, item 2 gets 0.8 sim(1,2), item 0 gets sim(2,0) + 0.8 sim(1,0).
         let root = 0.5_f32.sqrt();
@@ -151,12 +312,70 @@ mod tests {
     }
 
     #[test]
-    fn popularity_counts_training_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        three_users().write(folder.path()).unwrap();
-        let rankings = run::<crate::Popularity>(folder.path(), crate::PopularityParameters { top_k: 5 });
-        let counts: BTreeMap<u32, f32> = rankings.kept[0].items.iter().copied().collect();
-        assert_eq!(counts, BTreeMap::from([(0, 1.0), (1, 2.0), (2, 2.0), (3, 0.0), (4, 1.0)]));
-        assert_eq!(rankings.excluded[0].items, vec![(4, 1.0), (3, 0.0)]);
+    fn validation_lists_come_from_counts_without_the_held_out_item() {
+        let lists = run::<ItemKnn>(&three_users(), given(5)).rankings("validation");
+        // User 0: 0 1, of which 2 is held out; user 1: 1, of which 2 is held out. What is left to count is the pair 0, 1.
+        assert_eq!(lists.excluded.iter().map(|list| list.user).collect::<Vec<_>>(), vec![0, 1]);
+        assert!(lists.excluded[0].items.iter().all(|&(_, score)| score == 0.0));
+        assert_eq!(lists.excluded[1].items[0], (0, 0.5_f32.sqrt()));
+    }
+
+    /// Users who walk around a ring, so that only what follows tells the next item.
+    fn walkers() -> Interactions {
+        let split = |place| if place == 5 { Split::Test } else { Split::Train };
+        let rows: Vec<(u32, u32, Split)> =
+            (0..40).flat_map(|user| (0..6).map(move |place| (user, (user * 7 + place) % 20, split(place)))).collect();
+        interactions(40, 20, &rows)
+    }
+
+    #[test]
+    fn what_held_out_items_choose_is_at_least_as_good_as_what_is_given() {
+        let outputs = run::<ItemKnn>(&walkers(), ItemKnnParameters::default());
+        let report = outputs.report();
+        assert_eq!(report["held_out"], "last-training-item");
+        let tried = report["tried"].as_array().unwrap();
+        let best = tried.iter().map(|one| one["ndcg"].as_f64().unwrap()).fold(0.0, f64::max);
+        assert!(best > tried[0]["ndcg"].as_f64().unwrap(), "{report}");
+        assert_eq!(first_hits(&outputs), 40);
+    }
+
+    fn first_hits(outputs: &Outputs) -> usize {
+        let (lists, targets) = (outputs.rankings("rankings").excluded, walkers().targets());
+        lists.iter().filter(|list| Some(list.items[0].0) == targets[list.user as usize]).count()
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_equal_bytes() {
+        let bytes = [1, 3].map(|threads| {
+            let outputs = crate::tests::run_with::<ItemKnn>(&walkers(), ItemKnnParameters::default(), threads).unwrap();
+            ["rankings/rankings.parquet", "validation/rankings.parquet", "report/report.json"]
+                .map(|file| outputs.bytes(file))
+        });
+        assert!(bytes[0] == bytes[1]);
+    }
+
+    #[test]
+    fn where_nothing_can_be_held_out_the_given_settings_stay() {
+        let alone = interactions(1, 2, &[(0, 0, Split::Train), (0, 1, Split::Test)]);
+        let outputs = run::<ItemKnn>(&alone, ItemKnnParameters::default());
+        assert_eq!(outputs.report()["settings"]["window"], 5);
+        assert!(outputs.report().get("held_out").is_none());
+        assert_eq!(outputs.rankings("rankings").excluded[0].items, [(1, 0.0)]);
+        assert!(outputs.rankings("validation").excluded.is_empty());
+    }
+
+    #[test]
+    fn a_catalogue_of_one_item_is_ranked() {
+        let one = interactions(1, 1, &[(0, 0, Split::Train), (0, 0, Split::Train), (0, 0, Split::Test)]);
+        let rankings = run::<ItemKnn>(&one, ItemKnnParameters::default()).rankings("rankings");
+        assert_eq!(rankings.kept[0].items, [(0, 0.0)]);
+        assert!(rankings.excluded.is_empty(), "nothing is left to recommend");
+    }
+
+    #[test]
+    fn a_setting_that_is_not_finite_is_refused() {
+        let parameters = ItemKnnParameters { shrinkage: f64::NAN, ..Default::default() };
+        let failure = crate::tests::run_with::<ItemKnn>(&three_users(), parameters, 1).unwrap_err();
+        assert!(failure.message.contains("shrinkage is NaN"), "{failure}");
     }
 }

@@ -1,16 +1,28 @@
-//! Two rankings that need no training, the baselines of every model: popularity and item-kNN.
+//! Rankings that need no training, the baselines of every model: popularity, a Markov chain and item-kNN.
 //!
 //! Statistics come from training rows only. A user's history is everything before the test item. Every item is ranked,
-//! none is sampled, and equal scores stand in the order of [`recommender::tie_order`].
+//! none is sampled, and equal scores stand in the order of [`recommender::tie_order`]. With n_j how often item j occurs:
 //!
-//! * [`Popularity`]: `score(j) = n_j`, how often `j` occurs in training rows.
-//! * [`ItemKnn`]: with `c_ij = Σ 1/|s - t|` over all places `s`, `t` of one sequence, at most `window` apart, that hold
-//!   `i` and `j`: `sim(i, j) = c_ij / sqrt(n_i n_j)`, and `score(j) = Σ_a decay^a sim(h_a, j)` over the last
-//!   `history` items `h_a` before the test item, the latest with `a = 0`.
+//! * [`Popularity`]: `score(j) = n_j`.
+//! * [`MarkovChain`]: with `m_ij` how often j comes next after i, h the user's latest item and s `smoothing`,
+//!   `score(j) = ln((m_hj + s p_j) / (Σ_k m_hk + s))` where `p_j = (n_j + 1) / Σ_k (n_k + 1)` (MacKay & Peto 1995).
+//! * [`ItemKnn`]: with `a_ij = Σ 1/(t - s)` over all places `s < t` of one sequence, at most `window` apart, that hold
+//!   `i` and `j`: `sim(i, j) = (a_ij + before a_ji) / (n_i^history_power n_j^item_power + shrinkage)`, of which each i keeps the `neighbours`
+//!   largest, and `score(j) = Σ_a decay^a sim(h_a, j)` over the last `history` items `h_a` before the test item, the
+//!   latest with `a = 0` (Deshpande & Karypis 2004).
+//!
+//! Settings of the last two are chosen on held-out items, as `settings` says.
 
+mod choice;
+mod counts;
 mod item_knn;
+mod markov_chain;
 mod popularity;
 mod ranking;
+#[cfg(test)]
+mod tests;
 
+pub use choice::Settings;
 pub use item_knn::{ItemKnn, ItemKnnParameters};
+pub use markov_chain::{MarkovChain, MarkovChainParameters};
 pub use popularity::{Popularity, PopularityParameters};

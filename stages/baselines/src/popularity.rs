@@ -1,8 +1,10 @@
 //! The items that most interactions are with, for everyone.
 
-use crate::ranking::{inputs, outputs, rank_everyone};
+use crate::counts::occurrences;
+use crate::ranking::{inputs, list_outputs, rank};
 use contract::{Context, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{Interactions, Split};
+use frames::{Interactions, Rankings, Split};
+use recommender::ChoiceSplit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,22 +40,24 @@ impl Stage for Popularity {
     }
 
     fn outputs() -> Vec<OutputPort> {
-        outputs()
+        list_outputs()
     }
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
         let interactions = Interactions::read(context.input("interactions")?)?;
-        let counts = training_counts(&interactions);
-        rank_everyone(&interactions, parameters.top_k, context, |_, scores| scores.copy_from_slice(&counts))?
-            .write(context.output("rankings"))
+        let items = interactions.dataset.items;
+        let lists = |sequences: &[Vec<u32>], interactions, split| {
+            let counts = occurrences(sequences, items);
+            rank(interactions, split, parameters.top_k, |_, scores| scores.copy_from_slice(&counts))
+        };
+        let split = ChoiceSplit::of(&interactions);
+        recommender::thread_pool(context)?.install(|| {
+            lists(&interactions.sequences(&[Split::Train]), &interactions, None)?.write(context.output("rankings"))?;
+            let validation = match &split {
+                Some(split) => lists(&split.histories(), &split.interactions, Some(split))?,
+                None => Rankings::default(),
+            };
+            validation.write(context.output("validation"))
+        })
     }
-}
-
-/// `[items]` how often each item occurs in training rows.
-pub(crate) fn training_counts(interactions: &Interactions) -> Vec<f32> {
-    let mut counts = vec![0.0; interactions.dataset.items];
-    for item in interactions.sequences(&[Split::Train]).into_iter().flatten() {
-        counts[item as usize] += 1.0;
-    }
-    counts
 }

@@ -1,6 +1,6 @@
 //! The floors on a published data set.
 
-use baselines::{ItemKnn, ItemKnnParameters, Popularity, PopularityParameters};
+use baselines::{ItemKnn, ItemKnnParameters, Popularity, PopularityParameters, Settings};
 use contract::{Context, Result, Spec, Stage};
 use frames::{Interactions, RankedList, Rankings};
 use std::collections::BTreeMap;
@@ -49,8 +49,13 @@ fn floors_on_instruments_are_the_known_ones() {
     for (name, expected, tolerance) in known {
         let out = folder.path().join(name);
         match name {
-            "popularity" => run::<Popularity>(&bound, &["rankings"], &out, PopularityParameters::default()),
-            _ => run::<ItemKnn>(&bound, &["rankings"], &out, ItemKnnParameters::default()),
+            "popularity" => {
+                run::<Popularity>(&bound, &["rankings", "validation"], &out, PopularityParameters::default())
+            }
+            _ => {
+                let given = ItemKnnParameters { settings: Settings::Given, ..ItemKnnParameters::default() };
+                run::<ItemKnn>(&bound, &["rankings", "validation", "report"], &out, given)
+            }
         }
         .unwrap();
         let rankings = Rankings::read(&out.join("rankings")).unwrap();
