@@ -17,11 +17,13 @@ pub(crate) static STAGES: LazyLock<Vec<Erased>> = LazyLock::new(|| {
         Erased::of::<finetune::Finetune>(),
         Erased::of::<precache::Precache>(),
         Erased::of::<baselines::Popularity>(),
+        Erased::of::<baselines::MarkovChain>(),
         Erased::of::<baselines::ItemKnn>(),
         Erased::of::<sequential::Sasrec>(),
         Erased::of::<sequential::Bert4rec>(),
         Erased::of::<sequential::Fmlp>(),
         Erased::of::<sequential::Gru4rec>(),
+        Erased::of::<blend::Blend>(),
         Erased::of::<metrics::Metrics>(),
     ]
 });

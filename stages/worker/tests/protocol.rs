@@ -51,6 +51,7 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
     names.sort_unstable();
     let expected = [
         "bert4rec",
+        "blend",
         "codebook",
         "cooccurrence",
         "dccf",
@@ -60,6 +61,7 @@ fn it_describes_every_stage_once_with_version_and_parameters() {
         "ingest",
         "item-knn",
         "llama",
+        "markov-chain",
         "metrics",
         "popularity",
         "precache",

@@ -1,0 +1,5 @@
+//! Tells the crate its code version.
+
+fn main() {
+    fingerprint::emit();
+}
