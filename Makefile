@@ -39,7 +39,7 @@ reference: build ## check metrics, dccf and the language model against scikit-le
 	@test -x $(PIPE_REFERENCE_PYTHON) || python3 -m venv target/reference
 	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece' 2>/dev/null \
 		|| $(PIPE_REFERENCE_PYTHON) -m pip install --quiet $(PEERS)
-	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face
+	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face --test hugging_face_t5
 	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch
 
 lint: libtorch ## check format, lints and licences

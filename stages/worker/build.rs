@@ -2,6 +2,6 @@
 
 fn main() {
     fingerprint::emit();
-    // See src/processor.rs: libtorch finds the function only when the program exports it.
+    // See src/mkl.rs: libtorch finds the function only when the program exports it.
     println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic-symbol=mkl_serv_intel_cpu_true");
 }

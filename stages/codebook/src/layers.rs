@@ -3,10 +3,9 @@
 use crate::rows::Rows;
 use contract::{Failure, FailureKind, Result};
 use nn::failed;
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use recommender::normal;
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use tch::{TchError, Tensor};
 
 /// Rows that go through the layers at a time outside the training, so that memory does not grow with the items.
@@ -112,12 +111,6 @@ pub(crate) fn trained(value: &Tensor) -> Result<Tensor> {
 
 fn scaled(tensor: &Tensor, factor: f32) -> Result<Tensor> {
     tensor.f_detach().and_then(|tensor| tensor.f_mul_scalar(f64::from(factor))).map_err(failed("scale the layers"))
-}
-
-/// A standard normal number (Box and Muller 1958).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (TAU * rng.random::<f64>()).cos()
 }
 
 #[cfg(test)]

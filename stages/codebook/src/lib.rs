@@ -12,6 +12,8 @@
 //! plain number to later levels. Each level starts from k-means centres
 //! of a batch. After each epoch a code that no item chose moves to the worst represented residual of its level.
 //!
+//! With `method = "residual-k-means"` the k-means centres of all items stay as they are.
+//!
 //! With one level there is nothing to cascade: the paper then takes "the original item IDs" as tokens (Table 5). Every
 //! item has a code of its own, in a random order, and nothing is trained.
 //!
@@ -42,7 +44,7 @@ mod tokenize;
 mod train;
 
 pub use new_items::Tokenizer;
-pub use parameters::{Collisions, LastLevel, Parameters, Projection};
+pub use parameters::{Collisions, LastLevel, Method, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use epochs::Losses;

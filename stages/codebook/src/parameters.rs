@@ -4,6 +4,18 @@ use contract::{Failure, FailureKind, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How codes are learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// From k-means centres of a batch, by gradient descent on the paper's loss.
+    #[default]
+    GradientDescent,
+    /// The k-means centres of what the levels before leave of all items, and nothing more. It looks at no text, so it needs
+    /// `llm_alignment = false`.
+    ResidualKMeans,
+}
+
 /// How text embeddings come to the codes' dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +63,8 @@ pub struct Parameters {
     /// Codes of a level, C.
     #[schemars(range(min = 1))]
     pub codes: usize,
+    /// How codes are learned.
+    pub method: Method,
     /// Whether the codes are drawn to the items' text embeddings as well. Needs the input `text`.
     pub llm_alignment: bool,
     /// How text embeddings come to the codes' dimension.
@@ -92,6 +106,7 @@ impl Default for Parameters {
         Self {
             levels: 4,
             codes: 256,
+            method: Method::default(),
             llm_alignment: true,
             projection: Projection::Ridge,
             alignment_weight: 1.0,
@@ -126,6 +141,13 @@ impl Parameters {
             let message = format!("held_out is {}, expected 0 to 0.9", self.held_out);
             return conflict(message, "0.05 holds out one item in twenty");
         }
+        let k_means = self.method == Method::ResidualKMeans;
+        if k_means && (self.llm_alignment || self.encoder_decoder) {
+            let other = if self.llm_alignment { "llm_alignment" } else { "encoder_decoder" };
+            let message =
+                format!("method is 'residual-k-means' and {other} is true, expected false: k-means learns no {other}");
+            return conflict(message, "set it to false, or method = \"gradient-descent\"");
+        }
         if self.encoder_decoder && (self.code_dim == 0 || self.hidden.contains(&0)) {
             let message = format!("code_dim is {} and hidden is {:?}, expected at least 1", self.code_dim, self.hidden);
             return conflict(message, "LC-Rec has 32 behind 2048, 1024, 512, 256, 128 and 64");
@@ -137,7 +159,7 @@ impl Parameters {
                 "take at most one code per item, or levels = 1 for a token per item",
             );
         }
-        if self.codes > self.kmeans_batch {
+        if self.codes > self.kmeans_batch && !k_means {
             let message = format!("codes is {}, but kmeans_batch is {}", self.codes, self.kmeans_batch);
             return conflict(message, "the first codes are clusters of that batch: make it larger");
         }

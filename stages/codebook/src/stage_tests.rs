@@ -236,3 +236,44 @@ fn a_published_embedding_gets_nearly_unique_codes() {
     assert!(report["collision_rate"].as_f64().unwrap() < 0.02);
     fs_err::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn residual_k_means_takes_the_mean_of_its_items_at_the_first_level_and_parts_collisions() {
+    let items = spread(200, 4);
+    let with = |more: &Value| {
+        let mut parameters =
+            json!({ "levels": 2, "codes": 16, "llm_alignment": false, "method": "residual-k-means", "batch": 50 });
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parameters
+    };
+    let runs = ["k-means", "k-means-again"].map(|name| {
+        let folder = scratch(name);
+        // `kmeans_batch` does not matter: centres are those of all items.
+        let more = json!({ "kmeans_batch": if name == "k-means" { 16 } else { 65_536 } });
+        let report = run_in(&folder, &items, None, with(&more)).unwrap();
+        let codes = Codes::read(&folder.join("codes")).unwrap();
+        let book = nn::safetensors_file::read(&folder.join("codebook/codebook.safetensors")).unwrap();
+        let centres = Rows::of(&book["level_1"]).unwrap();
+        fs_err::remove_dir_all(folder).unwrap();
+        (report, codes, centres)
+    });
+    assert!(runs[0].1 == runs[1].1 && runs[0].2 == runs[1].2);
+    let (report, codes, centres) = &runs[0];
+    assert_eq!(report["losses"], json!([]));
+    for code in 0..16 {
+        let own: Vec<usize> = (0..200).filter(|&item| codes.levels[0][item] == code).collect();
+        for column in 0..4 {
+            let mean = own.iter().map(|&item| items.row(item)[column]).sum::<f32>() / own.len() as f32;
+            assert!((mean - centres.row(code as usize)[column]).abs() < 1e-5, "code {code}, column {column}");
+        }
+    }
+    let folder = scratch("k-means-free");
+    // Two levels cannot part more than 16 items of one first code.
+    let report = run_in(&folder, &items, None, with(&json!({ "collisions": "free", "levels": 3 }))).unwrap();
+    assert_eq!(report["colliding_items"], 0);
+    for wrong in [json!({ "llm_alignment": true }), json!({ "encoder_decoder": true })] {
+        let failure = run_in(&folder, &items, None, with(&wrong)).unwrap_err();
+        assert!(failure.kind == FailureKind::Conflict && failure.message.contains("residual-k-means"), "{failure}");
+    }
+    fs_err::remove_dir_all(folder).unwrap();
+}

@@ -5,7 +5,7 @@ use crate::alignment::{Map, cosine_distance};
 use crate::assignment::{Nearest, only_codes, subtract};
 use crate::epochs::{Learner, Losses, learn};
 use crate::kmeans::{initial_codes, revive};
-use crate::parameters::{LastLevel, Parameters};
+use crate::parameters::{LastLevel, Method, Parameters};
 use crate::projection::Linear;
 use crate::rows::Rows;
 use crate::tokenize::codes_in_training;
@@ -41,7 +41,12 @@ pub(crate) fn train(items: &Rows, text: Option<&Rows>, parameters: &Parameters, 
     let mut rng = ChaCha8Rng::seed_from_u64(context.seed());
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.shuffle(&mut rng);
-    let first = initial_codes(&items.select(&order[..parameters.kmeans_batch.min(items.len())]), parameters, &mut rng);
+    let k_means = parameters.method == Method::ResidualKMeans;
+    let batch = if k_means { items.len() } else { parameters.kmeans_batch.min(items.len()) };
+    let first = initial_codes(&items.select(&order[..batch]), parameters, &mut rng);
+    if k_means {
+        return Ok(Outcome { levels: first, projection: None, curve: Vec::new() });
+    }
     let map = Map::start(text, items, parameters, &mut rng)?;
     let trained = |codes: &Rows| Trained::new(&codes.tensor()?).map_err(failed("start training"));
     let levels = first.iter().map(trained).collect::<Result<_>>()?;

@@ -4,6 +4,7 @@ use crate::parameters::Initialisation;
 use crate::vectors::add;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use recommender::normal;
 
 /// The trained matrices, or their gradients, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,10 +78,4 @@ fn xavier_uniform(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32>
 fn xavier_normal(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let deviation = (2.0 / (rows + columns) as f64).sqrt();
     (0..rows * columns).map(|_| (deviation * normal(rng)) as f32).collect()
-}
-
-/// A standard normal number by the Box–Muller transform.
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }

@@ -21,9 +21,9 @@
 //! The report counts every row read and what became of it, and looks for leaks of the test item.
 
 mod clean;
-mod core;
 mod digest;
 mod gathered;
+mod k_core;
 mod lines;
 mod metadata;
 mod numbering;

@@ -2,9 +2,9 @@
 
 use crate::Parameters;
 use crate::clean::clean;
-use crate::core::{Dropped, keep_core};
 use crate::digest;
 use crate::gathered::{Gathered, Row};
+use crate::k_core::{Dropped, keep_core};
 use crate::lines::JsonLines;
 use crate::metadata::{MetadataCounts, read_metadata};
 use crate::report::Source;

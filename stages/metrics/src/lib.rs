@@ -45,7 +45,7 @@ use tables::{Interval, Row, Scores};
 use truth::Truth;
 
 /// The labels of the models that every other is read beside.
-const FLOORS: [&str; 2] = ["popularity", "item-knn"];
+const BASELINES: [&str; 2] = ["popularity", "item-knn"];
 
 /// Measures rankings.
 #[derive(Debug)]
@@ -90,11 +90,12 @@ impl Stage for Metrics {
         let codes = context.optional_input("codes").map(Codes::read).transpose()?;
         let truth = Truth::new(&interactions, codes.as_ref())?;
         let inputs = context.labelled_inputs("rankings");
-        warn_of_missing_floors(&inputs, context);
+        warn_of_missing_baselines(&inputs, context);
         let mut tables = Tables::new(&parameters, truth.several(), context.seed());
         for (label, folder) in inputs {
             let rankings = Rankings::read(&folder)?;
             truth.check(&label, &rankings)?;
+            truth.check_length(&label, &rankings, parameters.largest_cutoff())?;
             let on_codes = codes.is_some() && parameters.code_level.contains(&label);
             tables.measure(&label, &rankings, &truth, on_codes, context);
         }
@@ -169,8 +170,10 @@ impl<'a> Tables<'a> {
     }
 }
 
-fn warn_of_missing_floors(inputs: &BTreeMap<String, PathBuf>, context: &Context) {
-    for floor in FLOORS.into_iter().filter(|&floor| !inputs.contains_key(floor)) {
-        context.log(format!("no rankings are labelled {floor}: nothing says how far the others are above that floor"));
+fn warn_of_missing_baselines(inputs: &BTreeMap<String, PathBuf>, context: &Context) {
+    for baseline in BASELINES.into_iter().filter(|&baseline| !inputs.contains_key(baseline)) {
+        context.log(format!(
+            "no rankings are labelled {baseline}, so the other models are compared with no such baseline"
+        ));
     }
 }

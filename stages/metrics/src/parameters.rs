@@ -49,4 +49,9 @@ impl Parameters {
         }
         Ok(self)
     }
+
+    /// The length that lists must have for all measures.
+    pub(crate) fn largest_cutoff(&self) -> u32 {
+        self.cutoffs.iter().copied().max().unwrap_or(0)
+    }
 }

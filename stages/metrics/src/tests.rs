@@ -31,6 +31,11 @@ fn lists(lists: &[(u32, &[u32])]) -> Vec<RankedList> {
     lists.iter().map(of).collect()
 }
 
+/// The default parameters with these cutoffs.
+fn at(cutoffs: &[u32]) -> Parameters {
+    Parameters { cutoffs: cutoffs.to_vec(), ..Default::default() }
+}
+
 /// Runs the stage on one ranking labelled `pipe`, and returns `metrics.json`.
 fn run(rankings: &Rankings, codes: Option<&Codes>, parameters: Parameters) -> Result<Value> {
     let folder = tempfile::tempdir().unwrap();
@@ -76,16 +81,16 @@ fn measures_are_those_computed_by_hand() {
     // Ranks 1, 3, none within the list, and user 3 without a list; user 4 has no test item and does not count.
     let rankings = Rankings {
         kept: lists(&[(0, &[0, 4]), (1, &[4, 3, 1]), (2, &[0, 1, 3, 4]), (4, &[4])]),
-        excluded: lists(&[(0, &[4, 0])]),
+        excluded: lists(&[(0, &[4, 0, 1, 2])]),
     };
-    let rows = run(&rankings, None, Parameters { cutoffs: vec![5, 1, 5], ..Default::default() }).unwrap();
+    let rows = run(&rankings, None, Parameters { cutoffs: vec![4, 1, 4], ..Default::default() }).unwrap();
     let kept = json!({"model": "pipe", "seen": "kept", "hits": "item", "users": 4,
-        "HR@1": 0.25, "HR@5": 0.5, "NDCG@1": 0.25, "NDCG@5": (1.0 + 0.5) / 4.0, "MRR": (1.0 + 1.0 / 3.0) / 4.0,
-        "coverage@1": 0.4, "coverage@5": 0.8});
+        "HR@1": 0.25, "HR@4": 0.5, "NDCG@1": 0.25, "NDCG@4": (1.0 + 0.5) / 4.0, "MRR": (1.0 + 1.0 / 3.0) / 4.0,
+        "coverage@1": 0.4, "coverage@4": 0.8});
     assert_eq!(rows[0], kept);
     let gain = 1.0 / 3.0_f64.log2() / 4.0;
     let excluded = json!({"model": "pipe", "seen": "excluded", "hits": "item", "users": 4,
-        "HR@1": 0.0, "HR@5": 0.25, "NDCG@1": 0.0, "NDCG@5": gain, "MRR": 0.125, "coverage@1": 0.2, "coverage@5": 0.4});
+        "HR@1": 0.0, "HR@4": 0.25, "NDCG@1": 0.0, "NDCG@4": gain, "MRR": 0.125, "coverage@1": 0.2, "coverage@4": 0.8});
     assert_eq!(rows[1], excluded);
     assert_eq!(rows.as_array().unwrap().len(), 2);
 }
@@ -95,7 +100,7 @@ fn hits_on_codes_stand_beside_hits_on_items() {
     // Items 0 and 4 share a code: the list of user 0 has its code first and its item second.
     let codes = Codes { levels: vec![vec![0, 1, 2, 3, 0]] };
     let rankings = Rankings { kept: lists(&[(0, &[4, 0])]), excluded: Vec::new() };
-    let rows = run(&rankings, Some(&codes), Parameters::default()).unwrap();
+    let rows = run(&rankings, Some(&codes), at(&[1, 2])).unwrap();
     let hit_at_one = |row: usize| (rows[row]["hits"].clone(), rows[row]["HR@1"].clone());
     assert_eq!(hit_at_one(0), (json!("item"), json!(0.0)));
     assert_eq!(hit_at_one(1), (json!("code"), json!(0.25)));
@@ -110,7 +115,7 @@ fn some_ranks() -> Rankings {
 #[test]
 fn every_users_rank_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    run_in(folder.path(), &some_ranks(), None, Parameters::default()).unwrap();
+    run_in(folder.path(), &some_ranks(), None, at(&[4])).unwrap();
     let ranks = Ranks::read(&folder.path().join("ranks")).unwrap();
     let [(measured, users)] = ranks.of.as_slice() else { panic!("{ranks:?}") };
     assert_eq!((measured.model.as_str(), measured.seen.word(), measured.hits.word()), ("pipe", "kept", "item"));
@@ -122,11 +127,11 @@ fn every_users_rank_is_kept() {
 fn intervals_stand_around_their_values_and_0_resamples_make_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics/intervals.json");
-    let parameters = |resamples| Parameters { cutoffs: vec![5], resamples, ..Default::default() };
+    let parameters = |resamples| Parameters { resamples, ..at(&[4]) };
     run_in(folder.path(), &some_ranks(), None, parameters(500)).unwrap();
     let rows = read(&path);
     let names: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["metric"].as_str().unwrap()).collect();
-    assert_eq!(names, ["HR@5", "NDCG@5", "MRR"]);
+    assert_eq!(names, ["HR@4", "NDCG@4", "MRR"]);
     for row in rows.as_array().unwrap() {
         let [low, value, high] = ["low", "value", "high"].map(|name| row[name].as_f64().unwrap());
         assert!(0.0 <= low && low < value && value < high && high <= 1.0, "{row}");
@@ -146,14 +151,14 @@ fn intervals_stand_around_their_values_and_0_resamples_make_none() {
 #[test]
 fn users_are_counted_by_the_length_of_their_history() {
     let folder = tempfile::tempdir().unwrap();
-    let parameters = Parameters { cutoffs: vec![5], history_lengths: vec![10, 2], ..Default::default() };
+    let parameters = Parameters { history_lengths: vec![10, 2], ..at(&[4]) };
     run_in(folder.path(), &some_ranks(), None, parameters).unwrap();
     let rows = read(&folder.path().join("metrics/by_length.json"));
     let expected = json!({"model": "pipe", "seen": "kept", "hits": "item", "at_least": 0, "below": 2, "users": 4,
-        "HR@5": 0.5, "NDCG@5": 0.375, "MRR": (1.0 + 1.0 / 3.0) / 4.0});
+        "HR@4": 0.5, "NDCG@4": 0.375, "MRR": (1.0 + 1.0 / 3.0) / 4.0});
     assert_eq!(rows[0], expected);
     let range =
-        |row: &Value| (row["at_least"].clone(), row["below"].clone(), row["users"].clone(), row["HR@5"].clone());
+        |row: &Value| (row["at_least"].clone(), row["below"].clone(), row["users"].clone(), row["HR@4"].clone());
     assert_eq!(range(&rows[1]), (json!(2), json!(10), json!(0), Value::Null));
     assert_eq!(range(&rows[2]), (json!(10), Value::Null, json!(0), Value::Null));
 }
@@ -177,4 +182,17 @@ fn what_does_not_fit_is_refused() {
     let no_length = Parameters { history_lengths: vec![0, 5], ..Default::default() };
     assert_eq!(run(&good, None, no_length).unwrap_err().kind, FailureKind::Conflict);
     assert_eq!(run(&Rankings::default(), None, Parameters::default()).unwrap_err().kind, FailureKind::NothingUsable);
+}
+
+#[test]
+fn a_cutoff_beyond_the_end_of_all_lists_is_refused() {
+    let failure = run(&some_ranks(), None, at(&[1, 5])).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Conflict);
+    assert!(
+        failure.message.contains("cutoffs has 5") && failure.message.contains("end after 4 of 5 items"),
+        "{failure}"
+    );
+    // User 4 knows one of the five items, so that a list of the other four is whole.
+    let whole = Rankings { kept: lists(&[(0, &[0, 1, 2, 3, 4])]), excluded: lists(&[(4, &[0, 1, 2, 3])]) };
+    assert!(run(&whole, None, at(&[10])).is_ok());
 }

@@ -10,6 +10,8 @@ pub(crate) struct Truth {
     targets: Vec<Vec<u32>>,
     /// `[users]` the number of training interactions.
     history: Vec<u32>,
+    /// `[users]` the number of distinct items before the test: those that a list without seen items leaves out.
+    known: Vec<usize>,
     /// `[items]` a number that items of equal codes share; the item itself where there are no codes.
     code: Vec<u32>,
 }
@@ -32,7 +34,8 @@ impl Truth {
             }
         };
         let history = interactions.sequences(&[Split::Train]).iter().map(|items| items.len() as u32).collect();
-        Ok(Self { targets, history, code })
+        let known = interactions.before_test().iter().map(|items| items.iter().collect::<HashSet<_>>().len()).collect();
+        Ok(Self { targets, history, known, code })
     }
 
     /// How many users have a test item: the denominator of every measure.
@@ -63,6 +66,29 @@ impl Truth {
             }
             if let Some(&(item, _)) = list.items.iter().find(|(item, _)| *item as usize >= items) {
                 return refuse("item", item, items);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses lists that end before the largest cutoff although there are more items to list.
+    ///
+    /// Hits beyond the end of such lists would count as misses, so a measure at that cutoff would be too low.
+    pub(crate) fn check_length(&self, label: &str, rankings: &Rankings, cutoff: u32) -> Result<()> {
+        for seen in [Seen::Kept, Seen::Excluded] {
+            let Some(longest) = rankings.lists(seen).iter().max_by_key(|list| list.items.len()) else { continue };
+            let length = longest.items.len();
+            let left_out = if seen == Seen::Excluded { self.known[longest.user as usize] } else { 0 };
+            if length < cutoff as usize && length + left_out < self.code.len() {
+                let message = format!(
+                    "cutoffs has {cutoff}, but the lists of '{label}' with seen items {} end after {length} of {} \
+                     items: hits beyond would count as misses",
+                    seen.word(),
+                    self.code.len()
+                );
+                let hint =
+                    format!("set top_k of the stage that makes '{label}' to {cutoff} or more, or remove the cutoff");
+                return Err(Failure::new(FailureKind::Conflict, message).hint(hint));
             }
         }
         Ok(())
@@ -141,7 +167,7 @@ mod tests {
         // Items 0 and 1 share their codes, and so do 2 and 3.
         let codes = Codes { levels: vec![vec![5, 5, 6, 6, 6], vec![0, 0, 1, 1, 2]] };
         let targets = vec![vec![3], vec![4], vec![], vec![1, 4, 0]];
-        let truth = Truth { targets, history: vec![9, 8, 7, 6], code: number_codes(&codes) };
+        let truth = Truth { targets, history: vec![9, 8, 7, 6], known: vec![0; 4], code: number_codes(&codes) };
         let lists = [list(0, &[0, 1, 2, 3]), list(1, &[0, 2]), list(2, &[1]), list(3, &[4, 0])];
         let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.ranks).collect::<Vec<_>>();
         assert_eq!(ranks(Hits::Item), [vec![Some(4)], vec![None], vec![None, Some(1), Some(2)]]);

@@ -1,10 +1,10 @@
 //! The language model behind a beam search: log-probabilities of the next code after a prompt and after each beam.
 
-use crate::trie::Trie;
 use contract::{Failure, FailureKind, Result};
 use frames::{Rows, check_finite};
 use nn::{AttentionMask, KvCache, Llama, failed};
 use prompts::code_token;
+use recommender::beam::{Fed, LogProbabilities, Trie, ancestors};
 use tch::{Kind, TchError, Tensor};
 use tokenizers::Tokenizer;
 
@@ -24,31 +24,6 @@ pub(crate) struct Session {
     prompt: usize,
     /// How many beams were fed for each user at each level so far.
     widths: Vec<usize>,
-}
-
-/// log p of every code in use at one level: `[users, slots, columns]`.
-#[derive(Debug)]
-pub(crate) struct LogProbabilities {
-    values: Vec<f32>,
-    slots: usize,
-    columns: usize,
-}
-
-/// What is fed for one beam.
-#[derive(Debug)]
-pub(crate) struct Fed<'a> {
-    /// The column of its newest code.
-    pub(crate) column: usize,
-    /// The slots of its ancestors and its own, by level.
-    pub(crate) path: &'a [usize],
-}
-
-impl LogProbabilities {
-    /// Of one user after one beam, by column.
-    pub(crate) fn after(&self, user: usize, slot: usize) -> &[f32] {
-        let start = (user * self.slots + slot) * self.columns;
-        &self.values[start..start + self.columns]
-    }
 }
 
 impl<'a> Decoder<'a> {
@@ -98,30 +73,17 @@ impl<'a> Decoder<'a> {
         }
         let positions = vec![(session.prompt + level) as i64; ids.len()];
         let (ids, positions) = (self.matrix(&ids, session.users)?, self.matrix(&positions, session.users)?);
-        let mask = AttentionMask::Explicit(self.ancestors(session, beams, width)?);
+        let mask = AttentionMask::Explicit(self.mask(session, beams)?);
         let hidden = self.model.forward(&ids, &positions, &mask, Some(&mut session.cache), false)?;
         self.log_probabilities(&hidden, level + 1)
     }
 
-    /// The mask `[users, 1, width, S]` by which a beam sees the prompt, its ancestors and itself. A slot without a beam
-    /// sees the prompt.
-    fn ancestors(&self, session: &Session, beams: &[Vec<Fed<'_>>], width: usize) -> Result<Tensor> {
-        let fed: usize = session.widths.iter().sum();
-        let seen = session.prompt + fed;
-        let mut mask = vec![false; session.users * width * seen];
-        for (row, cells) in mask.chunks_mut(seen).enumerate() {
-            cells[..session.prompt].fill(true);
-            if let Some(beam) = beams[row / width].get(row % width) {
-                let mut start = session.prompt;
-                for (slot, width) in beam.path.iter().zip(&session.widths) {
-                    cells[start + slot] = true;
-                    start += width;
-                }
-            }
-        }
-        let shape = [session.users as i64, 1, width as i64, seen as i64];
+    /// The mask `[users, 1, width, S]` by which a beam sees the prompt, its ancestors and itself.
+    fn mask(&self, session: &Session, beams: &[Vec<Fed<'_>>]) -> Result<Tensor> {
+        let mask = ancestors(beams, &session.widths, session.prompt);
+        let width = session.widths.last().copied().unwrap_or(0) as i64;
         Tensor::f_from_slice(&mask)
-            .and_then(|mask| mask.f_view(shape)?.f_to_device(self.model.device()))
+            .and_then(|mask| mask.f_view([session.users as i64, 1, width, -1])?.f_to_device(self.model.device()))
             .map_err(failed("make the mask of the beams"))
     }
 

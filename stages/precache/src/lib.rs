@@ -18,9 +18,7 @@
 
 mod decoder;
 mod prompt;
-mod ranking;
 mod search;
-mod trie;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use decoder::Decoder;
@@ -28,10 +26,10 @@ use frames::{Codes, Interactions, RankedList, Rankings, kinds};
 use nn::Llama;
 use prompt::UserPrompt;
 use prompts::Phrasing;
+use recommender::beam::{Trie, ranked_items};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
-use trie::Trie;
 
 /// The stage that ranks items for every user with the tuned language model.
 #[derive(Debug)]
@@ -120,7 +118,7 @@ fn rank(
         let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
         let found = search::search(&decoder, &trie, &ids, parameters.beam)?;
         for (UserPrompt { user, .. }, leaves) in batch.iter().zip(found) {
-            let (kept, excluded) = ranking::lists(&trie, &leaves, &histories[*user as usize], parameters.top_k);
+            let (kept, excluded) = ranked_items(&trie, &leaves, &histories[*user as usize], parameters.top_k);
             rankings.kept.push(RankedList { user: *user, items: kept });
             rankings.excluded.push(RankedList { user: *user, items: excluded });
         }

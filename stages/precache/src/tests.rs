@@ -1,10 +1,11 @@
 //! Beam search against models evaluated in full.
 
 use super::*;
-use crate::search::{Leaf, search};
+use crate::search::search;
 use contract::{Erased, Spec};
 use frames::{Dataset, Split};
 use nn::{AttentionMask, LlamaConfig};
+use recommender::beam::{Leaf, ROOT};
 use serde_json::json;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -53,7 +54,7 @@ fn brute_force(model: &Llama, prompt: &[i64], code: &[i64]) -> f32 {
 
 /// Every path to a depth as (node, columns).
 fn paths(trie: &Trie, depth: usize) -> Vec<(usize, Vec<usize>)> {
-    (0..depth).fold(vec![(trie::ROOT, Vec::new())], |paths, _| {
+    (0..depth).fold(vec![(ROOT, Vec::new())], |paths, _| {
         let below = |(node, columns): &(usize, Vec<usize>)| {
             let children = trie.node(*node).children.iter();
             children.map(|child| (child.node, [columns.as_slice(), &[child.column]].concat())).collect::<Vec<_>>()

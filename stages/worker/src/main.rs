@@ -11,11 +11,11 @@
 mod difference;
 mod doctor;
 mod merging;
+mod mkl;
 mod new_items;
 mod orphan;
 mod panics;
 mod peek;
-mod processor;
 mod registry;
 
 use contract::questions::{Compare, Described, Difference, Merge, PROTOCOL, Peek, Question, Tokenize, parse};

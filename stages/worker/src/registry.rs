@@ -23,6 +23,8 @@ pub(crate) static STAGES: LazyLock<Vec<Erased>> = LazyLock::new(|| {
         Erased::of::<sequential::Bert4rec>(),
         Erased::of::<sequential::Fmlp>(),
         Erased::of::<sequential::Gru4rec>(),
+        Erased::of::<generative::Tiger>(),
+        Erased::of::<generative::P5>(),
         Erased::of::<blend::Blend>(),
         Erased::of::<metrics::Metrics>(),
     ]

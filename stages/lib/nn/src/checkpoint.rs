@@ -15,7 +15,40 @@ use tch::{Device, Kind, Tensor};
 const EMBEDDING: &str = "model.embed_tokens.weight";
 
 /// Weights by their Hugging Face names.
-type Weights = BTreeMap<String, Tensor>;
+pub(crate) type Weights = BTreeMap<String, Tensor>;
+
+/// Reads all weights of a model's folder to the device, in that kind.
+pub(crate) fn read_weights(folder: &Path, device: Device, kind: Kind) -> Result<Weights> {
+    let mut weights = Weights::new();
+    for file in weight_files(folder)? {
+        let read = safetensors_file::read_each(&file, |name, tensor| {
+            safetensors_file::check_read(&file, name, &tensor)?;
+            let moved = tensor.f_to_device(device).and_then(|tensor| tensor.f_to_kind(kind));
+            weights.insert(name.to_owned(), moved.map_err(failed("place the weights on the device"))?);
+            Ok(())
+        });
+        read.map_err(|failure| match failure.kind {
+            FailureKind::Device | FailureKind::MalformedRow => failure,
+            _ => failure.hint("fetch the file again: the model's shards must all be there and whole"),
+        })?;
+    }
+    Ok(weights)
+}
+
+/// Takes a weight of a folder, which must have the shape that `config.json` says.
+pub(crate) fn take(weights: &mut Weights, folder: &Path, name: &str, shape: &[i64]) -> Result<Tensor> {
+    let tensor = weights.remove(name).ok_or_else(|| {
+        Failure::new(FailureKind::MissingField, format!("{} has no weight '{name}'", folder.display()))
+    })?;
+    if tensor.size() != shape {
+        let found = tensor.size();
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            format!("{}: '{name}' is {found:?}, but config.json says {shape:?}", folder.display()),
+        ));
+    }
+    Ok(tensor)
+}
 
 impl Llama {
     /// Reads a model's folder to the device, in that kind.
@@ -25,32 +58,8 @@ impl Llama {
     /// model is of a family that is not supported.
     pub fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self> {
         let config = LlamaConfig::read(folder)?;
-        let mut weights = Weights::new();
-        for file in weight_files(folder)? {
-            let read = safetensors_file::read_each(&file, |name, tensor| {
-                safetensors_file::check_read(&file, name, &tensor)?;
-                let moved = tensor.f_to_device(device).and_then(|tensor| tensor.f_to_kind(kind));
-                weights.insert(name.to_owned(), moved.map_err(failed("place the weights on the device"))?);
-                Ok(())
-            });
-            read.map_err(|failure| match failure.kind {
-                FailureKind::Device | FailureKind::MalformedRow => failure,
-                _ => failure.hint("fetch the file again: the model's shards must all be there and whole"),
-            })?;
-        }
-        Self::assemble(config, device, |name, shape| {
-            let tensor = weights.remove(name).ok_or_else(|| {
-                Failure::new(FailureKind::MissingField, format!("{} has no weight '{name}'", folder.display()))
-            })?;
-            if tensor.size() != shape {
-                let found = tensor.size();
-                return Err(Failure::new(
-                    FailureKind::Conflict,
-                    format!("{}: '{name}' is {found:?}, but config.json says {shape:?}", folder.display()),
-                ));
-            }
-            Ok(tensor)
-        })
+        let mut weights = read_weights(folder, device, kind)?;
+        Self::assemble(config, device, |name, shape| take(&mut weights, folder, name, shape))
     }
 
     /// A model with random weights: normal with that deviation, norms at one. Seed libtorch before.

@@ -6,14 +6,17 @@
 //!   numbers that are not finite.
 //! * [`Llama`] is the decoder of Touvron et al. (2023) with the later additions of its family: grouped-query
 //!   attention, tied heads and Llama-3's rotary scaling.
+//! * [`T5`] is the encoder-decoder of Raffel et al. (2020), with the gated feed-forward of its version 1.1.
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
 //! * [`write_merged`] writes a tuned model as one plain folder.
+//! * [`T5`] is the encoder-decoder of Raffel et al. (2020), in the Hugging Face layout; [`Dropout`] draws its masks.
 //! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it.
 
 mod adapter;
 mod attention;
 mod checkpoint;
 mod device;
+mod dropout;
 mod finite;
 mod llama;
 mod llama_config;
@@ -28,6 +31,7 @@ pub mod safetensors_file;
 mod schedule;
 mod sentencepiece;
 mod settings;
+mod t5;
 mod token_table;
 mod tokenizer;
 
@@ -35,6 +39,7 @@ pub use adapter::load_tuned;
 pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
 pub use device::{start, thread_pool};
+pub use dropout::Dropout;
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;
@@ -42,6 +47,7 @@ pub use merged::write_merged;
 pub use optimizer::{AdamW, clip_gradients};
 pub use schedule::CosineSchedule;
 pub use settings::copy_settings;
+pub use t5::{DecoderCache, Memory, T5, T5Config};
 pub use tokenizer::{read_tokenizer, write_tokenizer};
 
 use contract::{Failure, FailureKind};

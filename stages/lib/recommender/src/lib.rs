@@ -6,7 +6,9 @@
 //! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it. Where there are
 //!   none, [`hold_out_last_training_item`] makes some of the training items.
 //! * [`ChoiceSplit`] is what settings are chosen on: validation items, or each user's last training item.
+//! * [`beam`] finds items by their codes, with a model that predicts one code after the other.
 //! * [`UserItems`] draws negative items for a user.
+//! * [`normal`] draws the numbers that weights start from.
 //! * [`thread_pool`] starts the threads of a stage, and [`same_ingest`] refuses inputs that do not belong together.
 //!
 //! A sequential recommender, for example, ranks with
@@ -17,11 +19,13 @@
 //! recommender::rank(&scorer, &users, &interactions.before_test(), parameters.top_k)?.write(folder)
 //! ```
 
+pub mod beam;
 mod early_stopping;
 mod held_out;
 mod ingest;
 mod lists;
 mod negatives;
+mod normal;
 mod scorer;
 mod threads;
 mod top_k;
@@ -32,6 +36,7 @@ pub use held_out::ChoiceSplit;
 pub use ingest::same_ingest;
 pub use lists::{rank, tested_users};
 pub use negatives::UserItems;
+pub use normal::normal;
 pub use scorer::{InTurn, Parallel, Scorer};
 pub use threads::thread_pool;
 pub use top_k::{best_first, tie_order, top_k};

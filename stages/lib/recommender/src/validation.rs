@@ -9,7 +9,7 @@ use crate::negatives::UserItems;
 use crate::scorer::Scorer;
 use crate::top_k::top_k;
 use contract::Result;
-use frames::{Interactions, Split};
+use frames::{Interactions, RankedList, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,14 @@ impl Validation {
         self.ndcg_of_ranks(user, hits.map(|(rank, _)| rank))
     }
 
+    /// Measures lists of items that leave out each user's training items, for that many users: one without a list has no hit.
+    #[must_use]
+    pub fn measure_lists(&self, lists: &[RankedList], users: usize) -> Quality {
+        let mut found: Vec<f64> = lists.iter().map(|list| self.ndcg(list.user, &list.items)).collect();
+        found.resize(users.max(found.len()).max(1), 0.0);
+        Quality::of(&found)
+    }
+
     /// `NDCG@k` of one user whose validation items have these ranks, from 1.
     #[must_use]
     pub fn ndcg_of_ranks(&self, user: u32, ranks: impl Iterator<Item = usize>) -> f64 {
@@ -179,6 +187,9 @@ mod tests {
         let expected = discount(2) / (discount(1) + discount(2)) / 2.0;
         assert!((found.ndcg - expected).abs() < 1e-12, "{found:?}");
         assert!((found.hr - 0.5).abs() < 1e-12, "{found:?}");
+        let list = |user, items: [u32; 2]| RankedList { user, items: items.map(|item| (item, 1.0)).to_vec() };
+        let lists = validation.measure_lists(&[list(0, [1, 2]), list(2, [1, 2])], 2);
+        assert!((lists.ndcg - found.ndcg).abs() < 1e-12 && (lists.hr - found.hr).abs() < 1e-12, "{lists:?}");
         let mut without = interactions;
         without.split = vec![Split::Train; 7];
         assert!(Validation::of(&without, 2).is_none());

@@ -2,7 +2,6 @@
 
 mod adam;
 mod batch;
-mod dropout;
 mod evaluation;
 mod layers;
 mod loss;
@@ -17,13 +16,13 @@ mod stream;
 mod train;
 
 pub(crate) use batch::Packed;
-pub(crate) use dropout::Dropout;
 pub(crate) use layers::{Attention, Embedding, FeedForward, LayerNorm, Linear, Sees};
 pub(crate) use samples::Sampling;
 pub(crate) use stage::{inputs, outputs, run};
 pub(crate) use store::Store;
 
 use crate::parameters::ModelParameters;
+pub(crate) use nn::Dropout;
 use tch::{TchError, Tensor};
 
 /// The result of libtorch's operators.

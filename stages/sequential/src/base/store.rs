@@ -3,6 +3,7 @@
 use super::Torch;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
+use recommender::normal;
 use tch::{Device, Tensor};
 
 /// The standard deviation of the first embeddings and matrices, as in BERT.
@@ -82,10 +83,4 @@ impl Store {
         self.next += 1;
         Ok(weight.shallow_clone())
     }
-}
-
-/// A standard normal number by the Box–Muller transform.
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }

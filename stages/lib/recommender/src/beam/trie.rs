@@ -1,40 +1,41 @@
 //! The trie of valid codes: its paths from the root to a leaf are the codes that items have.
 
+use crate::top_k::tie_order;
 use frames::Codes;
-use recommender::tie_order;
 
 /// The root's place among the nodes.
-pub(crate) const ROOT: usize = 0;
+pub const ROOT: usize = 0;
 
 /// All valid codes.
 #[derive(Debug)]
-pub(crate) struct Trie {
+pub struct Trie {
     /// The codes in use at each level, ascending. A code's place in its level is its *column*.
-    pub(crate) levels: Vec<Vec<u32>>,
+    pub levels: Vec<Vec<u32>>,
     nodes: Vec<Node>,
 }
 
 /// A prefix of a valid code.
 #[derive(Debug, Default)]
-pub(crate) struct Node {
+pub struct Node {
     /// The codes that may follow, in ascending order.
-    pub(crate) children: Vec<Child>,
+    pub children: Vec<Child>,
     /// The items of a whole code, in [`tie_order`].
-    pub(crate) items: Vec<u32>,
+    pub items: Vec<u32>,
 }
 
 /// One step down.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Child {
+pub struct Child {
     /// The code's place among the codes in use at its level.
-    pub(crate) column: usize,
+    pub column: usize,
     /// The node below.
-    pub(crate) node: usize,
+    pub node: usize,
 }
 
 impl Trie {
     /// The trie of the codes of all items.
-    pub(crate) fn of(codes: &Codes) -> Self {
+    #[must_use]
+    pub fn of(codes: &Codes) -> Self {
         let mut levels = codes.levels.clone();
         for level in &mut levels {
             level.sort_unstable();
@@ -52,7 +53,8 @@ impl Trie {
     }
 
     /// The node at that place.
-    pub(crate) fn node(&self, node: usize) -> &Node {
+    #[must_use]
+    pub fn node(&self, node: usize) -> &Node {
         &self.nodes[node]
     }
 

@@ -1,30 +1,35 @@
 //! Dropout whose masks depend on the seed and the step alone.
 
-use super::Torch;
+use crate::Torch;
 use rand::RngCore as _;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
 
 /// Drops numbers with a probability and scales the others up, in training; changes nothing otherwise.
 #[derive(Debug)]
-pub(crate) struct Dropout {
+pub struct Dropout {
     probability: f64,
     rng: Option<ChaCha8Rng>,
 }
 
 impl Dropout {
     /// Dropout in training. On the CPU the masks are drawn from `rng`, since libtorch has one generator for all threads.
-    pub(crate) fn training(probability: f64, rng: ChaCha8Rng) -> Self {
+    #[must_use]
+    pub fn training(probability: f64, rng: ChaCha8Rng) -> Self {
         Self { probability, rng: (probability > 0.0).then_some(rng) }
     }
 
-    /// None.
-    pub(crate) fn off() -> Self {
+    /// Drops nothing.
+    #[must_use]
+    pub fn off() -> Self {
         Self { probability: 0.0, rng: None }
     }
 
     /// The numbers after dropout.
-    pub(crate) fn apply(&mut self, numbers: &Tensor) -> Torch<Tensor> {
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn apply(&mut self, numbers: &Tensor) -> Torch<Tensor> {
         let Some(rng) = &mut self.rng else { return Ok(numbers.shallow_clone()) };
         if numbers.device() != Device::Cpu {
             return numbers.f_dropout(self.probability, true);

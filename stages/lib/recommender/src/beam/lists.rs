@@ -1,15 +1,16 @@
 //! From codes to lists of items.
 
-use crate::search::Leaf;
-use crate::trie::Trie;
-use recommender::best_first;
+use super::search::Leaf;
+use super::trie::Trie;
+use crate::top_k::best_first;
 
 /// A list of items and scores, best first.
-pub(crate) type Ranked = Vec<(u32, f32)>;
+pub type Ranked = Vec<(u32, f32)>;
 
 /// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score stand in
-/// [`recommender::tie_order`].
-pub(crate) fn lists(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
+/// [`tie_order`](crate::tie_order).
+#[must_use]
+pub fn ranked_items(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
     let of_leaf = |leaf: &Leaf| trie.node(leaf.node).items.iter().map(|&item| (item, leaf.score)).collect::<Vec<_>>();
     let mut items: Ranked = leaves.iter().flat_map(of_leaf).collect();
     // No list reaches further down than this.
@@ -27,9 +28,9 @@ pub(crate) fn lists(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trie::ROOT;
+    use crate::beam::ROOT;
+    use crate::top_k::tie_order;
     use frames::Codes;
-    use recommender::tie_order;
 
     #[test]
     fn items_of_a_code_share_its_score_and_seen_ones_are_dropped() {
@@ -37,13 +38,13 @@ mod tests {
         let scores = [-2.0, -1.0, -3.0];
         let children = trie.node(ROOT).children.iter();
         let leaves: Vec<Leaf> = children.map(|child| Leaf { node: child.node, score: scores[child.column] }).collect();
-        let (kept, excluded) = lists(&trie, &leaves, &[2, 0], 4);
+        let (kept, excluded) = ranked_items(&trie, &leaves, &[2, 0], 4);
         let mut equals = [1, 2, 3];
         equals.sort_by_key(|&item| tie_order(item));
         let expected: Ranked = equals.iter().map(|&item| (item, -1.0)).chain([(0, -2.0)]).collect();
         assert_eq!(kept, expected);
         let unseen = equals.iter().filter(|&&item| item != 2).map(|&item| (item, -1.0));
         assert_eq!(excluded, unseen.chain([(4, -3.0)]).collect::<Ranked>());
-        assert_eq!(lists(&trie, &leaves, &[], 1).0.len(), 1);
+        assert_eq!(ranked_items(&trie, &leaves, &[], 1).0.len(), 1);
     }
 }

@@ -1,0 +1,118 @@
+//! The training loop.
+
+use super::network::Network;
+use super::samples::Samples;
+use super::search::Decoding;
+use crate::parameters::Shared;
+use contract::{Context, Failure, FailureKind, Result};
+use nn::CosineSchedule;
+use recommender::{EarlyStopping, Evaluated, Validation};
+use serde::Serialize;
+use std::time::Instant;
+use tch::Tensor;
+
+/// The mean loss of an epoch's target tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Epoch {
+    pub(crate) epoch: usize,
+    pub(crate) loss: f64,
+}
+
+/// The NDCG@10 of the held-out items after an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Evaluation {
+    pub(crate) epoch: usize,
+    pub(crate) ndcg: f64,
+}
+
+/// How a training went.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) epochs: Vec<Epoch>,
+    pub(crate) evaluations: Vec<Evaluation>,
+    /// The epoch whose weights the network has.
+    pub(crate) chosen: usize,
+    pub(crate) steps: usize,
+}
+
+/// Measures a network on held-out items.
+#[derive(Debug)]
+pub(crate) struct Evaluator<'a> {
+    pub(crate) validation: &'a Validation,
+    /// The users that lists are decoded for.
+    pub(crate) users: &'a [u32],
+    /// `[users]` what came before the held-out items.
+    pub(crate) histories: &'a [Vec<u32>],
+    pub(crate) decoding: Decoding<'a>,
+}
+
+/// What a training learns from.
+#[derive(Debug)]
+pub(crate) struct Training<'a> {
+    pub(crate) samples: &'a Samples<'a>,
+    pub(crate) shared: &'a Shared,
+    /// What it is called in messages.
+    pub(crate) name: &'a str,
+}
+
+impl Training<'_> {
+    /// Trains for at most `most` epochs; with an evaluator the weights of the best evaluation are kept, and training ends when
+    /// none was better for long.
+    pub(crate) fn run(
+        &self,
+        network: &mut Network<'_>,
+        most: usize,
+        evaluator: Option<&Evaluator<'_>>,
+        context: &Context,
+    ) -> Result<Trained> {
+        let Shared { batch: size, max_length, learning_rate, warmup, .. } = *self.shared;
+        let batches = self.samples.len().div_ceil(size);
+        let schedule = CosineSchedule::new(learning_rate, warmup, (self.shared.epochs * batches) as u64);
+        let progress = context.progress((most * batches) as u64);
+        let started = Instant::now();
+        let mut epochs = Vec::with_capacity(most);
+        let mut stopping: EarlyStopping<Vec<Tensor>> = EarlyStopping::new(self.shared.patience);
+        for epoch in 1..=most {
+            let mut sum = 0.0;
+            for (number, batch) in (1..).zip(self.samples.epoch(context.seed(), epoch, size, max_length)) {
+                let step = ((epoch - 1) * batches + number) as u64;
+                let loss = network.step(&batch, schedule.rate(step - 1))?;
+                if !loss.is_finite() {
+                    return Err(self.diverged(epoch, number, loss));
+                }
+                sum += loss * batch.len() as f64;
+                let left = started.elapsed().as_secs_f64() / step as f64 * ((most * batches) as f64 - step as f64);
+                let place = format!("{}, epoch {epoch} of at most {most}, batch {number} of {batches}", self.name);
+                progress.set(step, format!("{place}: loss {loss:.4}, at most {left:.0} s left"));
+            }
+            let loss = sum / self.samples.len() as f64;
+            epochs.push(Epoch { epoch, loss });
+            let due = epoch.is_multiple_of(self.shared.evaluate_every) || epoch == most;
+            if let Some(evaluator) = evaluator.filter(|_| due) {
+                let lists = evaluator.decoding.rank(network, evaluator.users, evaluator.histories)?;
+                let quality = evaluator.validation.measure_lists(&lists.excluded, evaluator.users.len());
+                let (ndcg, hr) = (quality.ndcg, quality.hr);
+                context.log(format!("{}, epoch {epoch}: loss {loss:.4}, NDCG@10 {ndcg:.5}, HR@10 {hr:.5}", self.name));
+                if stopping.add(Evaluated { epoch, value: ndcg }, || network.copy_weights())? {
+                    break;
+                }
+            }
+        }
+        let steps = epochs.len() * batches;
+        context.log(format!("{}: {steps} steps in {:.0} s", self.name, started.elapsed().as_secs_f64()));
+        let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
+        let evaluations = stopping.evaluations().iter().map(evaluation).collect();
+        let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
+        if let Some(weights) = stopping.into_best_weights() {
+            network.set_weights(&weights)?;
+        }
+        Ok(Trained { epochs, evaluations, chosen, steps })
+    }
+
+    fn diverged(&self, epoch: usize, batch: usize, loss: f64) -> Failure {
+        let message =
+            format!("{}: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number", self.name);
+        Failure::new(FailureKind::Diverged, message)
+            .hint(format!("set learning_rate below {}", self.shared.learning_rate))
+    }
+}

@@ -1,0 +1,9 @@
+//! Beam search for items by their codes: a beam is a path in the trie of the codes that items have.
+
+mod lists;
+mod search;
+mod trie;
+
+pub use lists::{Ranked, ranked_items};
+pub use search::{Fed, Leaf, LogProbabilities, NextCode, ancestors, beam_search};
+pub use trie::{Child, Node, ROOT, Trie};
