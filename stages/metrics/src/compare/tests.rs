@@ -1,6 +1,5 @@
 use super::*;
-use contract::FailureKind;
-use frames::{Hits, Ranks, Seen, UserRank};
+use frames::{Hits, Measured, Ranks, Seen, UserRank};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
