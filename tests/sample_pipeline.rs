@@ -50,7 +50,7 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     let file = repository().join("pipelines/sample.toml");
     let file = file.to_str().unwrap();
     let first = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&first, "done").len(), 12, "{first:?}");
+    assert_eq!(with_status(&first, "done").len(), 13, "{first:?}");
     space.succeed(&[&["run"], &arguments(file, "two")[..]].concat());
     let (one, two) = (digests(&space, "one"), digests(&space, "two"));
     assert!(one.len() > 15, "{one:?}");

@@ -212,7 +212,9 @@ fn one_user_is_learned() {
 fn one_item_leaves_no_negative_and_says_so() {
     let rows = [(0, 0, Split::Train), (1, 0, Split::Test)];
     let folder = scratch("one-item");
-    let failure = run_on(&folder, &interactions(2, 1, &rows), 1, small()).unwrap_err();
+    let mut parameters = small();
+    parameters["stopping"] = json!("epochs");
+    let failure = run_on(&folder, &interactions(2, 1, &rows), 1, parameters).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NothingUsable);
     assert!(failure.message.contains("an item that is not one"), "{}", failure.message);
     fs_err::remove_dir_all(folder).unwrap();
