@@ -68,7 +68,7 @@ fn two_runs_in_two_stores_make_equal_artifacts() {
     }
 
     let again = space.statuses(&arguments(file, "one"));
-    assert_eq!(with_status(&again, "cached").len(), 12);
+    assert_eq!(with_status(&again, "cached").len(), 13);
     let ratio = [&arguments(file, "one")[..], &["--set", "tasks.negatives=2"]].concat();
     let ratio = space.statuses(&ratio);
     assert_eq!(with_status(&ratio, "done"), ["finetune", "metrics", "precache", "tasks"]);

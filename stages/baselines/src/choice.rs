@@ -62,12 +62,14 @@ pub(crate) fn search<S: Clone + PartialEq>(
 mod tests {
     use super::*;
 
+    type Point = (i32, i32);
+
     #[test]
     fn changing_one_setting_at_a_time_finds_the_best_of_both() {
-        let variants: [fn(&(i32, i32)) -> Vec<(i32, i32)>; 2] =
+        let variants: [fn(&Point) -> Vec<Point>; 2] =
             [|now| (0..5).map(|x| (x, now.1)).collect(), |now| (0..5).map(|y| (now.0, y)).collect()];
         // Which y is best shows only once x is right.
-        let ndcg = |&(x, y): &(i32, i32)| if x == 3 { 9.0 - f64::from((y - 1).abs()) } else { f64::from(x) };
+        let ndcg = |&(x, y): &Point| if x == 3 { 9.0 - f64::from((y - 1).abs()) } else { f64::from(x) };
         let (best, tried) = search((0, 0), &variants, ndcg);
         assert_eq!(best, (3, 1));
         let pairs: Vec<_> = tried.iter().map(|one| one.settings).collect();
