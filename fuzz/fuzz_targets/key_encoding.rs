@@ -20,16 +20,20 @@ impl<'a> Arbitrary<'a> for Any {
             manifest.parameters.insert(name, value(bytes, 0)?);
         }
         for _ in 0..bytes.int_in_range(0..=2)? {
-            let (port, label): (String, String) = bytes.arbitrary()?;
-            let input = InputName { port: PortName::new(port), label: Label::new(label) };
+            let input = InputName { port: name::<PortName>(bytes)?, label: name::<Label>(bytes)? };
             manifest.inputs.insert(input, Digest::of(bytes.arbitrary::<&[u8]>()?));
         }
         for _ in 0..bytes.int_in_range(0..=2)? {
-            let label = Label::new(bytes.arbitrary::<String>()?);
+            let label = name::<Label>(bytes)?;
             manifest.files.insert(label, Digest::of(bytes.arbitrary::<&[u8]>()?));
         }
         Ok(Self(manifest))
     }
+}
+
+/// Any name that a manifest may have; the parser and the decoder refuse the others.
+fn name<N: TryFrom<String>>(bytes: &mut Unstructured<'_>) -> Result<N> {
+    N::try_from(bytes.arbitrary()?).map_err(|_| arbitrary::Error::IncorrectFormat)
 }
 
 /// Any command.
