@@ -48,6 +48,9 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::print_error(terminal::diagnostic(&error));
+            if cli::wants_json() {
+                terminal::print_line(terminal::diagnostic_json(&error));
+            }
             ExitCode::from(error.exit_code())
         }
     }

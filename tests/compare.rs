@@ -178,3 +178,15 @@ fn a_worker_that_cannot_answer_costs_the_marks_only() {
     let found: Value = serde_json::from_str(&outcome.out).unwrap();
     assert!(!found["lines"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_condition_that_no_row_meets_is_named_with_what_the_rows_have() {
+    let space = swept();
+    let outcome = space.pipe(&["compare", "swept", "--where", "model=nope"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.err);
+    assert!(outcome.err.contains("no row has model=nope"), "{}", outcome.err);
+    assert!(outcome.err.contains("the rows have model floor, pipe"), "{}", outcome.err);
+    let outcome = space.pipe(&["compare", "swept", "--where", "modle=pipe"]);
+    assert!(outcome.err.contains("no row has a column 'modle'"), "{}", outcome.err);
+    assert!(outcome.err.contains("did you mean 'model'?"), "{}", outcome.err);
+}

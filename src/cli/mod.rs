@@ -105,6 +105,11 @@ pub(crate) fn complete() -> Option<()> {
     shell.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false).then_some(())
 }
 
+/// Whether the command line asks for JSON, so that a failure is told in that form too.
+pub(crate) fn wants_json() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
 /// The manual is made from the definition of the command line, which is here.
 fn write_manual(arguments: &man::ManArguments) -> Result<()> {
     man::man(arguments, Arguments::command())

@@ -15,8 +15,8 @@ pub use digest::{Digest, FieldHasher};
 pub use field::KeyField;
 pub use manifest::{CommandFields, Key, Manifest};
 pub use names::{
-    FILES, InputName, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, UnsafeName, did_you_mean,
-    is_plain, suggestion,
+    FILES, InputName, LONGEST_NAME, Label, PointName, PortName, RESERVED, RunId, StageName, UnsafeName, closest,
+    did_you_mean, is_plain, suggestion,
 };
 pub use relative_path::{RelativePath, UnsafePath};
 pub(crate) use tree::ArtifactHasher;

@@ -138,7 +138,7 @@ fn is_component(text: &str) -> bool {
 }
 
 /// The closest of `known` to `given`, when one is close enough to be meant.
-fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), name))

@@ -18,7 +18,7 @@ pub use model::{CommandEntry, Compare, Figure, Pipeline, Resources, Setting, Sta
 pub(crate) use overrides::{set, unsigned};
 pub(crate) use parse::COMMAND;
 pub use parse::parse;
-pub use paths::resolve;
+pub use paths::{resolve, variables};
 pub use sweep::{Assignment, Axis, Choice, PointEntry, Sweep};
 pub use values::bytes;
 pub(crate) use values::too_long;

@@ -45,6 +45,22 @@ pub fn resolve(text: &str, folder: &Path) -> Result<PathBuf, String> {
     if defaults > 0 { Err(not_closed()) } else { Ok(tidy(&folder.join(path))) }
 }
 
+/// The values of the variables in a path, for messages: `PIPE_DATA is /data`, or `PIPE_DATA is not set`.
+pub fn variables(text: &str) -> Option<String> {
+    let names = text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next());
+    let mut told: Vec<String> = Vec::new();
+    for name in names {
+        let what = match std::env::var_os(name).filter(|value| !value.is_empty()) {
+            Some(value) => format!("{name} is {}", Path::new(&value).display()),
+            None => format!("{name} is not set"),
+        };
+        if !told.contains(&what) {
+            told.push(what);
+        }
+    }
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// The value of a variable; `None` for one that is not set, or empty.
 fn value(name: &str) -> Result<Option<String>, String> {
     match std::env::var(name) {

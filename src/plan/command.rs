@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{CommandFields, FILES, InputName, Label, PortName, suggestion};
-use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
+use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve, variables};
 use crate::plan::origin::Origin;
 use crate::plan::template::{Piece, Placeholder, Template};
 use crate::source::{Place, Placed};
@@ -41,6 +41,7 @@ pub(crate) struct CommandParts {
     pub(crate) description: Description,
     pub(crate) parameters: Map<String, Value>,
     pub(crate) inputs: BTreeMap<InputName, Origin>,
+    pub(crate) variables: BTreeMap<InputName, String>,
     pub(crate) line: CommandLine,
 }
 
@@ -74,7 +75,8 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
         checkpoints: uses(&Placeholder::Checkpoint),
         ..reader.description()
     };
-    Ok(CommandParts { description, parameters: reader.parameters(), inputs, line })
+    let variables = reader.variables();
+    Ok(CommandParts { description, parameters: reader.parameters(), inputs, variables, line })
 }
 
 struct Reader<'a> {
@@ -125,9 +127,24 @@ impl Reader<'_> {
             .collect()
     }
 
+    /// The variables in the paths of its files, in words.
+    fn variables(&self) -> BTreeMap<InputName, String> {
+        let told = |(name, path): &(Placed<String>, Placed<String>)| {
+            let input_name = InputName { port: PortName::new(FILES), label: Label::new(&*name.value) };
+            variables(&path.value).map(|variables| (input_name, variables))
+        };
+        self.command.files.iter().filter_map(told).collect()
+    }
+
     /// A word whose names in braces all stand for something.
     fn template(&self, word: &Placed<String>) -> Result<Template> {
         let template = Template::parse(&word.value);
+        if let Some((found, meant)) = template.misspelled() {
+            let hint = Some(format!(
+                "did you mean '{meant}'? Where the program itself should read {found}, put it into a file or a variable"
+            ));
+            return Err(self.fault(format!("there is no placeholder '{found}'"), &word.place, hint));
+        }
         for placeholder in template.placeholders() {
             let (what, given, known) = match placeholder {
                 Placeholder::Input(input_name) if input_name.port.as_str() == FILES => (
@@ -185,6 +202,7 @@ impl Reader<'_> {
             inputs,
             outputs: outputs.collect(),
             parameters: Value::Null,
+            agreements: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::pipeline::Pipeline;
+use crate::plan::agreement;
 use crate::plan::join::order;
 use crate::plan::node::{Known, Node};
 use crate::plan::points::{Point, merge, pick};
@@ -28,6 +29,7 @@ impl Graph {
     /// Paths in arguments are relative to `folder`, those in a file to the file's own.
     pub fn build(pipeline: &Pipeline, picks: &[String], known: &Known, folder: &Path) -> Result<Self> {
         let (stages, points) = merge(pipeline, &pick(pipeline, picks)?, known, folder)?;
+        agreement::check(pipeline, &stages)?;
         let order = order(pipeline, &stages)?;
         Ok(Self { pipeline: pipeline.name.clone(), stages, order, points })
     }
@@ -96,6 +98,7 @@ mod tests {
             inputs: vec![InputPort::optional("from", "rows", ""), InputPort::optional("more", "rows", "").many()],
             outputs: vec![OutputPort::new("to", "rows", "")],
             parameters: serde_json::json!({}),
+            agreements: Vec::new(),
         };
         (name.to_owned(), Arc::new(description))
     }

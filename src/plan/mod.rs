@@ -1,5 +1,6 @@
 //! What would run, and why: the graph of a pipeline, the key of each stage, and what the store has for it.
 
+mod agreement;
 mod command;
 mod graph;
 mod join;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, suggestion};
-use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
+use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve, variables};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
 use crate::plan::parameter::parameters;
@@ -28,6 +28,8 @@ pub struct Node {
     pub seed: Option<u64>,
     /// What enters, by input.
     pub inputs: BTreeMap<InputName, Origin>,
+    /// The variables of the environment that decide where an external input is, in words, by input.
+    pub variables: BTreeMap<InputName, String>,
     /// What it needs of the machine.
     pub resources: Resources,
     /// What does the work.
@@ -118,6 +120,7 @@ fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, fo
         description: Arc::new(parts.description),
         parameters: parts.parameters,
         inputs: parts.inputs,
+        variables: parts.variables,
         resources: entry.resources.clone(),
         program: Program::Command(Arc::new(parts.line)),
         retries: entry.retries,
@@ -148,7 +151,7 @@ impl Builder<'_> {
         })?;
         let mut values: Map<String, Value> =
             expected.iter().map(|parameter| (parameter.name.clone(), parameter.default.clone())).collect();
-        let mut inputs = BTreeMap::new();
+        let (mut inputs, mut told) = (BTreeMap::new(), BTreeMap::new());
         for setting in &self.entry.settings {
             let key = setting.key.value.as_str();
             if let Some(parameter) = expected.iter().find(|parameter| parameter.name == key) {
@@ -161,6 +164,8 @@ impl Builder<'_> {
                 values.insert(key.to_owned(), value);
             } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
                 inputs.insert(input_name(&port.name), Origin::External(self.path(setting)?));
+                let variables = setting.value.value.as_str().and_then(variables);
+                told.extend(variables.map(|variables| (input_name(&port.name), variables)));
             } else {
                 let names = expected.iter().map(|parameter| parameter.name.as_str());
                 let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
@@ -175,6 +180,7 @@ impl Builder<'_> {
             parameters: values,
             seed,
             inputs,
+            variables: told,
             resources: self.entry.resources.clone(),
             program: Program::Worker,
             retries: self.entry.retries,

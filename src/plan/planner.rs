@@ -193,8 +193,9 @@ impl<'a> Planner<'a> {
                 .filter(|upstream| !known.contains_key(upstream))
                 .map(|upstream| self.graph.stages[upstream].name.clone())
                 .collect();
-            let missing = self.missing_inputs(stage);
+            let mut missing = self.missing_inputs(stage);
             let outlook = if !missing.is_empty() {
+                missing.extend(self.obstacles(&self.graph.stages[stage]));
                 Outlook::Blocked(missing)
             } else if !before.is_empty() && self.selection.forced.contains(&stage) {
                 Outlook::Run(Reason::Forced)
@@ -268,9 +269,8 @@ impl<'a> Planner<'a> {
         self.check_inputs()?;
         let graph = self.graph;
         let in_scope = || graph.order.iter().filter(|stage| self.selection.scope.contains(stage));
-        let inputs = self.missing_files();
-        if !inputs.is_empty() || in_scope().all(|stage| self.obstacles(&graph.stages[*stage]).is_empty()) {
-            return Ok(inputs);
+        if in_scope().all(|stage| self.obstacles(&graph.stages[*stage]).is_empty()) {
+            return Ok(self.missing_files());
         }
         // Whether what does not fit would run at all is known only from the whole plan.
         let missing =
@@ -321,7 +321,9 @@ impl<'a> Planner<'a> {
             .iter()
             .filter_map(|(input_name, origin)| match origin {
                 Origin::External(path) if !path.exists() => {
-                    Some(format!("{}.{input_name}: there is nothing at {}", node.name, path.display()))
+                    let variables = node.variables.get(input_name).map(|told| format!(" ({told})"));
+                    let variables = variables.unwrap_or_default();
+                    Some(format!("{}.{input_name}: there is nothing at {}{variables}", node.name, path.display()))
                 }
                 _ => None,
             })

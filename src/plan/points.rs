@@ -247,6 +247,7 @@ mod tests {
             inputs: vec![InputPort::optional("from", "rows", "")],
             outputs: vec![OutputPort::new("to", "rows", "")],
             parameters: serde_json::json!({ "properties": { "k": { "type": "integer", "default": 1 } } }),
+            agreements: Vec::new(),
         };
         let source = Arc::new(Source::File { path: "test.toml".into(), text: format!("{CHAIN}[sweep]\n{sweep}\n") });
         let picks: Vec<String> = picks.iter().map(|pick| (*pick).to_owned()).collect();

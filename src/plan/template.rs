@@ -3,7 +3,7 @@
 //! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
 //! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
 
-use crate::key::{FILES, InputName, Label, PortName};
+use crate::key::{FILES, InputName, Label, PortName, closest};
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,20 @@ impl Template {
         self.0.iter().filter_map(|piece| if let Piece::Place(placeholder) = piece { Some(placeholder) } else { None })
     }
 
+    /// A name in braces that is not one of a placeholder's but close to it, and the placeholder that it is close to.
+    ///
+    /// A `$` before the brace makes it the shell's, and names that are close to nothing are left to the program.
+    pub fn misspelled(&self) -> Option<(String, String)> {
+        let texts = self.0.iter().filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });
+        texts.flat_map(|text| text.match_indices('{').map(move |(start, _)| (text, start))).find_map(|(text, start)| {
+            let (inside, _) = text[start + 1..].split_once('}')?;
+            if text[..start].ends_with('$') {
+                return None;
+            }
+            Some((format!("{{{inside}}}"), Placeholder::meant_by(inside)?))
+        })
+    }
+
     /// The word, with what `value` says for each name.
     pub fn fill(&self, value: impl Fn(&Placeholder) -> String) -> String {
         let text = |piece: &Piece| match piece {
@@ -79,7 +93,29 @@ impl Template {
     }
 }
 
+/// Names of groups: what stands before the dot.
+const GROUPS: [&str; 4] = ["inputs", FILES, "outputs", "parameters"];
+
+/// Placeholders that are one name.
+const SINGLE: [&str; 3] = ["seed", "threads", "checkpoint"];
+
 impl Placeholder {
+    /// The placeholder that a text in braces is close to, as it is written.
+    fn meant_by(inside: &str) -> Option<String> {
+        let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        if !is_name(inside) {
+            return None;
+        }
+        let (first, rest) = inside.split_once('.').map_or((inside, None), |(first, rest)| (first, Some(rest)));
+        let first = first.to_ascii_lowercase();
+        match rest {
+            Some(rest) => closest(&first, GROUPS).map(|group| format!("{{{group}.{rest}}}")),
+            None => closest(&first, SINGLE)
+                .map(|name| format!("{{{name}}}"))
+                .or_else(|| closest(&first, GROUPS).map(|group| format!("{{{group}.NAME}}"))),
+        }
+    }
+
     fn parse(inside: &str) -> Option<Self> {
         let input_name = |port: &str, label: &str| InputName { port: PortName::new(port), label: Label::new(label) };
         match inside {
@@ -124,6 +160,22 @@ mod tests {
         assert_eq!(filled("{inputs.rankings.pipe}/a"), "<rankings.pipe>/a");
         assert_eq!(filled("awk '{print $1}' ${HOME} {files.x}{seed}"), "awk '{print $1}' ${HOME} <files.x><Seed>");
         assert_eq!(filled("{"), "{");
+    }
+
+    #[test]
+    fn a_name_close_to_a_placeholder_is_misspelled_and_others_are_the_programs() {
+        let meant = |word: &str| Template::parse(word).misspelled().map(|(_, meant)| meant);
+        assert_eq!(meant("--x={input.x}").as_deref(), Some("{inputs.x}"));
+        assert_eq!(meant("{seed} {parameter.k}").as_deref(), Some("{parameters.k}"));
+        assert_eq!(meant("{Outputs.o}/a").as_deref(), Some("{outputs.o}"));
+        assert_eq!(meant("{output}").as_deref(), Some("{outputs.NAME}"));
+        assert_eq!(meant("{seeds}").as_deref(), Some("{seed}"));
+        assert_eq!(meant("{file.script}").as_deref(), Some("{files.script}"));
+        for word in
+            ["${input.x}", "awk '{print $1}'", "{user.name}", "{}", "{\"inputs\": 1}", "{i}", "{a,b}", "{inputs.x}"]
+        {
+            assert_eq!(meant(word), None, "{word}");
+        }
     }
 
     fn as_written(placeholder: &Placeholder) -> String {

@@ -158,7 +158,8 @@ fn value(
         Placeholder::Input(input_name)
             if input_name.port.as_str() == FILES && input_name.label.as_str() == "program" =>
         {
-            links.get(input_name).map(|link| format!("./{}", link.display())).unwrap_or_default()
+            let link = || links.get(input_name).map(|link| format!("./{}", link.display()));
+            installed(request, input_name).or_else(link).unwrap_or_default()
         }
         Placeholder::Input(input_name) => {
             links.get(input_name).map(|link| link.display().to_string()).unwrap_or_default()
@@ -171,6 +172,14 @@ fn value(
             request.spec.checkpoint.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default()
         }
     }
+}
+
+/// The path of a program in a folder `bin`: an installed program, which finds its libraries by its own path, as the Python of
+/// a virtual environment does. A program of the project has the link only, so that it finds no file that is not an input.
+fn installed(request: &ExecutionRequest, program: &InputName) -> Option<String> {
+    let path = request.spec.inputs.get(FILES)?.get(program.label.as_str())?;
+    let path = std::path::absolute(path).ok()?;
+    (path.parent()?.file_name()? == "bin").then(|| path.display().to_string())
 }
 
 /// What a command is told without being asked for it: the same as the names in braces.

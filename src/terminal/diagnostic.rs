@@ -1,8 +1,9 @@
-//! An error for people: what is wrong, the line of the file where it is, and the way out.
+//! An error for people and for programs: what is wrong, the line of the file where it is, and the way out.
 
 use crate::error::Error;
 use crate::source::{Place, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value, json};
 
 /// The styled text of an error.
 pub fn diagnostic(error: &Error) -> String {
@@ -21,4 +22,22 @@ pub fn diagnostic(error: &Error) -> String {
         group = group.element(Level::HELP.message(hint.as_str()));
     }
     Renderer::styled().render(&[group])
+}
+
+/// The error as one JSON object: the event `error` with its exit code, message, hint and place.
+pub fn diagnostic_json(error: &Error) -> Value {
+    let mut event = json!({
+        "event": "error", "code": error.exit_code(), "message": error.to_string(), "hint": error.hint(),
+    });
+    if let Some(Place { source, span }) = error.place() {
+        let (text, file) = match &**source {
+            Source::File { path, text } => (text.as_str(), path.display().to_string()),
+            Source::Argument(text) => (text.as_str(), "--set".to_owned()),
+        };
+        let before = text.get(..span.start).unwrap_or(text);
+        event["file"] = file.into();
+        event["line"] = (before.matches('\n').count() + 1).into();
+        event["column"] = (before.chars().rev().take_while(|letter| *letter != '\n').count() + 1).into();
+    }
+    event
 }

@@ -10,7 +10,7 @@ mod time;
 
 pub use amounts::size;
 pub use bars::Bars;
-pub use diagnostic::diagnostic;
+pub use diagnostic::{diagnostic, diagnostic_json};
 pub use lines::Lines;
 pub use stream::{has_colours, print, print_bytes, print_error, print_line, styled};
 pub use table::table;

@@ -5,7 +5,7 @@ use crate::key::suggestion;
 use crate::report::compare::gather::{Measured, Subject};
 use crate::report::compare::paper::PaperTable;
 use crate::report::compare::statistics::{deviation, mean};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The column of metrics that says what was measured; the best is sought among lines that are alike but for it.
@@ -98,6 +98,7 @@ impl Comparison {
     pub fn of(subjects: &[Subject], wanted: &Wanted) -> Result<Self> {
         let mut lines = lines(subjects, wanted);
         if lines.is_empty() {
+            refuse_conditions(subjects, &wanted.rows)?;
             return Err(Error::NoResults("there are no metrics to compare; `pipe run` makes them".to_owned()));
         }
         let metrics = metrics(&lines, subjects, wanted)?;
@@ -197,6 +198,33 @@ fn lines(subjects: &[Subject], wanted: &Wanted) -> Vec<Line> {
         ranks,
     };
     gathered.into_iter().map(line).collect()
+}
+
+/// Says which condition no row meets, and what the rows have.
+///
+/// # Errors
+/// [`Error::Usage`], when there are rows and a condition leaves none.
+fn refuse_conditions(subjects: &[Subject], conditions: &[(String, String)]) -> Result<()> {
+    let identities = || subjects.iter().flat_map(|subject| &subject.rows).flat_map(|row| &row.identity);
+    let columns: BTreeSet<&str> = identities().map(|(column, _)| column.as_str()).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    for (column, text) in conditions {
+        let values: BTreeSet<&str> =
+            identities().filter(|(name, _)| name == column).map(|(_, value)| value.as_str()).collect();
+        if values.is_empty() {
+            let hint = Some(suggestion(column, columns.iter().copied(), "the columns are"));
+            return Err(Error::Usage { message: format!("no row has a column '{column}'"), hint });
+        }
+        if !values.contains(text.as_str()) {
+            let hint = Some(suggestion(text, values.iter().copied(), &format!("the rows have {column}")));
+            return Err(Error::Usage { message: format!("no row has {column}={text}"), hint });
+        }
+    }
+    let conditions: Vec<String> = conditions.iter().map(|(column, text)| format!("{column}={text}")).collect();
+    let message = format!("no row meets all of {}", conditions.join(", "));
+    Err(Error::Usage { message, hint: Some("leave one --where out".to_owned()) })
 }
 
 /// The metrics that are asked for, or else those that are not the same in every line, in the order of the rows.

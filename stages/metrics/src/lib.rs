@@ -34,7 +34,7 @@ mod truth;
 
 pub use parameters::Parameters;
 
-use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
 use frames::{Codes, Hits, Interactions, Measured, Rankings, Ranks, Seen, UserRank, kinds, write_json};
 use measure::Measure;
 use rand_chacha::ChaCha8Rng;
@@ -82,6 +82,11 @@ impl Stage for Metrics {
                 "ranks.parquet: each test item's rank, empty where it is not found.",
             ),
         ]
+    }
+
+    fn agreements() -> Vec<Agreement> {
+        let because = "ranks beyond the end of a list are unknown, so the metric would be too low";
+        vec![Agreement::new("cutoffs", Relation::AtMost, &["rankings"], "top_k", because)]
     }
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What a stage says of itself: enough for the runner to plan without starting a worker.
 
+use crate::agreement::Agreement;
 use crate::port::{InputPort, OutputPort};
 use crate::stage::{Stage, Threads};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Description {
     pub outputs: Vec<OutputPort>,
     /// The parameters' JSON schema, with defaults and documentation.
     pub parameters: serde_json::Value,
+    /// How its parameters go with those of the stages before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// The description of `S`.
@@ -40,5 +44,6 @@ pub fn describe<S: Stage>() -> Description {
         inputs: S::inputs(),
         outputs: S::outputs(),
         parameters: schemars::schema_for!(S::Parameters).to_value(),
+        agreements: S::agreements(),
     }
 }

@@ -4,6 +4,7 @@
 //! store, of keys or of other stages. The runner plans and runs stages without knowing what they compute; what it asks
 //! of the worker beyond that is in [`questions`]. This crate is all that runner and stages share.
 
+mod agreement;
 mod context;
 mod describe;
 mod failure;
@@ -12,6 +13,7 @@ mod protocol;
 pub mod questions;
 mod stage;
 
+pub use agreement::{Agreement, Relation};
 pub use context::{Context, Progress};
 pub use describe::{Description, describe};
 pub use failure::{Failure, FailureKind, Result};

@@ -1,5 +1,6 @@
 //! The trait that every stage implements.
 
+use crate::agreement::Agreement;
 use crate::context::Context;
 use crate::failure::{Failure, FailureKind, Result};
 use crate::port::{InputPort, OutputPort};
@@ -39,6 +40,10 @@ pub trait Stage {
     fn inputs() -> Vec<InputPort>;
     /// The ports where artifacts leave.
     fn outputs() -> Vec<OutputPort>;
+    /// What has to hold between its parameters and those of the stages before it; checked when a pipeline is planned.
+    fn agreements() -> Vec<Agreement> {
+        Vec::new()
+    }
     /// Does the work: reads `context.input(..)`, writes into `context.output(..)`.
     ///
     /// # Errors
