@@ -200,8 +200,11 @@ pub enum Error {
     #[error("pipe has a bug: {0}")]
     Internal(String),
     /// The user asked for an end.
-    #[error("interrupted; what was finished is kept, what was running is not")]
-    Interrupted,
+    #[error("interrupted; finished stages are kept{}", left_text(.checkpoints))]
+    Interrupted {
+        /// The stages that were running and have a checkpoint.
+        checkpoints: Vec<String>,
+    },
     /// Arguments that contradict each other or name nothing.
     #[error("{message}")]
     Usage {
@@ -213,6 +216,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The user asked for an end while nothing was running that has a checkpoint.
+    pub(crate) fn interrupted() -> Self {
+        Self::Interrupted { checkpoints: Vec::new() }
+    }
+
     /// A failure to do something with a file; a full disk and a folder that cannot be written have classes of their own.
     pub fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         if let Some((limit, hint)) = limits::reached(&source) {
@@ -274,7 +282,7 @@ impl Error {
             Self::Damaged { .. } => 44,
             Self::Limit { .. } => 45,
             Self::Internal(_) => 70,
-            Self::Interrupted => 130,
+            Self::Interrupted { .. } => 130,
         }
     }
 
@@ -322,7 +330,7 @@ impl Error {
             Self::Internal(_) => Some(
                 "please report it with this message and the pipeline file; what was finished is kept, run again".to_owned(),
             ),
-            Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted => None,
+            Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted { .. } => None,
         }
     }
 
@@ -343,6 +351,13 @@ impl Error {
             Self::Syntax { place, .. } | Self::Graph { place, .. } | Self::Parameter { place, .. } => Some(place),
             _ => None,
         }
+    }
+}
+
+fn left_text(checkpoints: &[String]) -> String {
+    match checkpoints {
+        [] => ", those that were running start again in the next run".to_owned(),
+        names => format!("; the next run of {} goes on from its checkpoint", names.join(", ")),
     }
 }
 

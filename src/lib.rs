@@ -18,8 +18,7 @@ pub mod store;
 pub mod terminal;
 pub mod worker;
 
-use clap::Parser as _;
-use cli::{Arguments, Program};
+use cli::Program;
 use std::process::ExitCode;
 
 /// The whole program: reads the command line, does what it says, and gives the exit code.
@@ -27,7 +26,7 @@ pub fn main() -> ExitCode {
     if cli::complete().is_some() {
         return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::parse();
+    let arguments = cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PIPE_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)

@@ -84,3 +84,34 @@ fn after_a_kill_the_workers_end_and_the_next_run_goes_on() {
     assert!(space.stored("tmp").iter().all(|name| name == "locks"), "the dead run's folder is removed");
     assert_eq!(with_status(&space.statuses(&["quick", "--set", "dccf.epochs=1"]), "done"), Vec::<&str>::new());
 }
+
+#[test]
+fn an_interrupted_stage_with_a_checkpoint_is_said_to_go_on_from_it() {
+    let space = Space::new();
+    let pipeline = r#"
+name = "p"
+
+[stage.a]
+uses = "command"
+command = ["sh", "-c", "echo 1 >> {checkpoint}/seen; echo begun; [ $(wc -l < {checkpoint}/seen) = 1 ] && sleep 1000; cp {checkpoint}/seen {outputs.o}/"]
+outputs.o = "text"
+"#;
+    space.write("p.toml", pipeline);
+    let fresh = space.succeed(&["plan", "p"]).out;
+    assert!(!fresh.contains("checkpoint"), "{fresh}");
+    let mut child =
+        space.command(&["run", "p", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("begun")));
+    kill_process(process(&child), Signal::INT).unwrap();
+    let last = lines.last().unwrap().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(
+        last.contains("interrupted; finished stages are kept; the next run of a goes on from its checkpoint"),
+        "{last}"
+    );
+    let planned = space.succeed(&["plan", "p"]).out;
+    assert!(planned.contains("; goes on from a checkpoint"), "{planned}");
+    space.succeed(&["run", "p"]);
+    assert_eq!(space.result("p/a/o/seen"), "1\n1\n");
+}

@@ -105,6 +105,16 @@ pub(crate) fn complete() -> Option<()> {
     shell.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(false).then_some(())
 }
 
+/// Reads the command line. Ends the process where it is none.
+pub(crate) fn parse() -> Arguments {
+    let words: Vec<_> = std::env::args_os().collect();
+    // The definition is made twice only where it has to be.
+    if !words.iter().any(|word| word == "--force") {
+        return Arguments::parse_from(words);
+    }
+    Arguments::parse_from(command_line::with_forced_stages(words, &Arguments::command()))
+}
+
 /// Whether the command line asks for JSON, so that a failure is told in that form too.
 pub(crate) fn wants_json() -> bool {
     std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")

@@ -57,7 +57,7 @@ pub(crate) struct SelectionArguments {
     #[arg(long, value_name = "STAGE", conflicts_with_all = ["from", "until"])]
     #[arg(add = ArgValueCandidates::new(completion::stages))]
     pub(super) only: Option<String>,
-    /// Run this stage even if it is cached; without a name, all stages.
+    /// Run this stage even if it is cached: --force STAGE, or --force for all stages.
     #[arg(long, value_name = "STAGE", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
     #[arg(add = ArgValueCandidates::new(completion::stages))]
     pub(super) force: Vec<String>,

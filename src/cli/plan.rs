@@ -50,9 +50,11 @@ pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) 
         let name = &session.graph.stages[planned.stage].name;
         let (state, reason) = (planned.outlook.state(), planned.outlook.reason());
         let line = if as_json {
-            json!({ "event": "stage", "stage": name, "status": state, "reason": reason }).to_string()
+            let event = json!({ "event": "stage", "stage": name, "status": state, "reason": reason });
+            with_checkpoint(event, planned).to_string()
         } else {
-            format!("{name:<width$} {state:<8} {reason}").trim_end().to_owned()
+            let checkpoint = if planned.has_checkpoint { "; goes on from a checkpoint" } else { "" };
+            format!("{name:<width$} {state:<8} {reason}{checkpoint}").trim_end().to_owned()
         };
         text += &format!("{line}\n");
     }
@@ -67,6 +69,14 @@ pub(super) fn show(session: &Session, planner: &mut Planner<'_>, as_json: bool) 
     print(&format!("{text}{last}\n"));
     let missing = planner.missing()?;
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
+}
+
+/// The event of a stage, with `checkpoint` where it goes on from one.
+fn with_checkpoint(mut event: Value, planned: &Planned) -> Value {
+    if planned.has_checkpoint {
+        event["checkpoint"] = true.into();
+    }
+    event
 }
 
 fn to_run(plan: &[Planned]) -> usize {

@@ -123,6 +123,8 @@ pub struct Planned {
     pub stage: NodeIndex,
     /// Its state, and why.
     pub outlook: Outlook,
+    /// Whether it will run from the checkpoint of an earlier attempt.
+    pub has_checkpoint: bool,
 }
 
 /// Decides for the stages of one graph.
@@ -193,6 +195,7 @@ impl<'a> Planner<'a> {
                 .filter(|upstream| !known.contains_key(upstream))
                 .map(|upstream| self.graph.stages[upstream].name.clone())
                 .collect();
+            let mut has_checkpoint = false;
             let mut missing = self.missing_inputs(stage);
             let outlook = if !missing.is_empty() {
                 missing.extend(self.obstacles(&self.graph.stages[stage]));
@@ -207,10 +210,13 @@ impl<'a> Planner<'a> {
                         known.insert(stage, outputs_of(&action));
                         Outlook::Cached(action)
                     }
-                    Decision::Run(job) => Outlook::Run(job.reason),
+                    Decision::Run(job) => {
+                        has_checkpoint = self.store.has_checkpoint(job.key);
+                        Outlook::Run(job.reason)
+                    }
                 }
             };
-            plan.push(Planned { stage, outlook: self.if_it_fits(stage, outlook) });
+            plan.push(Planned { stage, outlook: self.if_it_fits(stage, outlook), has_checkpoint });
         }
         self.inputs.save();
         Ok(plan)

@@ -167,7 +167,7 @@ impl Execution<'_> {
         };
         let launch = launch(self.request, number, &folder.join(format!("attempt-{number}")))?;
         if self.handle.is_stopped() {
-            return Err(Error::Interrupted);
+            return Err(Error::interrupted());
         }
         let job = self.executor.submit(&launch)?;
         if let Some(id) = job.id() {
@@ -199,7 +199,7 @@ impl Execution<'_> {
         let mut rounds = 0;
         while !self.executor.is_free(checkpoint) {
             if self.handle.is_stopped() {
-                return Err(Error::Interrupted);
+                return Err(Error::interrupted());
             }
             rounds += 1;
             if rounds == 10 {

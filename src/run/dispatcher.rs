@@ -142,7 +142,7 @@ impl Dispatcher<'_, '_> {
         std::thread::scope(|threads| {
             while !self.is_over() {
                 if interrupt.is_raised() && !self.stopping {
-                    self.summary.failure = Some(Error::Interrupted);
+                    self.summary.failure = Some(Error::interrupted());
                     self.stop();
                 }
                 // What runs has to be waited for in any case, and it waits for us to take its events.
@@ -287,8 +287,9 @@ impl Dispatcher<'_, '_> {
     }
 
     pub(super) fn fail(&mut self, stage: NodeIndex, job: Option<&Job>, seconds: f64, error: Error) {
-        if matches!(error, Error::Interrupted) {
+        if matches!(error, Error::Interrupted { .. }) {
             // It ended because we stopped it, which is no failure of its own.
+            self.note_checkpoint(stage, job);
             self.skip(stage);
             return;
         }
@@ -306,6 +307,14 @@ impl Dispatcher<'_, '_> {
         self.summary.failure.get_or_insert(error);
         if !self.settings.keep_going {
             self.stop();
+        }
+    }
+
+    /// Adds a stage that was stopped, and goes on from a checkpoint, to what is said of the interruption.
+    fn note_checkpoint(&mut self, stage: NodeIndex, job: Option<&Job>) {
+        let has_checkpoint = job.is_some_and(|job| self.store.has_checkpoint(job.key));
+        if let Some(Error::Interrupted { checkpoints }) = self.summary.failure.as_mut().filter(|_| has_checkpoint) {
+            checkpoints.push(self.graph.stages[stage].name.to_string());
         }
     }
 

@@ -216,6 +216,12 @@ impl Store {
         Ok(folder)
     }
 
+    /// Whether an attempt at that key left a checkpoint.
+    pub fn has_checkpoint(&self, key: Key) -> bool {
+        let folder = self.root.join("checkpoints").join(key.to_string());
+        std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     /// The folder of an attempt at that key that goes on when its runner dies. It is made by whoever needs it.
     pub fn job_folder(&self, key: Key) -> PathBuf {
         self.root.join("tmp/jobs").join(key.to_string())

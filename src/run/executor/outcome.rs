@@ -21,7 +21,7 @@ const SIGXFSZ: i32 = 25;
 pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Result<()> {
     let (stage, path) = (launch.stage.to_string(), log.path().to_owned());
     match end.state {
-        EndState::Stopped => Err(Error::Interrupted),
+        EndState::Stopped => Err(Error::interrupted()),
         EndState::TimedOut => {
             let limit = launch.timeout.unwrap_or_default();
             Err(Error::TimedOut { stage, limit, log: path })
@@ -44,7 +44,7 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
                 Some(limit) => limit,
                 None => failed(launch, log, of_command(log, code)),
             },
-            (None, EndState::Stopped | EndState::TimedOut) => Error::Interrupted,
+            (None, EndState::Stopped | EndState::TimedOut) => Error::interrupted(),
         }),
     }
 }
