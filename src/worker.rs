@@ -37,6 +37,10 @@ fn missing(message: String) -> Error {
     Error::Worker { message, hint: "build it with `cargo build`, or name it with --worker or PIPE_WORKER".to_owned() }
 }
 
+/// What to do when the worker ends before it says anything.
+pub(crate) const MISSING_LIBRARY: &str =
+    "a library may be missing: `make libtorch` fetches libtorch, then build again; `pipe doctor` says what is there";
+
 /// The descriptions of the worker's stages, cached by the digest of the worker.
 pub fn descriptions(
     worker: &Path,
@@ -112,7 +116,7 @@ fn output_of(worker: &Path, argument: &str) -> Result<Vec<u8>> {
             output.status,
             String::from_utf8_lossy(&output.stderr).trim()
         ),
-        hint: "a library may be missing: `make libtorch` fetches libtorch, then build again".to_owned(),
+        hint: MISSING_LIBRARY.to_owned(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Point, Selection};
 use crate::report::metrics;
 use crate::run::{Interrupt, Json, Observer, Settings, Summary};
-use crate::terminal::{Bars, Lines, duration, print_error, print_line};
+use crate::terminal::{Bars, Lines, duration, print_error, print_line, size};
 use clap::Args;
 use serde_json::json;
 use std::io::IsTerminal as _;
@@ -30,6 +30,9 @@ pub(crate) struct RunArguments {
     /// Run nothing unless every stage is what the pipeline's lock says.
     #[arg(long)]
     pub(super) locked: bool,
+    /// Read every byte of the cached results first, and make those that are damaged again.
+    #[arg(long)]
+    pub(super) verify: bool,
     /// After a failure, still run the stages that do not depend on it.
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -43,6 +46,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     let selection = session.select(&arguments.selection.options())?;
     let mut planner = session.planner(&selection);
+    if arguments.verify {
+        verify(&session, &selection, arguments.pipeline.output.json)?;
+    }
     if arguments.locked {
         locked(&session, &mut planner, arguments.pipeline.output.json)?;
     }
@@ -69,6 +75,28 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     }
     if !arguments.pipeline.output.json {
         print_rows(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, false);
+    }
+    Ok(())
+}
+
+/// Finds damage that the sizes of files do not show, such as an edit of the same size. What is damaged goes to quarantine.
+fn verify(session: &Session, selection: &Selection, as_json: bool) -> Result<()> {
+    let results = {
+        let _lock = session.store.lock_shared()?;
+        session.current(selection)?
+    };
+    let found = session.store.verify_results(results.values().map(AsRef::as_ref))?;
+    for damage in &found.damage {
+        if as_json {
+            print_line(
+                json!({ "event": "damage", "path": damage.path, "why": damage.why, "quarantined": damage.quarantined }),
+            );
+        } else {
+            print_error(format!("damaged, so it is made again: {}: {}", damage.path.display(), damage.why));
+        }
+    }
+    if !as_json {
+        print_error(format!("{} artifacts ({}) verified", found.artifacts, size(found.bytes)));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::run::executor::log::StageLog;
 use crate::run::executor::spec::LaunchSpec;
 use crate::run::executor::{EndState, JobEnd};
+use crate::worker::MISSING_LIBRARY;
 use contract::{Failure, FailureKind};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -36,6 +37,10 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
                 hint: "raise the limit with ulimit -f unlimited, and run again",
             },
             (None, EndState::Signalled(signal)) => Error::Killed { stage, how: format!("signal {signal}"), log: path },
+            (None, EndState::Exited(code)) if launch.says_done() && code == i32::from(NOT_STARTED) => Error::Worker {
+                message: format!("{stage} did not run, since its worker could not be started: {}", log.last_line()),
+                hint: MISSING_LIBRARY.to_owned(),
+            },
             (None, EndState::Exited(code)) if launch.says_done() => {
                 let message = format!("the worker ended with exit code {code} and printed no failure");
                 Error::Stage { stage, failure: Failure::new(FailureKind::Stage, message), log: path }

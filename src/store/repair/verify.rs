@@ -74,6 +74,31 @@ impl Store {
         Ok(found)
     }
 
+    /// Reads every byte of the artifacts of some results, and moves what is damaged to quarantine with its records.
+    ///
+    /// # Errors
+    /// When the disk cannot tell, or something cannot be moved.
+    pub fn verify_results<'a>(&self, results: impl IntoIterator<Item = &'a Action>) -> Result<Verification> {
+        let mut named = Named::new();
+        for action in results {
+            for artifact in action.outputs.values() {
+                named.entry(artifact.digest).or_insert_with(|| (artifact.clone(), Vec::new())).1.push(action.key);
+            }
+        }
+        let mut found = Verification {
+            artifacts: named.len(),
+            bytes: saturating_sum(named.values().map(|(artifact, _)| artifact.bytes())),
+            ..Verification::default()
+        };
+        let faults: Vec<Option<Damage>> = named
+            .into_par_iter()
+            .map(|(_, (artifact, keys))| self.damage_of(artifact, keys, Look::Bytes))
+            .collect::<Result<_>>()?;
+        found.damage.extend(faults.into_iter().flatten());
+        self.repair(&mut found)?;
+        Ok(found)
+    }
+
     /// Moves what is damaged still out of the way, so that the next run makes it again. Nothing is deleted.
     pub fn repair(&self, found: &mut Verification) -> Result<()> {
         for damage in &mut found.damage {
