@@ -109,3 +109,15 @@ fn a_project_whose_folder_is_not_utf_8_is_run_and_explained() {
     }
     assert_eq!(std::fs::read_to_string(folder.join("artifacts/p/s/o/v")).unwrap(), "2");
 }
+
+#[test]
+fn usage_does_not_require_what_a_variable_sets() {
+    let space = Space::new();
+    for (command, usage) in [
+        (&["run"][..], "Usage: pipe run [OPTIONS] <PIPELINE>"),
+        (&["cache", "export"], "Usage: pipe cache export [OPTIONS] --to <FOLDER> <PIPELINE>"),
+    ] {
+        let output = space.command(command).env("PIPE_STORE", "/x").env("PIPE_WORKER", "/y").output().unwrap();
+        assert_code(&output, 2, usage);
+    }
+}

@@ -80,6 +80,9 @@ fn only_runs_one_stage_and_needs_the_results_before_it() {
     let space = Space::quick();
     let refused = space.pipe(&["run", "quick", "--only", "popularity"]);
     assert_eq!(refused.code, 2);
+    let expected = "`--only popularity` needs cached results of sample (it has no result yet), 1 stages after them";
+    assert!(refused.err.contains(expected), "{}", refused.err);
+    assert!(!refused.err.contains("failed after") && space.stored("runs").is_empty(), "{}", refused.err);
     space.succeed(&["run", "quick"]);
     let statuses = space.statuses(&["quick", "--only", "popularity", "--force"]);
     assert_eq!(with_status(&statuses, "done"), ["popularity"]);

@@ -1,6 +1,8 @@
 //! The words that this program was started with.
 
-use clap::{Arg, ArgAction, Command};
+use crate::cli::Arguments;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use std::ffi::{OsStr, OsString};
 
 /// The option whose value may be a word of its own: `--force STAGE` as well as `--force=STAGE`.
@@ -44,6 +46,23 @@ pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> 
         }
     }
     joined
+}
+
+/// The same error with the usage of the whole command. The usage that it comes with has every option that a variable of the
+/// environment sets, as if it were required.
+pub(super) fn with_whole_usage(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let mut definition = Arguments::command();
+    definition.build();
+    let mut command = &definition;
+    while let Some(found) = words.iter().skip(1).find_map(|word| command.find_subcommand(word)) {
+        command = found;
+    }
+    let mut command = command.clone();
+    if error.get(ContextKind::Usage).is_some() {
+        let usage = command.render_usage();
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    }
+    error
 }
 
 /// Whether the word after an option is its value.

@@ -107,12 +107,12 @@ pub(crate) fn complete() -> Option<()> {
 
 /// Reads the command line. Ends the process where it is none.
 pub(crate) fn parse() -> Arguments {
-    let words: Vec<_> = std::env::args_os().collect();
+    let mut words: Vec<_> = std::env::args_os().collect();
     // The definition is made twice only where it has to be.
-    if !words.iter().any(|word| word == "--force") {
-        return Arguments::parse_from(words);
+    if words.iter().any(|word| word == "--force") {
+        words = command_line::with_forced_stages(words, &Arguments::command());
     }
-    Arguments::parse_from(command_line::with_forced_stages(words, &Arguments::command()))
+    Arguments::try_parse_from(&words).unwrap_or_else(|error| command_line::with_whole_usage(error, &words).exit())
 }
 
 /// Whether the command line asks for JSON, so that a failure is told in that form too.

@@ -59,6 +59,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
+    planner.check_only()?;
     session.store.prepare()?;
     let settings = Settings { keep_going: arguments.keep_going, ..settings(&session, &arguments.execution)? };
     let mut observer = observer(arguments.pipeline.output.json);

@@ -284,6 +284,37 @@ impl<'a> Planner<'a> {
         Ok(self.plan()?.into_iter().flat_map(missing).collect())
     }
 
+    /// Refuses a selection that may run some stages only, where stages before them are not cached.
+    ///
+    /// # Errors
+    /// [`Error::Usage`], which names these stages.
+    pub fn check_only(&mut self) -> Result<()> {
+        if self.selection.runnable == self.selection.scope {
+            return Ok(());
+        }
+        let plan = self.plan()?;
+        let lacking = plan.iter().filter(|planned| {
+            !self.selection.runnable.contains(&planned.stage) && planned.outlook.state() != StageState::Cached
+        });
+        let (waiting, first): (Vec<&Planned>, Vec<&Planned>) =
+            lacking.partition(|planned| matches!(planned.outlook, Outlook::Waiting(_)));
+        if first.is_empty() && waiting.is_empty() {
+            return Ok(());
+        }
+        let told =
+            |planned: &&Planned| format!("{} ({})", self.graph.stages[planned.stage].name, planned.outlook.reason());
+        let mut lacking: Vec<String> = first.iter().map(told).collect();
+        if !waiting.is_empty() {
+            lacking.push(format!("{} stages after them", waiting.len()));
+        }
+        let only: Vec<&str> =
+            self.selection.runnable.iter().map(|stage| self.graph.stages[*stage].name.as_str()).collect();
+        Err(Error::Usage {
+            message: format!("`--only {}` needs cached results of {}", only.join(", "), lacking.join(", ")),
+            hint: Some("run them first, or drop --only".to_owned()),
+        })
+    }
+
     /// Remembers the digests of external inputs.
     pub fn save(&mut self) {
         self.inputs.save();
