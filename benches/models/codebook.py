@@ -109,7 +109,7 @@ def ours(rows: np.ndarray, levels: int, parameters: dict, options: argparse.Name
         if worker.returncode != 0:
             sys.exit(f"pipe-worker failed: {said[-1] if said else ''}")
         report = json.loads((folder / "report/report.json").read_text())
-    return Run(report["residual_share"], [report["colliding_items"]], seconds, peak)
+    return Run(report["residual_ratio"], [report["colliding_items"]], seconds, peak)
 
 
 def peer(rows: np.ndarray, levels: int, library: str, settings: dict, options: argparse.Namespace) -> Run:

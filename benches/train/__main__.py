@@ -35,7 +35,7 @@ kv_heads = {heads}
 intermediate = {intermediate}
 
 [stage.tasks]
-phrasing = "question"
+prompt_template = "question"
 windows = "sliding"
 negatives = {negatives}
 negative_histories = "every"

@@ -66,7 +66,7 @@ fn row(item: &TokenizedItem) -> Map<String, Value> {
     for (level, code) in (1..).zip(&item.codes) {
         row.insert(format!("code_{level}"), (*code).into());
     }
-    row.insert("from".to_owned(), item.from.word().into());
+    row.insert("from".to_owned(), item.from.as_str().into());
     row.insert("collides_with".to_owned(), item.collides_with.clone().into());
     row
 }

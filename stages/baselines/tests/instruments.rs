@@ -1,4 +1,4 @@
-//! The floors on a published data set.
+//! The baselines on a published data set.
 
 use baselines::{ItemKnn, ItemKnnParameters, Popularity, PopularityParameters, Settings};
 use contract::{Context, Result, Spec, Stage};
@@ -21,7 +21,7 @@ fn run<S: Stage>(inputs: &[(&str, PathBuf)], outputs: &[&str], folder: &Path, pa
     S::run(parameters, &Context::new(spec))
 }
 
-/// The share of users whose test item stands in the first ten of their list.
+/// The ratio of users whose test item is in the first ten of their list.
 fn hit_ratio_at_10(lists: &[RankedList], interactions: &Interactions) -> f64 {
     let targets = interactions.targets();
     let hit =
@@ -30,7 +30,7 @@ fn hit_ratio_at_10(lists: &[RankedList], interactions: &Interactions) -> f64 {
 }
 
 #[test]
-fn floors_on_instruments_are_the_known_ones() {
+fn baselines_on_instruments_have_the_known_hit_ratios() {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
     let data = std::env::var_os("PIPE_DATA").map_or_else(|| default.into(), PathBuf::from).join("instruments");
     if !data.is_dir() {

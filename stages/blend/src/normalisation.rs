@@ -42,7 +42,7 @@ impl Normalisation {
                 let sum: f64 = scores().map(|score| (score - most).exp()).sum();
                 scores().map(|score| (score - most).exp() / sum).collect()
             }
-            Self::ZScore => above(Spread::of(list).deviation),
+            Self::ZScore => above(Spread::of(list).std),
             Self::MinMax => above(most - least),
         }
     }
@@ -50,15 +50,15 @@ impl Normalisation {
 
 /// How far a list's first item is above the others, in standard deviations; 0 where all are equal.
 pub(crate) fn confidence(list: &[(u32, f32)]) -> f64 {
-    let Spread { mean, deviation } = Spread::of(list);
+    let Spread { mean, std } = Spread::of(list);
     let most = list.iter().map(|item| f64::from(item.1)).fold(f64::NEG_INFINITY, f64::max);
-    if deviation > 0.0 { (most - mean) / deviation } else { 0.0 }
+    if std > 0.0 { (most - mean) / std } else { 0.0 }
 }
 
 #[derive(Debug)]
 struct Spread {
     mean: f64,
-    deviation: f64,
+    std: f64,
 }
 
 impl Spread {
@@ -66,7 +66,7 @@ impl Spread {
         let number = list.len().max(1) as f64;
         let mean = list.iter().map(|item| f64::from(item.1)).sum::<f64>() / number;
         let squares: f64 = list.iter().map(|item| (f64::from(item.1) - mean).powi(2)).sum();
-        Self { mean, deviation: (squares / number).sqrt() }
+        Self { mean, std: (squares / number).sqrt() }
     }
 }
 
@@ -83,11 +83,11 @@ mod tests {
         close(Normalisation::ReciprocalRank.apply(&list, 1.0), [1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0]);
         close(Normalisation::MinMax.apply(&list, 1.0), [1.0, 0.5, 0.0]);
         // The variance is (4 + 0 + 4) / 3.
-        let deviation = (8.0_f64 / 3.0).sqrt();
-        close(Normalisation::ZScore.apply(&list, 1.0), [4.0 / deviation, 2.0 / deviation, 0.0]);
+        let std = (8.0_f64 / 3.0).sqrt();
+        close(Normalisation::ZScore.apply(&list, 1.0), [4.0 / std, 2.0 / std, 0.0]);
         let sum = 1.0 + (-2.0_f64).exp() + (-4.0_f64).exp();
         close(Normalisation::Softmax.apply(&list, 1.0), [1.0, (-2.0_f64).exp(), (-4.0_f64).exp()].map(|x| x / sum));
-        assert!((confidence(&list) - 2.0 / deviation).abs() < 1e-9);
+        assert!((confidence(&list) - 2.0 / std).abs() < 1e-9);
     }
 
     #[test]

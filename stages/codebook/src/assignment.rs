@@ -3,7 +3,7 @@
 use crate::rows::Rows;
 use rayon::prelude::*;
 
-/// Codes that are compared at a time: as many as keep the processor's multipliers busy while their sums stay in registers.
+/// Codes that are compared at a time: as many as keep the CPU's multipliers busy while their sums stay in registers.
 const TILE: usize = 64;
 
 /// Rows of one task of a thread.

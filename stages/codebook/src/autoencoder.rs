@@ -29,7 +29,7 @@ const WEIGHT_DECAY: f64 = 1e-4;
 /// The norm that all gradients together may have.
 const CLIP: f64 = 1.0;
 
-/// Share of the steps in which the learning rate rises: LC-Rec's 50 of 10,000 epochs.
+/// Ratio of the steps in which the learning rate rises: LC-Rec's 50 of 10,000 epochs.
 const WARMUP: f64 = 0.005;
 
 /// What training yields, for embeddings in the scale that it was given.
@@ -78,7 +78,7 @@ pub(crate) fn train(
     Ok(Autoencoder { encoder, decoder, levels, projection: map.map(Map::into_linear), curve })
 }
 
-/// The share of the learning rate at a step, counted from 0: linear up to 1, and linear down to 0 at the end.
+/// The factor of the learning rate at a step, counted from 0: linear up to 1, and linear down to 0 at the end.
 fn rate(step: f64, steps: f64) -> f64 {
     let warmup = (WARMUP * steps).ceil();
     if step < warmup { (step + 1.0) / warmup } else { (steps - step) / (steps - warmup) }

@@ -6,13 +6,13 @@ use crate::sinkhorn::sinkhorn;
 use frames::Codes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rounds, at most. What then still collides stays so.
-const ROUNDS: usize = 20;
+/// The most iterations. What then still collides stays so.
+const ITERATIONS: usize = 20;
 
 /// Chooses the last code of colliding items anew, by optimal transport within each group that collides. `inputs` are what
 /// the levels before the last leave of the items.
 pub(crate) fn resolve(codes: &mut Codes, inputs: &Rows, last: &Rows) {
-    for _ in 0..ROUNDS {
+    for _ in 0..ITERATIONS {
         let groups = colliding(codes);
         let Some(level) = codes.levels.last_mut() else { return };
         if groups.is_empty() {

@@ -51,10 +51,10 @@ pub(crate) fn learn(
 }
 
 impl Losses {
-    /// Adds the losses of that share of the items.
-    fn add(&mut self, part: Self, share: f64) {
-        self.behaviour += share * part.behaviour;
-        self.llm += share * part.llm;
+    /// Adds the losses of that fraction of the items.
+    fn add(&mut self, part: Self, ratio: f64) {
+        self.behaviour += ratio * part.behaviour;
+        self.llm += ratio * part.llm;
     }
 
     /// Refuses losses that are no numbers.

@@ -17,12 +17,12 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// Holds out that share of the items, rounded down, drawn by the seed.
-    pub(crate) fn draw(items: usize, share: f64, seed: u64) -> Self {
+    /// Holds out that ratio of the items, rounded down, drawn by the seed.
+    pub(crate) fn draw(items: usize, ratio: f64, seed: u64) -> Self {
         // A stream of its own, so that training draws the same numbers whatever is held out.
         const STREAM: u64 = 1;
         let mut order: Vec<usize> = (0..items).collect();
-        let count = (items as f64 * share) as usize;
+        let count = (items as f64 * ratio) as usize;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(STREAM);
         order.shuffle(&mut rng);
@@ -39,9 +39,9 @@ impl Split {
 pub(crate) struct Recovery {
     /// Number of held-out items.
     pub items: usize,
-    /// Share of them whose first n codes from text are the true ones, for n = 1 to N.
+    /// Ratio of them whose first n codes from text are the true ones, for n = 1 to N.
     pub recovered: Vec<f64>,
-    /// Share of them that have the most frequent first n codes of the trained items.
+    /// Ratio of them that have the most frequent first n codes of the trained items.
     pub majority: Vec<f64>,
     /// One over the number of distinct first n codes of the trained items.
     pub chance: Vec<f64>,
@@ -52,16 +52,16 @@ impl Recovery {
     pub(crate) fn of(codes: &Codes, from_text: &Codes, split: &Split) -> Self {
         let mut found = Self { items: split.held_out.len(), recovered: vec![], majority: vec![], chance: vec![] };
         let prefix = |item: usize, levels: usize| codes.of(item)[..levels].to_vec();
-        let share = |count: usize| count as f64 / split.held_out.len() as f64;
+        let ratio = |count: usize| count as f64 / split.held_out.len() as f64;
         for levels in 1..=codes.levels.len() {
             let mut uses: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
             split.trained.iter().for_each(|&item| *uses.entry(prefix(item, levels)).or_default() += 1);
             // The lowest among equally frequent ones.
             let majority = uses.iter().rev().max_by_key(|(_, count)| **count).map(|(codes, _)| codes);
             let told = |(row, item): &(usize, &usize)| from_text.of(*row)[..levels] == prefix(**item, levels);
-            found.recovered.push(share(split.held_out.iter().enumerate().filter(told).count()));
+            found.recovered.push(ratio(split.held_out.iter().enumerate().filter(told).count()));
             let common = |item: &&usize| majority == Some(&prefix(**item, levels));
-            found.majority.push(share(split.held_out.iter().filter(common).count()));
+            found.majority.push(ratio(split.held_out.iter().filter(common).count()));
             found.chance.push(1.0 / uses.len() as f64);
         }
         found

@@ -1,14 +1,14 @@
-//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007), in rounds of all rows (Lloyd)
-//! and then row by row (Hartigan), which goes on where the rounds are stuck.
+//! The first codes of a level: k-means with k-means++ seeds (Arthur and Vassilvitskii 2007), in iterations over all rows (Lloyd)
+//! and then row by row (Hartigan), which goes on where these iterations are stuck.
 
 use crate::assignment::{Nearest, only_codes, subtract};
-use crate::exchange::exchange;
+use crate::hartigan::hartigan;
 use crate::parameters::Parameters;
 use crate::rows::Rows;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-const ROUNDS: usize = 50;
+const ITERATIONS: usize = 50;
 
 /// For each level the centres of what the levels before it leave of the batch.
 pub(crate) fn initial_codes(batch: &Rows, parameters: &Parameters, rng: &mut ChaCha8Rng) -> Vec<Rows> {
@@ -26,9 +26,9 @@ pub(crate) fn initial_codes(batch: &Rows, parameters: &Parameters, rng: &mut Cha
 pub(crate) fn cluster(rows: &Rows, codes: usize, rng: &mut ChaCha8Rng) -> Rows {
     let mut centres = seeds(rows, codes, rng);
     let mut assigned = Nearest::new(&centres).of(rows);
-    for _ in 0..ROUNDS {
+    for _ in 0..ITERATIONS {
         centres = means(rows, &centres, &assigned);
-        revive(&mut centres, rows, &assigned);
+        reset_dead_codes(&mut centres, rows, &assigned);
         let again = Nearest::new(&centres).of(rows);
         let settled = again.iter().zip(&assigned).all(|(new, old)| new.0 == old.0);
         assigned = again;
@@ -36,12 +36,12 @@ pub(crate) fn cluster(rows: &Rows, codes: usize, rng: &mut ChaCha8Rng) -> Rows {
             break;
         }
     }
-    exchange(rows, &centres, &assigned)
+    hartigan(rows, &centres, &assigned)
 }
 
 /// Puts each code that has no row on the row that is farthest from its own code, one row for each; returns those codes.
 /// Rows that are represented exactly attract no code.
-pub(crate) fn revive(codes: &mut Rows, rows: &Rows, assigned: &[(u32, f32)]) -> Vec<usize> {
+pub(crate) fn reset_dead_codes(codes: &mut Rows, rows: &Rows, assigned: &[(u32, f32)]) -> Vec<usize> {
     let mut uses = vec![0_usize; codes.len()];
     assigned.iter().for_each(|&(code, _)| uses[code as usize] += 1);
     let dead: Vec<usize> = (0..codes.len()).filter(|&code| uses[code] == 0).collect();
@@ -50,11 +50,11 @@ pub(crate) fn revive(codes: &mut Rows, rows: &Rows, assigned: &[(u32, f32)]) -> 
     }
     let mut far: Vec<usize> = (0..assigned.len()).filter(|&row| assigned[row].1 > 0.0).collect();
     far.sort_by(|&a, &b| assigned[b].1.total_cmp(&assigned[a].1).then(a.cmp(&b)));
-    let revived: Vec<usize> = dead.into_iter().take(far.len()).collect();
-    for (&code, &row) in revived.iter().zip(&far) {
+    let reset: Vec<usize> = dead.into_iter().take(far.len()).collect();
+    for (&code, &row) in reset.iter().zip(&far) {
         codes.row_mut(code).copy_from_slice(rows.row(row));
     }
-    revived
+    reset
 }
 
 /// The first seed is drawn uniformly, each other with a probability proportional to its squared distance.
@@ -126,7 +126,7 @@ mod tests {
         let rows = Rows { dim: 1, values: vec![0.0, 1.0, 9.0] };
         let mut codes = Rows { dim: 1, values: vec![0.0, 100.0, 200.0] };
         let assigned = Nearest::new(&codes).of(&rows);
-        assert_eq!(revive(&mut codes, &rows, &assigned), [1, 2]);
+        assert_eq!(reset_dead_codes(&mut codes, &rows, &assigned), [1, 2]);
         assert_eq!(codes.values, [0.0, 9.0, 1.0]);
     }
 }

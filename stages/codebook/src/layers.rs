@@ -20,8 +20,8 @@ impl Layers {
     pub(crate) fn random(sizes: &[usize], rng: &mut ChaCha8Rng) -> Result<Self> {
         let layer = |pair: &[usize]| -> Result<[Tensor; 2]> {
             let (from, to) = (pair[0], pair[1]);
-            let deviation = (2.0 / (from + to) as f64).sqrt();
-            let weight = Rows { dim: to, values: (0..from * to).map(|_| (deviation * normal(rng)) as f32).collect() };
+            let std = (2.0 / (from + to) as f64).sqrt();
+            let weight = Rows { dim: to, values: (0..from * to).map(|_| (std * normal(rng)) as f32).collect() };
             Ok([trained(&weight.tensor()?)?, trained(&Tensor::from_slice(&vec![0.0_f32; to]))?])
         };
         Ok(Self(sizes.windows(2).map(layer).collect::<Result<_>>()?))
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_start_with_the_deviation_of_their_size() {
+    fn weights_start_with_the_std_of_their_size() {
         let layers = Layers::random(&[60, 40], &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
         let weight = Rows::of(&layers.0[0][0]).unwrap();
         assert!((weight.scale() - (2.0_f32 / 100.0).sqrt()).abs() < 0.005, "{}", weight.scale());

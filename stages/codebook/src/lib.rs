@@ -26,8 +26,7 @@ mod assignment;
 mod autoencoder;
 mod collisions;
 mod epochs;
-mod exchange;
-mod figures;
+mod hartigan;
 mod held_out;
 mod identity;
 mod kmeans;
@@ -40,6 +39,7 @@ mod projection;
 mod quantizer;
 mod rows;
 mod sinkhorn;
+mod statistics;
 mod tokenize;
 mod train;
 
@@ -48,7 +48,6 @@ pub use parameters::{Collisions, LastLevel, Method, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use epochs::Losses;
-use figures::Figures;
 use frames::{Codes, kinds, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
@@ -59,6 +58,7 @@ use projection::Linear;
 use quantizer::Quantizer;
 use rows::Rows;
 use serde::Serialize;
+use statistics::Statistics;
 use tch::Tensor;
 use train::train;
 
@@ -70,7 +70,7 @@ pub struct Codebook;
 struct Report {
     items: usize,
     #[serde(flatten)]
-    figures: Figures,
+    statistics: Statistics,
     neighbourhoods: Neighbourhoods,
     /// By epoch, with embeddings at a mean square of 1.
     losses: Vec<Losses>,
@@ -120,18 +120,18 @@ impl Stage for Codebook {
 fn run(parameters: &Parameters, context: &Context) -> Result<()> {
     let items = Rows::read(context.input("items")?)?;
     parameters.check(items.len())?;
-    let (codes, figures, losses, held_out) = match parameters.levels {
+    let (codes, statistics, losses, held_out) = match parameters.levels {
         1 => one_level(&items, context)?,
         _ => cascade(&items, parameters, context)?,
     };
     codes.write(context.output("codes"))?;
     context.log(format!(
         "{} of {} items share their codes ({:.2} %); codes used by level {:?}; mean squared residual by level {:.5?}",
-        figures.colliding_items,
+        statistics.colliding_items,
         items.len(),
-        100.0 * figures.collision_rate,
-        figures.codes_used,
-        figures.mean_squared_residual,
+        100.0 * statistics.collision_rate,
+        statistics.codes_used,
+        statistics.mean_squared_residual,
     ));
     if let Some(found) = &held_out {
         context.log(format!(
@@ -150,19 +150,19 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
         neighbourhoods.random.mean_shared_levels,
     ));
     let folder = context.output("report");
-    plots::write(folder, &codes, &figures, &neighbourhoods)?;
-    write_json(folder, "report.json", &Report { items: items.len(), figures, neighbourhoods, losses, held_out })
+    plots::write(folder, &codes, &statistics, &neighbourhoods)?;
+    write_json(folder, "report.json", &Report { items: items.len(), statistics, neighbourhoods, losses, held_out })
 }
 
 /// What either way of making codes yields.
-type Made = (Codes, Figures, Vec<Losses>, Option<Recovery>);
+type Made = (Codes, Statistics, Vec<Losses>, Option<Recovery>);
 
 /// A code for each item; writes their codebook.
 fn one_level(items: &Rows, context: &Context) -> Result<Made> {
     let (codes, book) = identity(items, context.seed());
     write_tensors(context, &[("level_1".to_owned(), book.tensor()?)])?;
-    let figures = Figures::of(&codes, items, vec![0.0]);
-    Ok((codes, figures, Vec::new(), None))
+    let statistics = Statistics::of(&codes, items, vec![0.0]);
+    Ok((codes, statistics, Vec::new(), None))
 }
 
 /// The codes of codebooks trained on the items that are not held out; writes these.
@@ -199,8 +199,8 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
         _ => None,
     };
     quantizer.part(items, &mut codes, parameters.collisions)?;
-    let figures = Figures::of(&codes, items, quantizer.residuals(items, &codes)?);
-    Ok((codes, figures, curve, recovery))
+    let statistics = Statistics::of(&codes, items, quantizer.residuals(items, &codes)?);
+    Ok((codes, statistics, curve, recovery))
 }
 
 /// A map trained on items and text at a mean square of 1, for both as they are.

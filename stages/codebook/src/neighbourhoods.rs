@@ -39,7 +39,7 @@ pub(crate) struct Pairs {
     pub mean_cosine: f64,
     /// Mean number of first codes that they share.
     pub mean_shared_levels: f64,
-    /// Share of the pairs that have the first n codes in common, for n = 1 to N.
+    /// Ratio of the pairs that have the first n codes in common, for n = 1 to N.
     pub shared: Vec<f64>,
     /// The same by cosine, for the intervals that have pairs.
     pub by_cosine: Vec<Interval>,

@@ -45,7 +45,7 @@ pub enum LastLevel {
 pub enum Collisions {
     /// They keep the nearest codes.
     Keep,
-    /// As in LC-Rec: up to 20 rounds in which the last code is chosen anew, by optimal transport within each such group.
+    /// As in LC-Rec: up to 20 iterations in which the last code is chosen anew, by optimal transport within each such group.
     /// Equal embeddings cannot be parted, and the new codes may be far.
     Resolve,
     /// All but one take the nearest last code that no item with the same first codes has.
@@ -95,7 +95,7 @@ pub struct Parameters {
     /// Items of the batch whose k-means clusters are the first codes; all items when there are fewer.
     #[schemars(range(min = 1))]
     pub kmeans_batch: usize,
-    /// Share of the items that codes and projection are not trained on, drawn by the seed. They get codes by their
+    /// Ratio of the items that codes and projection are not trained on, drawn by the seed. They get codes by their
     /// embeddings all the same, and the report says how often their text alone would have led to them.
     #[schemars(range(min = 0.0, max = 0.9))]
     pub held_out: f64,

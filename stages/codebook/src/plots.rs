@@ -1,16 +1,16 @@
 //! The report's pictures.
 
-use crate::figures::{Figures, uses};
 use crate::neighbourhoods::{Neighbourhoods, Pairs};
+use crate::statistics::{Statistics, uses};
 use charts::{Axis, Chart, Line};
 use contract::Result;
 use frames::Codes;
 use std::path::Path;
 
 /// Writes `residual.svg`, `code_use.svg` and `neighbourhoods.svg`.
-pub(crate) fn write(folder: &Path, codes: &Codes, figures: &Figures, near: &Neighbourhoods) -> Result<()> {
+pub(crate) fn write(folder: &Path, codes: &Codes, statistics: &Statistics, near: &Neighbourhoods) -> Result<()> {
     let charts = [
-        ("residual", residual(figures)),
+        ("residual", residual(statistics)),
         ("code_use", code_use(codes)),
         ("neighbourhoods", neighbourhoods(near, codes)),
     ];
@@ -20,14 +20,14 @@ pub(crate) fn write(folder: &Path, codes: &Codes, figures: &Figures, near: &Neig
     Ok(())
 }
 
-fn residual(figures: &Figures) -> Chart {
-    let start = if figures.variance > 0.0 { 1.0 } else { 0.0 };
-    let shares = std::iter::once(&start).chain(&figures.residual_share);
-    let points: Vec<(f64, f64)> = (0..).zip(shares).map(|(level, &share)| (f64::from(level), share)).collect();
+fn residual(statistics: &Statistics) -> Chart {
+    let start = if statistics.variance > 0.0 { 1.0 } else { 0.0 };
+    let ratios = std::iter::once(&start).chain(&statistics.residual_ratio);
+    let points: Vec<(f64, f64)> = (0..).zip(ratios).map(|(level, &ratio)| (f64::from(level), ratio)).collect();
     let top = points.iter().map(|point| point.1).fold(1.0, f64::max);
     Chart {
         title: "What the levels leave of the embeddings",
-        across: Axis { name: "levels", range: 0.0..figures.residual_share.len() as f64 },
+        across: Axis { name: "levels", range: 0.0..statistics.residual_ratio.len() as f64 },
         up: Axis { name: "mean squared residual / variance", range: 0.0..top },
         lines: vec![Line { name: "residual".to_owned(), points }],
     }
@@ -84,8 +84,8 @@ mod tests {
     fn figures_of_equal_items_can_be_drawn() {
         let items = Rows { dim: 1, values: vec![1.0; 2] };
         let codes = Codes { levels: vec![vec![0, 0]] };
-        let figures = Figures::of(&codes, &items, vec![0.0]);
-        assert!(residual(&figures).svg().unwrap().contains("residual"));
+        let statistics = Statistics::of(&codes, &items, vec![0.0]);
+        assert!(residual(&statistics).svg().unwrap().contains("residual"));
         assert!(neighbourhoods(&Neighbourhoods::of(&codes, &items, 1), &codes).svg().unwrap().contains("nearest"));
     }
 }

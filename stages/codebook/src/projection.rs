@@ -17,8 +17,8 @@ const RIDGES: [f64; 7] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
 /// One item in this many tells which strength is taken.
 const JUDGES: usize = 10;
 
-/// Rounds of subspace iteration; the directions are settled long before.
-const ROUNDS: usize = 30;
+/// Subspace iterations; the directions are settled long before.
+const ITERATIONS: usize = 30;
 
 /// The map: `weight` `[h, d]` and `bias` `[d]`.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ fn components(text: &Tensor, start: &Tensor) -> std::result::Result<Linear, TchE
     let centred = text.f_sub(&mean)?;
     let transposed = centred.f_transpose(0, 1)?;
     let mut basis = start.shallow_clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..ITERATIONS {
         (basis, _) = Tensor::f_linalg_qr(&transposed.f_matmul(&centred.f_matmul(&basis)?)?, "reduced")?;
     }
     // Inside the subspace, the order by variance comes from its small covariance.

@@ -71,7 +71,7 @@ fn levels_represent_items_ever_better_and_alike_in_every_run() {
     let first = report["mean_squared_embedding"].as_f64().unwrap();
     assert!(left[0] < 0.5 * first && left[1] < 0.7 * left[0] && left[2] < 0.8 * left[1], "{first} {left:?}");
     assert_eq!(report["codes_used"], json!([16, 16, 16]));
-    assert!(report["perplexity"][0].as_f64().unwrap() > 8.0 && report["residual_share"][2].as_f64().unwrap() < 1.0);
+    assert!(report["perplexity"][0].as_f64().unwrap() > 8.0 && report["residual_ratio"][2].as_f64().unwrap() < 1.0);
     let near = |which: &str| report["neighbourhoods"][which]["mean_shared_levels"].as_f64().unwrap();
     assert!(near("nearest") > 2.0 * near("random"), "{}", report["neighbourhoods"]);
     let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
@@ -174,7 +174,7 @@ fn an_autoencoder_is_trained_and_gives_the_same_codes_to_new_items() {
     let report = first.0;
     let loss = |epoch: usize| report["losses"][epoch]["behaviour"].as_f64().unwrap();
     assert!(loss(59) < 0.5 * loss(0), "{report}");
-    let left: Vec<f64> = serde_json::from_value(report["residual_share"].clone()).unwrap();
+    let left: Vec<f64> = serde_json::from_value(report["residual_ratio"].clone()).unwrap();
     assert!(left[2] < 0.8 && left[2] < left[0], "{left:?}");
 }
 
@@ -215,7 +215,7 @@ fn one_item_has_one_code() {
     let parameters = json!({ "levels": 2, "codes": 1, "llm_alignment": false, "epochs": 2 });
     let report = run_in(&folder, &spread(1, 3), None, parameters).unwrap();
     assert_eq!((&report["codes_used"], &report["collision_rate"]), (&json!([1, 1]), &json!(0.0)));
-    assert_eq!(report["residual_share"], json!([0.0, 0.0]));
+    assert_eq!(report["residual_ratio"], json!([0.0, 0.0]));
     fs_err::remove_dir_all(folder).unwrap();
 }
 

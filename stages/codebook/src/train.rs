@@ -4,7 +4,7 @@ use crate::adam::Trained;
 use crate::alignment::{Map, cosine_distance};
 use crate::assignment::{Nearest, only_codes, subtract};
 use crate::epochs::{Learner, Losses, learn};
-use crate::kmeans::{initial_codes, revive};
+use crate::kmeans::{initial_codes, reset_dead_codes};
 use crate::parameters::{LastLevel, Method, Parameters};
 use crate::projection::Linear;
 use crate::rows::Rows;
@@ -91,10 +91,10 @@ impl Learner for Codebooks<'_> {
         for level in &mut self.levels {
             let mut codes = Rows::of(&level.value.detach())?;
             let mut assigned = Nearest::new(&codes).of(&residual);
-            let revived = revive(&mut codes, &residual, &assigned);
-            if !revived.is_empty() {
-                let rows = codes.select(&revived).tensor()?;
-                level.replace(&places(&revived)?, &rows).map_err(failed("revive codes"))?;
+            let reset = reset_dead_codes(&mut codes, &residual, &assigned);
+            if !reset.is_empty() {
+                let rows = codes.select(&reset).tensor()?;
+                level.replace(&places(&reset)?, &rows).map_err(failed("reset dead codes"))?;
                 assigned = Nearest::new(&codes).of(&residual);
             }
             subtract(&mut residual, &codes, &only_codes(&assigned));

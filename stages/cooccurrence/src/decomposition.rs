@@ -20,16 +20,16 @@ pub(crate) struct Decomposition {
     pub values: Vec<f32>,
 }
 
-/// Decomposes a square matrix by `rounds` of subspace iteration from random directions.
+/// Decomposes a square matrix by `iterations` of subspace iteration from random directions.
 pub(crate) fn decompose(
     matrix: &SparseRows<f32>,
     dim: usize,
-    rounds: usize,
+    iterations: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<Decomposition> {
     let directions = (dim + MORE).min(matrix.len());
     let start: Vec<f32> = (0..matrix.len() * directions).map(|_| rng.random_range(-1.0..1.0)).collect();
-    iterate(matrix, &start, directions, dim, rounds).map_err(failed("decompose the matrix"))
+    iterate(matrix, &start, directions, dim, iterations).map_err(failed("decompose the matrix"))
 }
 
 fn iterate(
@@ -37,13 +37,13 @@ fn iterate(
     start: &[f32],
     directions: usize,
     dim: usize,
-    rounds: usize,
+    iterations: usize,
 ) -> std::result::Result<Decomposition, TchError> {
     let transposed = transpose(matrix);
     let start = Tensor::f_from_slice(start)?.f_view([-1, directions as i64])?;
     let orthogonal = |tensor: &Tensor| Ok::<_, TchError>(Tensor::f_linalg_qr(tensor, "reduced")?.0);
     let mut basis = orthogonal(&product(matrix, &start)?)?;
-    for _ in 0..rounds {
+    for _ in 0..iterations {
         let back = orthogonal(&product(&transposed, &basis)?)?;
         basis = orthogonal(&product(matrix, &back)?)?;
     }

@@ -48,13 +48,13 @@ pub struct Parameters {
     /// The power of the singular values in the embedding.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub power: f64,
-    /// Rounds of subspace iteration.
-    pub rounds: usize,
+    /// Subspace iterations.
+    pub iterations: usize,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { dim: 64, window: 5, smoothing: 0.75, power: 0.5, rounds: 10 }
+        Self { dim: 64, window: 5, smoothing: 0.75, power: 0.5, iterations: 10 }
     }
 }
 
@@ -65,7 +65,7 @@ struct Report {
     items_alone: usize,
     /// Pairs with positive information.
     pairs: usize,
-    /// The share of the squares of the matrix that the embeddings keep.
+    /// The ratio of the sum of squares of the matrix that the embeddings keep.
     explained: f64,
     singular_values: Vec<f32>,
 }
@@ -88,7 +88,7 @@ impl Stage for Cooccurrence {
             OutputPort::new(
                 "report",
                 kinds::REPORT,
-                "`report.json`: sizes, singular values, the share that they explain.",
+                "`report.json`: sizes, singular values, the ratio of the variance that they explain.",
             ),
         ]
     }
@@ -132,7 +132,8 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
             Failure::new(FailureKind::NothingUsable, message).hint("give more interactions, or another holdout")
         );
     }
-    let found = decompose(&matrix, parameters.dim, parameters.rounds, &mut ChaCha8Rng::seed_from_u64(context.seed()))?;
+    let found =
+        decompose(&matrix, parameters.dim, parameters.iterations, &mut ChaCha8Rng::seed_from_u64(context.seed()))?;
     let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>();
     let report = Report {
         items,

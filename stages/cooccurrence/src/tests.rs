@@ -68,9 +68,14 @@ fn items_of_one_room_are_near_each_other() {
         Tensor::cosine_similarity(&items.select(0, one), &items.select(0, other), 0, 1e-9).double_value(&[])
     };
     for item in 0..40 {
-        let room = item / 10;
+        let cluster = item / 10;
         let mean = |of: i64| (0..10).map(|n| cosine(item, 10 * of + n)).sum::<f64>() / 10.0;
-        assert!(mean(room) > 0.3 && mean((room + 1) % 4) < 0.1, "{item}: {} {}", mean(room), mean((room + 1) % 4));
+        assert!(
+            mean(cluster) > 0.3 && mean((cluster + 1) % 4) < 0.1,
+            "{item}: {} {}",
+            mean(cluster),
+            mean((cluster + 1) % 4)
+        );
     }
     assert_eq!(items.select(0, 40).abs().sum(Kind::Float).double_value(&[]), 0.0);
     let report: serde_json::Value =

@@ -55,13 +55,13 @@ pub(crate) fn block_loss(
     temperature: f64,
     scale: f64,
 ) -> std::result::Result<(f64, Tensor, Tensor), TchError> {
-    let shares = p.f_mul_scalar(1.0 / temperature)?.f_matmul(&q.f_transpose(0, 1)?)?.f_softmax(1, Kind::Float)?;
-    let mut diagonal = shares.f_diagonal(first as i64, 0, 1)?;
-    // At extreme temperatures a share underflows; only the reported figure is clamped, never the gradient.
+    let softmax = p.f_mul_scalar(1.0 / temperature)?.f_matmul(&q.f_transpose(0, 1)?)?.f_softmax(1, Kind::Float)?;
+    let mut diagonal = softmax.f_diagonal(first as i64, 0, 1)?;
+    // At extreme temperatures a probability underflows; only the reported loss is clamped, never the gradient.
     let loss = diagonal.f_clamp_min(f64::from(f32::MIN_POSITIVE))?.f_log()?.f_neg()?.f_sum(Kind::Double)?;
-    // What is left is the gradient of the logits: the shares minus 1 at the row's own partner.
+    // What is left is the gradient of the logits: the softmax minus 1 at the row's own partner.
     drop(diagonal.f_sub_scalar_(1.0)?);
-    let of_p = shares.f_matmul(q)?.f_mul_scalar(scale)?;
-    let of_q = shares.f_transpose(0, 1)?.f_matmul(p)?.f_mul_scalar(scale)?;
+    let of_p = softmax.f_matmul(q)?.f_mul_scalar(scale)?;
+    let of_q = softmax.f_transpose(0, 1)?.f_matmul(p)?.f_mul_scalar(scale)?;
     Ok((f64::try_from(loss)?, of_p, of_q))
 }

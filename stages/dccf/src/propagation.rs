@@ -100,16 +100,16 @@ impl Adaptive {
     /// `ĝ_t·x_h − ĉ_t` from row t.
     pub(crate) fn backward(&self, graph: &Graph, x: &[f32], gradient: &[f32], into: Targets<'_>) {
         let Targets { dim, x: into_x, view: into_view } = into;
-        let mut shares = gradient.to_vec();
+        let mut scaled = gradient.to_vec();
         let mut along = vec![0.0; graph.nodes()];
-        (shares.par_chunks_mut(dim), along.par_iter_mut(), self.output.par_chunks(dim), self.inverse_sums.par_iter())
+        (scaled.par_chunks_mut(dim), along.par_iter_mut(), self.output.par_chunks(dim), self.inverse_sums.par_iter())
             .into_par_iter()
             .with_min_len(ROWS)
-            .for_each(|(share, along, output, inverse)| {
-                share.iter_mut().for_each(|value| *value *= inverse);
-                *along = dot(share, output);
+            .for_each(|(scaled, along, output, inverse)| {
+                scaled.iter_mut().for_each(|value| *value *= inverse);
+                *along = dot(scaled, output);
             });
-        let given = Given { graph, x, shares: &shares, along: &along };
+        let given = Given { graph, x, scaled: &scaled, along: &along };
         let blocks = (into_x.par_chunks_mut(ROWS * dim), into_view.par_chunks_mut(ROWS * dim)).into_par_iter();
         blocks.enumerate().for_each(|(block, (rows_x, rows_view))| {
             with_known_length!(backward_rows(dim, self, &given, block * ROWS, (rows_x, rows_view)));
@@ -122,7 +122,7 @@ struct Given<'a> {
     graph: &'a Graph,
     x: &'a [f32],
     /// `ĝ`.
-    shares: &'a [f32],
+    scaled: &'a [f32],
     /// `ĉ`.
     along: &'a [f32],
 }
@@ -161,17 +161,17 @@ fn backward_rows(
     first: usize,
     (rows_x, rows_view): (&mut [f32], &mut [f32]),
 ) {
-    let &Given { graph, x, shares, along } = given;
+    let &Given { graph, x, scaled, along } = given;
     let units = &adaptive.units;
     let mut of_unit = vec![0.0; dim];
     for (node, (row_x, row_view)) in (first..).zip(rows_x.chunks_exact_mut(dim).zip(rows_view.chunks_exact_mut(dim))) {
-        let (own_x, own_share) = (of(x, node, dim), of(shares, node, dim));
+        let (own_x, own_scaled) = (of(x, node, dim), of(scaled, node, dim));
         of_unit.fill(0.0);
         for (&weight, &other) in graph.of_edges(&adaptive.weights, node).iter().zip(graph.neighbours(node)) {
             let other = other as usize;
-            let (other_x, other_share) = (of(x, other, dim), of(shares, other, dim));
-            add_scaled(row_x, weight, other_share);
-            let of_weight = dot(own_share, other_x) + dot(other_share, own_x) - along[node] - along[other];
+            let (other_x, other_scaled) = (of(x, other, dim), of(scaled, other, dim));
+            add_scaled(row_x, weight, other_scaled);
+            let of_weight = dot(own_scaled, other_x) + dot(other_scaled, own_x) - along[node] - along[other];
             add_scaled(&mut of_unit, 0.5 * of_weight, of(&units.rows, other, dim));
         }
         add_through_unit(row_view, &of_unit, of(&units.rows, node, dim), units.norms[node]);

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 
 const SHAPES: Shapes = Shapes { users: 40, items: 30, dim: 32, intents: 12 };
 const LEARNING_RATE: f32 = 1e-3;
-/// The largest difference, as a share of the largest number of the matrix.
+/// The largest difference, divided by the largest number of the matrix.
 const TOLERANCE: f64 = 1e-5;
 
 /// The form of the paper, and that of the library.
@@ -86,7 +86,7 @@ fn rows(weights: &Weights) -> Value {
     named(weights).into_iter().map(matrix).collect()
 }
 
-/// The largest difference from `expected`, as a share of its largest number in each matrix.
+/// The largest difference from `expected`, divided by its largest number in each matrix.
 fn difference(found: &Weights, expected: &Value) -> f64 {
     let of_matrix = |(name, values, _): (&str, &[f32], usize)| {
         let expected: Vec<Vec<f64>> = serde_json::from_value(expected[name].clone()).unwrap();

@@ -76,6 +76,6 @@ fn xavier_uniform(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32>
 
 /// A matrix `[a, b]` of normal numbers with the standard deviation `√(2 / (a + b))`.
 fn xavier_normal(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let deviation = (2.0 / (rows + columns) as f64).sqrt();
-    (0..rows * columns).map(|_| (deviation * normal(rng)) as f32).collect()
+    let std = (2.0 / (rows + columns) as f64).sqrt();
+    (0..rows * columns).map(|_| (std * normal(rng)) as f32).collect()
 }

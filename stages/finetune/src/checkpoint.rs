@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(120);
 /// The variable of the environment with another pause, in seconds.
 const VARIABLE: &str = "PIPE_CHECKPOINT_SECONDS";
 
-/// The version of a checkpoint's form.
+/// The version of a checkpoint's format.
 const FORMAT: u32 = 2;
 
 /// The tensors with the losses of steps, and of epochs on validation, beside those of the optimizer.
@@ -49,7 +49,7 @@ pub(crate) struct Checkpoints {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Sheet {
+struct Index {
     format: u32,
     digest: String,
 }
@@ -77,7 +77,7 @@ impl Checkpoints {
 
     /// The last checkpoint, if there is one that can be used.
     pub(crate) fn read(&self, context: &Context) -> Option<State> {
-        let folder = self.folder.as_deref().filter(|folder| sheet(folder).exists())?;
+        let folder = self.folder.as_deref().filter(|folder| index(folder).exists())?;
         match read(folder) {
             Ok(state) => Some(state),
             Err(failure) => {
@@ -88,7 +88,7 @@ impl Checkpoints {
     }
 }
 
-fn sheet(folder: &Path) -> PathBuf {
+fn index(folder: &Path) -> PathBuf {
     folder.join("checkpoint.json")
 }
 
@@ -106,9 +106,9 @@ fn write(folder: &Path, state: &State) -> Result<()> {
         let home = folder.join(format!("{digest}.safetensors"));
         fs::rename(&beside, &home)?;
         let next = folder.join("new.json");
-        fs::write(&next, serde_json::to_vec(&Sheet { format: FORMAT, digest })?)?;
+        fs::write(&next, serde_json::to_vec(&Index { format: FORMAT, digest })?)?;
         fs::File::open(&next)?.sync_all()?;
-        fs::rename(&next, sheet(folder))?;
+        fs::rename(&next, index(folder))?;
         fs::File::open(folder)?.sync_all()?;
         Ok(home)
     };
@@ -128,14 +128,14 @@ fn remove_others(folder: &Path, home: &Path) {
 }
 
 fn read(folder: &Path) -> Result<State> {
-    let path = sheet(folder);
+    let path = index(folder);
     let bytes = fs::read(&path).map_err(|error| Failure::reading(&path, error))?;
-    let sheet: Sheet = serde_json::from_slice(&bytes).map_err(|error| Failure::reading(&path, error))?;
-    if sheet.format != FORMAT {
-        return Err(Failure::reading(&path, format!("it has form {}, expected {FORMAT}", sheet.format)));
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| Failure::reading(&path, error))?;
+    if index.format != FORMAT {
+        return Err(Failure::reading(&path, format!("it has format {}, expected {FORMAT}", index.format)));
     }
-    let file = folder.join(format!("{}.safetensors", sheet.digest));
-    if digest(&file).map_err(|error| Failure::reading(&file, error))? != sheet.digest {
+    let file = folder.join(format!("{}.safetensors", index.digest));
+    if digest(&file).map_err(|error| Failure::reading(&file, error))? != index.digest {
         return Err(Failure::reading(&file, "its content is not what was written"));
     }
     let mut tensors = nn::safetensors_file::read(&file)?;

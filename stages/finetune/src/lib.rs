@@ -97,7 +97,7 @@ impl Stage for Finetune {
         let precision = precision(device, &parameters);
         let mut model = Llama::load(llm, device, if parameters.train == Train::All { Kind::Float } else { precision })?;
         model.set_precision(precision);
-        let added = new_tokens::add(&mut tokenizer, &mut model, &codes, parameters.new_token_deviation)?;
+        let added = new_tokens::add(&mut tokenizer, &mut model, &codes, parameters.new_token_std)?;
         new_tokens::map(&mut model, &tokenizer, &added, context.optional_input("codebook"), parameters.new_tokens)?;
         context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
         let samples = samples::encode(&prompts.0, &tokenizer, model.config(), &parameters)?;

@@ -19,7 +19,7 @@ pub(crate) struct Added {
 }
 
 /// Adds a token for each code in use to tokenizer and model; those that the tokenizer has already are left.
-pub(crate) fn add(tokenizer: &mut Tokenizer, model: &mut Llama, codes: &Codes, deviation: f64) -> Result<Added> {
+pub(crate) fn add(tokenizer: &mut Tokenizer, model: &mut Llama, codes: &Codes, std: f64) -> Result<Added> {
     let known = tokenizer.get_vocab_size(true);
     let tokens: Vec<AddedToken> = prompts::code_tokens(codes)
         .into_iter()
@@ -36,7 +36,7 @@ pub(crate) fn add(tokenizer: &mut Tokenizer, model: &mut Llama, codes: &Codes, d
         return Err(conflict("the tokenizer's numbers have gaps, so that new tokens cannot be appended to them"));
     }
     if count > 0 {
-        model.add_tokens(known as i64, count as i64, deviation)?;
+        model.add_tokens(known as i64, count as i64, std)?;
     }
     Ok(Added { first: known as u32, count: count as u32 })
 }

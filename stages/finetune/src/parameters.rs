@@ -66,7 +66,7 @@ pub struct Parameters {
     pub lora_r: i64,
     /// The adapters' scale is alpha / r.
     pub lora_alpha: f64,
-    /// Share of the adapters' inputs that is dropped.
+    /// Ratio of the adapters' inputs that is dropped.
     #[schemars(range(min = 0.0, max = 0.99))]
     pub lora_dropout: f64,
     /// The projections that have an adapter.
@@ -85,7 +85,7 @@ pub struct Parameters {
     /// Tokens that are computed at once, padding included; a step with more is computed in parts.
     #[schemars(range(min = 1))]
     pub memory_tokens: usize,
-    /// Share of the steps in which the learning rate rises.
+    /// Ratio of the steps in which the learning rate rises.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub warmup: f64,
     /// Decoupled weight decay of matrices.
@@ -97,7 +97,7 @@ pub struct Parameters {
     /// Samples with more tokens are dropped and counted.
     #[schemars(range(min = 2))]
     pub max_tokens: usize,
-    /// Share of the residual stream's inputs that is dropped. LLaMA has none; a small model from nothing gains by some.
+    /// Ratio of the residual stream's inputs that is dropped. LLaMA has none; a small model from nothing gains by some.
     #[schemars(range(min = 0.0, max = 0.99))]
     pub dropout: f64,
     /// Whether what samples of a group share is computed once.
@@ -111,9 +111,9 @@ pub struct Parameters {
     pub gradient_checkpointing: bool,
     /// What the new tokens' rows of the embedding start from; `mlp-2` and `mlp-3` need `codebook`.
     pub new_tokens: NewTokens,
-    /// Deviation of the noise around the mean row with which new tokens start.
+    /// Standard deviation of the noise around the mean row with which new tokens start.
     #[schemars(range(min = 0.0))]
-    pub new_token_deviation: f64,
+    pub new_token_std: f64,
 }
 
 impl Default for Parameters {
@@ -140,7 +140,7 @@ impl Default for Parameters {
             precision: Precision::Auto,
             gradient_checkpointing: false,
             new_tokens: NewTokens::Mean,
-            new_token_deviation: 0.02,
+            new_token_std: 0.02,
         }
     }
 }
@@ -158,9 +158,9 @@ impl Parameters {
         if let Some((name, value)) = positive.iter().find(|(_, value)| *value <= 0.0 || !value.is_finite()) {
             return Err(conflict(format!("{name} is {value}, expected more than 0")));
         }
-        for (name, share) in [("dropout", self.dropout), ("lora_dropout", self.lora_dropout)] {
-            if !(0.0..1.0).contains(&share) {
-                return Err(conflict(format!("{name} is {share}, expected at least 0 and less than 1")));
+        for (name, ratio) in [("dropout", self.dropout), ("lora_dropout", self.lora_dropout)] {
+            if !(0.0..1.0).contains(&ratio) {
+                return Err(conflict(format!("{name} is {ratio}, expected at least 0 and less than 1")));
             }
         }
         Ok(())

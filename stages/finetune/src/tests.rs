@@ -156,7 +156,7 @@ fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
     Finetune::run(parameters, &context(&inputs, &outputs))
 }
 
-/// Of the model as it was written: the share of questions whose answer is the likeliest, token by token, and the mean
+/// Of the model as it was written: the ratio of questions whose answer is the likeliest, token by token, and the mean
 /// cross-entropy of the answers' tokens.
 fn answers(folder: &Path, name: &str) -> (f64, f64) {
     let (model, tokenizer) = nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu).unwrap();
@@ -189,7 +189,7 @@ fn a_small_model_learns_its_answers_and_runs_repeat_to_the_byte() {
         learning_rate: 3e-3,
         epochs: 200,
         batch_tokens: 120,
-        new_token_deviation: 0.02,
+        new_token_std: 0.02,
         ..Parameters::default()
     };
     for name in ["first", "second"] {

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 /// The most eigenvectors that a clustering looks at.
 const VECTORS: usize = 32;
-/// Rounds of the subspace iteration.
-const ITERATIONS: usize = 40;
-/// Rounds of k-means.
-const ROUNDS: usize = 20;
+/// Subspace iterations.
+const SUBSPACE_ITERATIONS: usize = 40;
+/// Iterations of k-means.
+const ITERATIONS: usize = 20;
 /// Of a longer sequence the latest items count, since pairs grow with the square.
 const LONGEST: usize = 50;
 
@@ -94,7 +94,7 @@ impl Graph {
     fn leading_vectors(&self, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let count = self.rows.len();
         let mut vectors: Vec<f64> = (0..count * columns).map(|_| rng.random::<f64>() - 0.5).collect();
-        for _ in 0..ITERATIONS {
+        for _ in 0..SUBSPACE_ITERATIONS {
             orthonormalise(&mut vectors, columns);
             let mut next = vectors.clone();
             for (row, out) in self.rows.iter().zip(next.chunks_exact_mut(columns)) {
@@ -129,7 +129,7 @@ fn orthonormalise(vectors: &mut [f64], columns: usize) {
     }
 }
 
-/// The cluster of each row: seeds by k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's rounds.
+/// The cluster of each row: seeds by k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's iterations.
 fn k_means(rows: &[f64], columns: usize, clusters: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let row = |at: usize| &rows[at * columns..][..columns];
     let count = rows.len() / columns;
@@ -149,7 +149,7 @@ fn k_means(rows: &[f64], columns: usize, clusters: usize, rng: &mut ChaCha8Rng) 
         centres.extend_from_slice(row(drawn));
     }
     let mut assigned = vec![0; count];
-    for _ in 0..ROUNDS {
+    for _ in 0..ITERATIONS {
         for (at, own) in assigned.iter_mut().enumerate() {
             let distances = centres.chunks_exact(columns).map(|centre| squared_distance(row(at), centre));
             *own = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(centre, _)| centre);

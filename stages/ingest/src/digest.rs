@@ -13,7 +13,7 @@ pub(crate) fn of_pair(user: &str, item: &str) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Adds a text with its length before it, so that no two lists of texts look alike.
+/// Adds a string after its length, so that no two lists of strings have equal bytes.
 pub(crate) fn add(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes());
     hasher.update(text.as_bytes());

@@ -10,15 +10,15 @@ pub(crate) struct Dropped {
     pub(crate) rows_of_rare_users: usize,
     /// Rows of items that had too few.
     pub(crate) rows_of_rare_items: usize,
-    /// How often users and items were looked through until none was left to drop.
-    pub(crate) rounds: usize,
+    /// The number of passes over users and items until none was left to drop.
+    pub(crate) passes: usize,
 }
 
 /// Drops the rows of users and items with too few rows until every one has enough.
 pub(crate) fn keep_core(rows: &mut Vec<Row>, min_user: usize, min_item: usize) -> Dropped {
     let mut dropped = Dropped::default();
     loop {
-        dropped.rounds += 1;
+        dropped.passes += 1;
         let before = rows.len();
         retain_frequent(rows, min_user, |row| row.user);
         let between = rows.len();
@@ -54,6 +54,6 @@ mod tests {
             rows.iter().map(|row| (row.user, row.item)).collect::<Vec<_>>(),
             vec![(0, 0), (0, 2), (3, 0), (3, 2)]
         );
-        assert_eq!(dropped, Dropped { rows_of_rare_users: 2, rows_of_rare_items: 1, rounds: 3 });
+        assert_eq!(dropped, Dropped { rows_of_rare_users: 2, rows_of_rare_items: 1, passes: 3 });
     }
 }

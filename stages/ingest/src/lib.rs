@@ -58,9 +58,9 @@ pub enum Holdout {
 }
 
 impl Holdout {
-    /// The word in `dataset.json`.
+    /// Its name in `dataset.json`.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Last => "last",
             Self::LastTwo => "last-two",

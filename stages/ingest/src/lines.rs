@@ -49,7 +49,7 @@ impl JsonLines {
     pub(crate) fn text(&self, field: &str, value: Option<Value>) -> Result<String> {
         match value {
             Some(Value::String(text)) if !text.is_empty() => Ok(text),
-            found => Err(self.missing(field, "a text", found)),
+            found => Err(self.missing(field, "a string", found)),
         }
     }
 

@@ -20,13 +20,13 @@ pub(crate) struct MetadataCounts {
     pub(crate) of_other_items: usize,
     /// Titles that are pieces of a web page; they are dropped.
     pub(crate) page_fragment_titles: usize,
-    /// Lines whose `rank` is a text.
+    /// Lines whose `rank` is a string.
     pub(crate) rank_as_text: usize,
     /// Lines whose `rank` is a list.
     pub(crate) rank_as_list: usize,
     /// Lines with a line break in a key of `details`.
     pub(crate) line_breaks_in_details: usize,
-    /// Lines whose `price` is a text that is not empty.
+    /// Lines whose `price` is a string that is not empty.
     pub(crate) price_as_text: usize,
 }
 

@@ -133,7 +133,7 @@ fn read_reviews(
     Ok((users.ids, items.ids, rows))
 }
 
-/// A summary and a text as one text.
+/// A summary and a review text as one string.
 fn join(summary: &str, text: &str) -> String {
     match (summary.is_empty(), text.is_empty()) {
         (true, _) => text.to_owned(),

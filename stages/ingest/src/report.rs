@@ -38,7 +38,7 @@ struct ResultCounts {
     items: usize,
     interactions: usize,
     mean_length: f64,
-    /// The share of users with more than `max_history` interactions.
+    /// The ratio of users with more than `max_history` interactions.
     longer_than_max_history: f64,
     train: usize,
     validation: usize,
@@ -126,9 +126,11 @@ impl Report {
             result.items_without_metadata, result.items_without_title, result.users_that_only_train
         ));
         lines.push(format!(
-            "{} test items share their time with the item before; {} were in the user's history already; \
-             the next number is the test item for {:.4} of users",
-            leakage.test_item_tied_in_time, leakage.test_item_in_history, leakage.next_number_hit_rate
+            "ID-leak check: {} test items have the same time as the item before, {} are in the user's history; \
+             the test item is the last item's number + 1 for {:.2} % of users",
+            leakage.test_item_tied_in_time,
+            leakage.test_item_in_history,
+            100.0 * leakage.next_number_hit_rate
         ));
         lines
     }
@@ -170,7 +172,7 @@ impl Leakage {
     fn of(numbered: &Numbered) -> Self {
         let tested = || numbered.sequences.iter().filter(|sequence| sequence.len() >= SHORTEST_HELD_OUT);
         let ends = || tested().filter_map(|sequence| sequence.last_chunk::<2>());
-        let share = |hits: usize| hits as f64 / tested().count().max(1) as f64;
+        let ratio = |hits: usize| hits as f64 / tested().count().max(1) as f64;
         let in_history = |sequence: &&Vec<_>| {
             let sequence: &[crate::gathered::Row] = sequence;
             sequence.split_last().is_some_and(|(last, before)| before.iter().any(|row| row.item == last.item))
@@ -181,8 +183,8 @@ impl Leakage {
             test_item_in_history: tested().filter(in_history).count(),
             test_item_tied_in_time: ends().filter(|[before, last]| before.time == last.time).count(),
             test_item_before_history: ends().filter(|[before, last]| before.time > last.time).count(),
-            next_number_hit_rate: share(ends().filter(|[before, last]| before.item + 1 == last.item).count()),
-            next_published_number_hit_rate: numbered.published_numbers.as_ref().map(next_published).map(share),
+            next_number_hit_rate: ratio(ends().filter(|[before, last]| before.item + 1 == last.item).count()),
+            next_published_number_hit_rate: numbered.published_numbers.as_ref().map(next_published).map(ratio),
         }
     }
 }

@@ -36,16 +36,16 @@ pub(crate) fn split(numbered: &Numbered, parameters: &Parameters) -> Interaction
             interactions.split.push(split);
             digest::add(&mut hasher, &numbered.user_ids[row.user]);
             digest::add(&mut hasher, &numbered.item_ids[row.item]);
-            digest::add(&mut hasher, split.word());
+            digest::add(&mut hasher, split.as_str());
         }
     }
     interactions.dataset.split_digest = hasher.finalize().to_hex().to_string();
     interactions
 }
 
-/// The word for how the rows are split: by the published files, or here.
+/// The name of how the rows are split: by the published files, or here.
 fn holdout(numbered: &Numbered, parameters: &Parameters) -> &'static str {
-    if numbered.has_own_split() { "published" } else { parameters.holdout.word() }
+    if numbered.has_own_split() { "published" } else { parameters.holdout.as_str() }
 }
 
 fn split_of(position: usize, length: usize, holdout: Holdout) -> Split {

@@ -3,9 +3,9 @@
 use contract::{Context, Result};
 use frames::{Items, Reviews};
 
-/// The phrasings of all tasks, and the texts of items and reviews where they are bound.
+/// The prompt templates of all tasks, and the texts of items and reviews where they are bound.
 pub(crate) fn gather(context: &Context) -> Result<Vec<String>> {
-    let mut corpus = prompts::phrasing_corpus();
+    let mut corpus = prompts::template_corpus();
     if let Some(folder) = context.optional_input("items") {
         let items = Items::read(folder)?;
         corpus.extend([items.title, items.description, items.categories].into_iter().flatten());

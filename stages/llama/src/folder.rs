@@ -37,7 +37,7 @@ pub(crate) fn model_config(parameters: &Parameters, tokens: usize) -> Result<Lla
         "attention_bias": false,
         "mlp_bias": false,
         "attention_dropout": 0.0,
-        "initializer_range": parameters.deviation,
+        "initializer_range": parameters.initializer_range,
         "bos_token_id": BEGIN.1,
         "eos_token_id": END.1,
         "pad_token_id": PADDING.1,

@@ -1,8 +1,8 @@
 //! A small language model from nothing, in the Hugging Face layout.
 //!
 //! The paper tunes LLaMA-7B. Where no checkpoint is at hand, this stage makes a model of the same architecture: a
-//! byte-level BPE tokenizer (Sennrich et al., 2016) trained on the corpus, which is the phrasings of all tasks, the
-//! items' texts and the reviews, and a LLaMA whose weights are drawn from a normal distribution of deviation 0.02, as
+//! byte-level BPE tokenizer (Sennrich et al., 2016) trained on the corpus, which is the prompt templates of all tasks, the
+//! items' texts and the reviews, and a LLaMA whose weights are drawn from a normal distribution with standard deviation 0.02, as
 //! `transformers` does. The stages after it see no difference. Its weights know nothing, so the fine-tuning has to
 //! train all of them.
 
@@ -51,9 +51,9 @@ pub struct Parameters {
     /// The base of the rotary frequencies.
     #[schemars(range(min = 1.0))]
     pub rope_theta: f64,
-    /// The deviation of the initial weights.
+    /// The standard deviation of the initial weights.
     #[schemars(range(min = 0.0))]
-    pub deviation: f64,
+    pub initializer_range: f64,
 }
 
 impl Default for Parameters {
@@ -68,7 +68,7 @@ impl Default for Parameters {
             context_length: 2048,
             tie_embeddings: true,
             rope_theta: 10_000.0,
-            deviation: 0.02,
+            initializer_range: 0.02,
         }
     }
 }
@@ -105,7 +105,7 @@ impl Stage for SmallLlama {
         let config = folder::model_config(&parameters, tokens)?;
         // Libtorch draws other numbers on a GPU, and the model should be the same everywhere.
         tch::manual_seed(context.seed().cast_signed());
-        let model = Llama::random(config, parameters.deviation, Device::Cpu, Kind::Float)?;
+        let model = Llama::random(config, parameters.initializer_range, Device::Cpu, Kind::Float)?;
         let output = context.output("model");
         model.save(output)?;
         folder::write_tokenizer(output, &tokenizer, parameters.context_length)

@@ -63,7 +63,7 @@ impl Binomial {
         let mut draws: u64 = counts.iter().sum();
         let mut things = draws;
         let of_kind = |&count: &u64| {
-            // The kinds before have had their share: this one competes with those after it only.
+            // The kinds before are drawn already: this one competes with those after it only.
             let drawn = if count == things { draws } else { self.draw(draws, count as f64 / things as f64, rng) };
             draws -= drawn;
             things -= count;
@@ -98,10 +98,10 @@ mod tests {
             }
             for (successes, &count) in (0..).zip(&counts) {
                 let density = binomial.density(trials, successes, probability);
-                let deviation = (density * (1.0 - density) / DRAWS as f64).sqrt();
-                let share = count as f64 / DRAWS as f64;
-                let of = format!("{successes} of {trials} at {probability}: {share}, expected {density}");
-                assert!((share - density).abs() <= 5.0 * deviation + 1.0 / DRAWS as f64, "{of}");
+                let std = (density * (1.0 - density) / DRAWS as f64).sqrt();
+                let ratio = count as f64 / DRAWS as f64;
+                let of = format!("{successes} of {trials} at {probability}: {ratio}, expected {density}");
+                assert!((ratio - density).abs() <= 5.0 * std + 1.0 / DRAWS as f64, "{of}");
             }
         }
     }
@@ -118,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn a_resample_keeps_the_number_of_things_and_their_shares() {
+    fn a_resample_keeps_the_number_of_things_and_their_ratios() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let counts = [50, 0, 900, 50];
         let binomial = Binomial::up_to(1000);
         let draws: Vec<Vec<u64>> = (0..4_000).map(|_| binomial.resample(&counts, &mut rng)).collect();
         assert!(draws.iter().all(|draw| draw.iter().sum::<u64>() == 1000 && draw[1] == 0));
         for kind in [0, 2, 3] {
-            let share = counts[kind] as f64 / 1000.0;
+            let ratio = counts[kind] as f64 / 1000.0;
             let values = || draws.iter().map(|draw| draw[kind] as f64);
             let mean = values().sum::<f64>() / draws.len() as f64;
             let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / draws.len() as f64;
-            let expected = 1000.0 * share * (1.0 - share);
-            assert!((mean - 1000.0 * share).abs() < 5.0 * (expected / draws.len() as f64).sqrt(), "{kind}: {mean}");
+            let expected = 1000.0 * ratio * (1.0 - ratio);
+            assert!((mean - 1000.0 * ratio).abs() < 5.0 * (expected / draws.len() as f64).sqrt(), "{kind}: {mean}");
             assert!((variance / expected - 1.0).abs() < 0.15, "{kind}: {variance}, expected {expected}");
         }
     }

@@ -6,7 +6,7 @@
 use crate::binomial::Binomial;
 use rand::Rng;
 
-/// Shares of the resamples below and above a 95 % interval.
+/// Ratios of the resamples below and above a 95 % interval.
 const TAILS: [f64; 2] = [0.025, 0.975];
 
 /// Groups of users of whom one value or one list of values holds.
@@ -37,15 +37,15 @@ impl Groups<'_> {
         }
         let interval = |mut means: Vec<f64>| {
             means.sort_unstable_by(f64::total_cmp);
-            TAILS.map(|share| quantile(&means, share))
+            TAILS.map(|ratio| quantile(&means, ratio))
         };
         means.into_iter().map(interval).collect()
     }
 }
 
-/// The value below which that share of the sorted values lies, between two of them by a straight line.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
+/// The value below which that ratio of the sorted values lies, between two of them by a straight line.
+fn quantile(sorted: &[f64], ratio: f64) -> f64 {
+    let place = ratio * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
 }
@@ -57,7 +57,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
 
     #[test]
-    fn an_interval_of_a_share_is_about_that_of_the_normal_distribution() {
+    fn an_interval_of_a_ratio_is_about_that_of_the_normal_distribution() {
         let groups = Groups { counts: &[3_000, 7_000], values: &[vec![1.0, 0.0], vec![5.0, 5.0]] };
         let intervals = groups.intervals(4_000, &mut ChaCha8Rng::seed_from_u64(1));
         let half = 1.96 * (0.3 * 0.7 / 10_000.0_f64).sqrt();
@@ -71,14 +71,14 @@ mod tests {
     fn of_20_intervals_about_19_hold_the_truth() {
         const SAMPLES: usize = 600;
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let hold = (0..SAMPLES).filter(|_| {
+        let covered = (0..SAMPLES).filter(|_| {
             let hits = (0..500).filter(|_| rng.random_bool(0.2)).count() as u64;
             let groups = Groups { counts: &[hits, 500 - hits], values: &[vec![1.0, 0.0]] };
             let [low, high] = groups.intervals(400, &mut rng)[0];
             low <= 0.2 && 0.2 <= high
         });
-        let share = hold.count() as f64 / SAMPLES as f64;
-        assert!((0.91..=0.98).contains(&share), "{share}");
+        let ratio = covered.count() as f64 / SAMPLES as f64;
+        assert!((0.91..=0.98).contains(&ratio), "{ratio}");
     }
 
     #[test]

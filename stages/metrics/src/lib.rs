@@ -5,7 +5,7 @@
 //! * `HR@k = |{u : r_u <= k}| / |U|`
 //! * `NDCG@k = Σ_{u : r_u <= k} 1 / log2(r_u + 1) / |U|` (there is one relevant item, so the ideal gain is 1)
 //! * `MRR = Σ_u 1 / r_u / |U|`, where an item that is not in the list adds nothing
-//! * `coverage@k`: the share of all items that stand among anybody's first k
+//! * `coverage@k`: the ratio of all items that stand among anybody's first k
 //!
 //! Where a user may have several test items, with the ranks `r_u1 .. r_um`, there is `recall@k` as well:
 //!
@@ -16,7 +16,7 @@
 //! A user without a list is a miss: it stays in the denominator. The rank is the place in the list: items of equal score
 //! stand in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
 //! are counted on semantic codes as well: the list's distinct codes in order, the ranks of the test items' distinct codes
-//! among them, and as coverage the share of all codes in use.
+//! among them, and as coverage the ratio of all codes in use.
 //!
 //! 95 % intervals come from a bootstrap over users, for which only ranks matter. Each starts from the stage's seed, so
 //! it does not depend on what else is measured. [`compare`](mod@compare) tells two lists of ranks apart.
@@ -131,13 +131,14 @@ impl<'a> Tables<'a> {
         for seen in [Seen::Kept, Seen::Excluded] {
             let lists = rankings.lists(seen);
             if lists.is_empty() {
-                context.log(format!("{label}: no lists with seen items {}, so no row for them", seen.word()));
+                context.log(format!("{label}: no lists with seen items {}, so no row for them", seen.as_str()));
                 continue;
             }
             let without = truth.users_without_list(lists);
             if without > 0 {
                 let users = truth.users();
-                context.log(format!("{label}, seen {}: {without} of {users} users have no list: misses", seen.word()));
+                context
+                    .log(format!("{label}, seen {}: {without} of {users} users have no list: misses", seen.as_str()));
             }
             for hits in [Hits::Item, Hits::Code].into_iter().filter(|&hits| hits == Hits::Item || on_codes) {
                 let measured = Measured { model: label.to_owned(), seen, hits };
@@ -150,8 +151,8 @@ impl<'a> Tables<'a> {
     fn add(&mut self, measured: Measured, users: Vec<UserRank>, coverage: &[f64]) {
         let scores = Scores::new(&measured, &self.measures, &users);
         let mut row = scores.row();
-        for (cutoff, share) in self.parameters.cutoffs.iter().zip(coverage) {
-            row.insert(format!("coverage@{cutoff}"), (*share).into());
+        for (cutoff, ratio) in self.parameters.cutoffs.iter().zip(coverage) {
+            row.insert(format!("coverage@{cutoff}"), (*ratio).into());
         }
         self.rows.push(row);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);

@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub(crate) enum Measure {
     /// `HR@k`: 1 where a rank is at most k.
     HitRatio(u32),
-    /// `recall@k`: the share of the test items whose rank is at most k; with one test item it is `HR@k`.
+    /// `recall@k`: the ratio of the test items whose rank is at most k; with one test item it is `HR@k`.
     Recall(u32),
     /// `NDCG@k`: the sum of `1 / log2(rank + 1)` over ranks of at most k, divided by the most that so many test items
     /// can have: their ranks 1, 2, ..., as far as k.

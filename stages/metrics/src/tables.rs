@@ -84,7 +84,7 @@ impl<'a> Scores<'a> {
 
     fn heading(&self) -> Row {
         let Measured { model, seen, hits } = self.measured;
-        let words = [("model", model.as_str()), ("seen", seen.word()), ("hits", hits.word())];
+        let words = [("model", model.as_str()), ("seen", seen.as_str()), ("hits", hits.as_str())];
         words.into_iter().map(|(name, word)| (name.to_owned(), word.into())).collect()
     }
 

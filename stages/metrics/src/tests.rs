@@ -118,7 +118,7 @@ fn every_users_rank_is_kept() {
     run_in(folder.path(), &some_ranks(), None, at(&[4])).unwrap();
     let ranks = Ranks::read(&folder.path().join("ranks")).unwrap();
     let [(measured, users)] = ranks.of.as_slice() else { panic!("{ranks:?}") };
-    assert_eq!((measured.model.as_str(), measured.seen.word(), measured.hits.word()), ("pipe", "kept", "item"));
+    assert_eq!((measured.model.as_str(), measured.seen.as_str(), measured.hits.as_str()), ("pipe", "kept", "item"));
     let users: Vec<_> = users.iter().map(|found| (found.user, found.history, found.ranks[0])).collect();
     assert_eq!(users, [(0, 0, Some(1)), (1, 0, Some(3)), (2, 0, None), (3, 0, None)]);
 }

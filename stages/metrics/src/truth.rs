@@ -83,7 +83,7 @@ impl Truth {
                 let message = format!(
                     "cutoffs has {cutoff}, but the lists of '{label}' with seen items {} end after {length} of {} \
                      items: hits beyond would count as misses",
-                    seen.word(),
+                    seen.as_str(),
                     self.code.len()
                 );
                 let hint =
@@ -106,7 +106,7 @@ impl Truth {
         users.map(|((user, ranks), &history)| UserRank { user, history, ranks }).collect()
     }
 
-    /// For each cutoff the share of all items, or of all codes in use, that stand in anybody's first so many places.
+    /// For each cutoff the ratio of all items, or of all codes in use, that stand in anybody's first so many places.
     pub(crate) fn coverage(&self, lists: &[RankedList], hits: Hits, cutoffs: &[u32]) -> Vec<f64> {
         let mut best = vec![u32::MAX; self.code.len()];
         for list in lists {
@@ -119,8 +119,8 @@ impl Truth {
             Hits::Item => self.code.len(),
             Hits::Code => self.code.iter().collect::<HashSet<_>>().len(),
         };
-        let share = |&cutoff: &u32| best.iter().filter(|&&place| place <= cutoff).count() as f64 / all as f64;
-        cutoffs.iter().map(share).collect()
+        let ratio = |&cutoff: &u32| best.iter().filter(|&&place| place <= cutoff).count() as f64 / all as f64;
+        cutoffs.iter().map(ratio).collect()
     }
 
     /// For each of the `wanted` items or codes its place in the list.

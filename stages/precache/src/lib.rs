@@ -25,7 +25,7 @@ use decoder::Decoder;
 use frames::{Codes, Interactions, RankedList, Rankings, kinds};
 use nn::Llama;
 use prompt::UserPrompt;
-use prompts::Phrasing;
+use prompts::PromptTemplate;
 use recommender::beam::{Trie, ranked_items};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,13 +48,13 @@ pub struct Parameters {
     /// How many users go through the model at once. More need more memory.
     #[schemars(range(min = 1))]
     pub batch: usize,
-    /// How a history is laid out; it must be what `tasks` was given, or the model is asked what it was never taught.
-    pub phrasing: Phrasing,
+    /// The prompt template of the history. It must be the one that `tasks` was given: the model has seen no other.
+    pub prompt_template: PromptTemplate,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { beam: 20, top_k: 20, batch: 64, phrasing: Phrasing::Question }
+        Self { beam: 20, top_k: 20, batch: 64, prompt_template: PromptTemplate::Question }
     }
 }
 
@@ -108,7 +108,7 @@ fn rank(
     let histories = interactions.before_test();
     let tested = recommender::tested_users(interactions)?;
     let max_history = interactions.dataset.max_history;
-    let prompts = prompt::encode(tokenizer, codes, tested, &histories, max_history, parameters.phrasing)?;
+    let prompts = prompt::encode(tokenizer, codes, tested, &histories, max_history, parameters.prompt_template)?;
 
     let progress = context.progress(prompts.len() as u64);
     let mut rankings = Rankings::default();

@@ -2,7 +2,7 @@
 
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
-use prompts::{Phrasing, inference_prompt, item_texts};
+use prompts::{PromptTemplate, inference_prompt, item_texts};
 use tokenizers::Tokenizer;
 
 /// A user and the tokens that the model is given.
@@ -21,7 +21,7 @@ pub(crate) fn encode(
     users: Vec<u32>,
     histories: &[Vec<u32>],
     max_history: usize,
-    phrasing: Phrasing,
+    template: PromptTemplate,
 ) -> Result<Vec<UserPrompt>> {
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| Failure::other("switch truncation off", error))?;
@@ -30,7 +30,7 @@ pub(crate) fn encode(
         let history = &histories[user as usize];
         let newest = &history[history.len().saturating_sub(max_history)..];
         let items: Vec<&str> = newest.iter().map(|&item| texts[item as usize].as_str()).collect();
-        inference_prompt(phrasing, &items)
+        inference_prompt(template, &items)
     };
     let encodings = tokenizer
         .encode_batch_fast(users.iter().map(prompt).collect(), true)

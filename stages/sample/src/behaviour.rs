@@ -23,8 +23,8 @@ pub(crate) struct Purchase {
     pub(crate) item: usize,
     /// Days since 1970.
     pub(crate) day: i64,
-    /// Whether the item is of the user's tastes.
-    pub(crate) of_taste: bool,
+    /// Whether the item is of the user's latent preferences.
+    pub(crate) of_preference: bool,
 }
 
 /// All purchases, by user and time.
@@ -37,8 +37,8 @@ pub(crate) fn purchases(parameters: &Parameters, catalogue: &Catalogue, random: 
 fn of_user(serial: usize, parameters: &Parameters, catalogue: &Catalogue, random: &mut ChaCha8Rng) -> Vec<Purchase> {
     const FIRST_DAY: i64 = 14_610;
     const YEARS: i64 = 6;
-    let mut tastes: Vec<usize> = (0..parameters.tastes).collect();
-    let (tastes, _) = tastes.partial_shuffle(random, parameters.tastes_per_user);
+    let mut preferences: Vec<usize> = (0..parameters.latent_preferences).collect();
+    let (preferences, _) = preferences.partial_shuffle(random, parameters.preferences_per_user);
     let reviewer = format!("A{}{}", base36(random.random_range(0..60_466_176), 5), base36(serial, 7));
     let name = format!("Customer {serial}");
     let length = length(parameters, random);
@@ -46,10 +46,10 @@ fn of_user(serial: usize, parameters: &Parameters, catalogue: &Catalogue, random
     let mut bought: Vec<usize> = Vec::with_capacity(length);
     let mut purchases = Vec::with_capacity(length);
     while bought.len() < length {
-        let item = new_item(&bought, tastes, parameters, catalogue, random);
+        let item = new_item(&bought, preferences, parameters, catalogue, random);
         bought.push(item);
-        let of_taste = tastes.contains(&catalogue.items[item].taste);
-        purchases.push(Purchase { reviewer: reviewer.clone(), name: name.clone(), item, day, of_taste });
+        let of_preference = preferences.contains(&catalogue.items[item].preference);
+        purchases.push(Purchase { reviewer: reviewer.clone(), name: name.clone(), item, day, of_preference });
         // Now and then two items come on one day: no finer time is published.
         day += if random.random_bool(0.04) { 0 } else { random.random_range(1..40) };
     }
@@ -71,14 +71,14 @@ fn length(parameters: &Parameters, random: &mut ChaCha8Rng) -> usize {
 /// An item that the user has not bought yet: as behaviour has it, or any when that has nothing new to offer.
 fn new_item(
     bought: &[usize],
-    tastes: &[usize],
+    preferences: &[usize],
     parameters: &Parameters,
     catalogue: &Catalogue,
     random: &mut ChaCha8Rng,
 ) -> usize {
     const TRIES: usize = 30;
     for _ in 0..TRIES {
-        let item = next_item(bought.last().copied(), tastes, parameters, catalogue, random);
+        let item = next_item(bought.last().copied(), preferences, parameters, catalogue, random);
         if !bought.contains(&item) {
             return item;
         }
@@ -94,7 +94,7 @@ fn new_item(
 
 fn next_item(
     last: Option<usize>,
-    tastes: &[usize],
+    preferences: &[usize],
     parameters: &Parameters,
     catalogue: &Catalogue,
     random: &mut ChaCha8Rng,
@@ -111,9 +111,9 @@ fn next_item(
         }
         return catalogue.items[last].successors[0];
     }
-    if random.random_bool(parameters.taste_strength) {
-        let taste = tastes[random.random_range(0..tastes.len())];
-        return popular(&catalogue.by_taste[taste], random);
+    if random.random_bool(parameters.preference_strength) {
+        let preference = preferences[random.random_range(0..preferences.len())];
+        return popular(&catalogue.by_preference[preference], random);
     }
     random.random_range(0..catalogue.items.len())
 }

@@ -1,4 +1,4 @@
-//! The items: their tastes, series, successors and descriptions.
+//! The items: their preferences, series, successors and descriptions.
 
 use crate::Parameters;
 use crate::words::{ATTRIBUTES, BRANDS, DEPARTMENTS, SERIES, VARIANTS};
@@ -7,7 +7,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 /// With fewer, an item's successors could not differ.
-pub(crate) const FEWEST_ITEMS_A_TASTE: usize = 6;
+pub(crate) const MIN_ITEMS_PER_PREFERENCE: usize = 6;
 
 /// How many items a series has.
 const SERIES_LENGTH: usize = 5;
@@ -17,8 +17,8 @@ const SERIES_LENGTH: usize = 5;
 pub(crate) struct Item {
     /// Its identifier.
     pub(crate) asin: String,
-    /// The taste it is of.
-    pub(crate) taste: usize,
+    /// The preference it is of.
+    pub(crate) preference: usize,
     /// What tends to be bought after it, the likeliest first.
     pub(crate) successors: [usize; 3],
     /// The department's name, as in [`DEPARTMENTS`] and [`VARIANTS`].
@@ -40,8 +40,8 @@ pub(crate) struct Item {
 pub(crate) struct Catalogue {
     /// The items.
     pub(crate) items: Vec<Item>,
-    /// The items of each taste, the most popular first.
-    pub(crate) by_taste: Vec<Vec<usize>>,
+    /// The items of each preference, the most popular first.
+    pub(crate) by_preference: Vec<Vec<usize>>,
 }
 
 impl Catalogue {
@@ -51,19 +51,19 @@ impl Catalogue {
         let mut serials: Vec<usize> = (0..parameters.items).collect();
         serials.shuffle(random);
         let mut items = Vec::with_capacity(parameters.items);
-        let mut by_taste = Vec::new();
-        for taste in 0..parameters.tastes {
-            let count =
-                parameters.items / parameters.tastes + usize::from(taste < parameters.items % parameters.tastes);
+        let mut by_preference = Vec::new();
+        for preference in 0..parameters.latent_preferences {
+            let count = parameters.items / parameters.latent_preferences
+                + usize::from(preference < parameters.items % parameters.latent_preferences);
             let first = items.len();
             for place in 0..count {
-                items.push(item(taste, place, first, count, serials[first + place], random));
+                items.push(item(preference, place, first, count, serials[first + place], random));
             }
             let mut popular: Vec<usize> = (first..first + count).collect();
             popular.shuffle(random);
-            by_taste.push(popular);
+            by_preference.push(popular);
         }
-        Self { items, by_taste }
+        Self { items, by_preference }
     }
 }
 
@@ -83,13 +83,13 @@ impl Item {
     }
 }
 
-/// The item at `place` of the `count` items of a taste, which start at `first`.
-fn item(taste: usize, place: usize, first: usize, count: usize, serial: usize, random: &mut ChaCha8Rng) -> Item {
-    let department = &DEPARTMENTS[taste % DEPARTMENTS.len()];
-    let variant = VARIANTS[taste / DEPARTMENTS.len() % VARIANTS.len()];
+/// The item at `place` of the `count` items of a preference, which start at `first`.
+fn item(preference: usize, place: usize, first: usize, count: usize, serial: usize, random: &mut ChaCha8Rng) -> Item {
+    let department = &DEPARTMENTS[preference % DEPARTMENTS.len()];
+    let variant = VARIANTS[preference / DEPARTMENTS.len() % VARIANTS.len()];
     let number = place / SERIES_LENGTH;
-    // A series has one maker and one purpose; series names come again, with a number, in large tastes.
-    let series = SERIES[(number * 7 + taste * 5) % SERIES.len()];
+    // A series has one maker and one purpose; series names come again, with a number, in large preferences.
+    let series = SERIES[(number * 7 + preference * 5) % SERIES.len()];
     let series =
         if number < SERIES.len() { series.to_owned() } else { format!("{series} {}", number / SERIES.len() + 1) };
     let mut others = [0; 2];
@@ -100,14 +100,14 @@ fn item(taste: usize, place: usize, first: usize, count: usize, serial: usize, r
     }
     Item {
         asin: format!("B0{}{}", base36(random.random_range(0..46_656), 3), base36(serial, 5)),
-        taste,
+        preference,
         successors: [first + (place + 1) % count, others[0], others[1]],
         department: format!("{variant} {}", department.name).trim().to_owned(),
         thing: department.things[place % department.things.len()],
         attribute: ATTRIBUTES[random.random_range(0..ATTRIBUTES.len())],
         purpose: department.uses[number % department.uses.len()],
         series,
-        brand: BRANDS[(number * 3 + taste) % BRANDS.len()],
+        brand: BRANDS[(number * 3 + preference) % BRANDS.len()],
     }
 }
 

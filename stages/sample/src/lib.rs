@@ -2,13 +2,13 @@
 //!
 //! There is something in them to learn, of each kind that the models look for:
 //!
-//! * **Tastes.** Items belong to tastes, users have a few of them, and buy from others only now and then.
-//! * **Sequences.** Items come in series, and each item has successors in its taste: the next of its series, and two
+//! * **Latent preferences.** Items belong to latent preferences, users have a few of them, and buy from others only now and then.
+//! * **Sequences.** Items come in series, and each item has successors in its preference: the next of its series, and two
 //!   that go with it. Having bought an item, a user buys a successor with probability `sequence_strength`.
 //! * **Words.** Titles, descriptions and reviews name the kind of thing, what it is made for, its make and its series.
 //!
 //! The files also have the flaws of the published ones, about `flaws` of the rows each: repeated reviews, reviews
-//! without text, titles that are pieces of a web page, items on two lines or on none, `rank` as a text or a list.
+//! without text, titles that are pieces of a web page, items on two lines or on none, `rank` as a string or a list.
 //!
 //! Nothing is downloaded, and equal parameters and seed give equal bytes.
 
@@ -34,28 +34,28 @@ pub struct Sample;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// How many users there are.
+    /// The number of users.
     #[schemars(range(min = 1))]
     pub users: usize,
-    /// How many items there are; at least six a taste.
+    /// The number of items; at least six for each latent preference.
     #[schemars(range(min = 6))]
     pub items: usize,
-    /// How many tastes the items are of.
+    /// The number of latent preferences that items belong to.
     #[schemars(range(min = 1))]
-    pub tastes: usize,
-    /// How many tastes a user has.
+    pub latent_preferences: usize,
+    /// The number of latent preferences of a user.
     #[schemars(range(min = 1))]
-    pub tastes_per_user: usize,
-    /// How many items a user buys on average; at least five.
+    pub preferences_per_user: usize,
+    /// The mean number of items that a user buys; at least five.
     #[schemars(range(min = 5.0))]
     pub mean_length: f64,
-    /// How often the next item is a successor of the last one.
+    /// Probability that the next item is a successor of the last one.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub sequence_strength: f64,
-    /// How often any other item is of the user's tastes.
+    /// Probability that any other item is of the user's latent preferences.
     #[schemars(range(min = 0.0, max = 1.0))]
-    pub taste_strength: f64,
-    /// The share of rows with each flaw of the published files.
+    pub preference_strength: f64,
+    /// Ratio of rows that have each flaw of the published files.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub flaws: f64,
 }
@@ -65,11 +65,11 @@ impl Default for Parameters {
         Self {
             users: 1_200,
             items: 400,
-            tastes: 8,
-            tastes_per_user: 2,
+            latent_preferences: 8,
+            preferences_per_user: 2,
             mean_length: 9.0,
             sequence_strength: 0.6,
-            taste_strength: 0.9,
+            preference_strength: 0.9,
             flaws: 0.01,
         }
     }
@@ -78,7 +78,7 @@ impl Default for Parameters {
 impl Stage for Sample {
     const NAME: &'static str = "sample";
     const ABOUT: &'static str =
-        "Makes up reviews and metadata in the Amazon 2018 form, with tastes, sequences and words to learn.";
+        "Makes up reviews and metadata in the Amazon 2018 form, with latent preferences, sequences and words to learn.";
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::One;
@@ -107,12 +107,12 @@ impl Stage for Sample {
         let reviews = published::reviews(&purchases, &catalogue, parameters.flaws, &mut random);
         let metadata = published::metadata(&catalogue, parameters.flaws, &mut random);
         context.log(format!(
-            "made up {} reviews by {} users and {} lines of metadata of {} items in {} tastes",
+            "made up {} reviews by {} users and {} lines of metadata of {} items in {} latent preferences",
             reviews.len(),
             parameters.users,
             metadata.len(),
             parameters.items,
-            parameters.tastes
+            parameters.latent_preferences
         ));
         published::write(&context.output("reviews").join("reviews.json.gz"), &reviews)?;
         published::write(&context.output("metadata").join("metadata.json.gz"), &metadata)
@@ -120,25 +120,29 @@ impl Stage for Sample {
 }
 
 fn check(parameters: &Parameters) -> Result<()> {
-    let Parameters { users, items, tastes, tastes_per_user, mean_length, .. } = *parameters;
+    let Parameters { users, items, latent_preferences, preferences_per_user, mean_length, .. } = *parameters;
     let conflict = |message: String| Err(Failure::new(FailureKind::Conflict, message));
-    let shares = [
+    let ratios = [
         ("sequence_strength", parameters.sequence_strength),
-        ("taste_strength", parameters.taste_strength),
+        ("preference_strength", parameters.preference_strength),
         ("flaws", parameters.flaws),
     ];
-    if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
-        return conflict(format!("{name} = {share}, expected a share from 0 to 1"));
+    if let Some((name, ratio)) = ratios.into_iter().find(|(_, ratio)| !(0.0..=1.0).contains(ratio)) {
+        return conflict(format!("{name} = {ratio}, expected a ratio from 0 to 1"));
     }
-    if users == 0 || tastes == 0 || tastes_per_user == 0 {
-        return conflict("users, tastes and tastes_per_user must be at least 1".into());
+    if users == 0 || latent_preferences == 0 || preferences_per_user == 0 {
+        return conflict("users, latent_preferences and preferences_per_user must be at least 1".into());
     }
-    if tastes_per_user > tastes {
-        return conflict(format!("tastes_per_user = {tastes_per_user}, expected at most tastes = {tastes}"));
+    if preferences_per_user > latent_preferences {
+        return conflict(format!(
+            "preferences_per_user = {preferences_per_user}, expected at most latent_preferences = {latent_preferences}"
+        ));
     }
-    if items < tastes.saturating_mul(catalogue::FEWEST_ITEMS_A_TASTE) {
-        let least = tastes.saturating_mul(catalogue::FEWEST_ITEMS_A_TASTE);
-        return conflict(format!("items = {items}, expected at least {least} for {tastes} tastes"));
+    if items < latent_preferences.saturating_mul(catalogue::MIN_ITEMS_PER_PREFERENCE) {
+        let least = latent_preferences.saturating_mul(catalogue::MIN_ITEMS_PER_PREFERENCE);
+        return conflict(format!(
+            "items = {items}, expected at least {least} for {latent_preferences} latent preferences"
+        ));
     }
     let most = items as f64 / 2.0;
     let least = behaviour::SHORTEST as f64;

@@ -72,7 +72,7 @@ pub(crate) fn write(path: &Path, lines: &[Value]) -> Result<()> {
 
 fn review(purchase: &Purchase, item: &Item, random: &mut ChaCha8Rng) -> Value {
     const SECONDS_A_DAY: i64 = 86_400;
-    let (rating, (summary, opinion)) = if purchase.of_taste {
+    let (rating, (summary, opinion)) = if purchase.of_preference {
         (random.random_range(4..=5), PRAISE[random.random_range(0..PRAISE.len())])
     } else {
         (random.random_range(2..=4), DOUBT[random.random_range(0..DOUBT.len())])

@@ -46,7 +46,7 @@ fn lines(folder: &TempDir, port: &str) -> Vec<Value> {
 
 #[test]
 fn equal_seeds_give_equal_bytes() {
-    let small = || Parameters { users: 50, items: 60, tastes: 4, ..Default::default() };
+    let small = || Parameters { users: 50, items: 60, latent_preferences: 4, ..Default::default() };
     let (one, same, other) = (run(small(), 1).unwrap(), run(small(), 1).unwrap(), run(small(), 2).unwrap());
     for port in ["reviews", "metadata"] {
         assert_eq!(bytes(&one, port), bytes(&same, port));
@@ -83,16 +83,16 @@ fn what_comes_next_can_be_learned() {
     for (place, item) in catalogue.items.iter().enumerate() {
         let distinct = BTreeSet::from(item.successors);
         assert!(distinct.len() == 3 && !distinct.contains(&place));
-        assert!(distinct.iter().all(|&next| catalogue.items[next].taste == item.taste));
+        assert!(distinct.iter().all(|&next| catalogue.items[next].preference == item.preference));
     }
     let purchases = purchases(&parameters, &catalogue, &mut random);
     let steps = || purchases.windows(2).filter(|pair| pair[0].reviewer == pair[1].reviewer);
-    let share = |of: &dyn Fn(&[crate::behaviour::Purchase]) -> bool| {
+    let ratio = |of: &dyn Fn(&[crate::behaviour::Purchase]) -> bool| {
         steps().filter(|pair| of(pair)).count() as f64 / steps().count() as f64
     };
-    let likeliest = share(&|pair| catalogue.items[pair[0].item].successors[0] == pair[1].item);
-    let within_taste = share(&|pair| pair[1].of_taste);
-    assert!(likeliest > 0.3 && within_taste > 0.85, "{likeliest} {within_taste}");
+    let likeliest = ratio(&|pair| catalogue.items[pair[0].item].successors[0] == pair[1].item);
+    let within_preference = ratio(&|pair| pair[1].of_preference);
+    assert!(likeliest > 0.3 && within_preference > 0.85, "{likeliest} {within_preference}");
 }
 
 #[test]
@@ -100,11 +100,11 @@ fn users_who_only_follow_series_still_find_something_new() {
     let parameters = Parameters {
         users: 30,
         items: 12,
-        tastes: 2,
-        tastes_per_user: 1,
+        latent_preferences: 2,
+        preferences_per_user: 1,
         mean_length: 6.0,
         sequence_strength: 1.0,
-        taste_strength: 1.0,
+        preference_strength: 1.0,
         flaws: 0.0,
     };
     let out = run(parameters, 5).unwrap();
@@ -118,11 +118,15 @@ fn parameters_that_contradict_each_other_are_refused() {
     let refused = |parameters| run(parameters, 1).unwrap_err();
     for parameters in [
         Parameters { items: 40, ..Default::default() },
-        Parameters { tastes_per_user: 9, ..Default::default() },
+        Parameters { preferences_per_user: 9, ..Default::default() },
         Parameters { mean_length: 4.0, ..Default::default() },
         Parameters { flaws: 1.5, ..Default::default() },
     ] {
         assert_eq!(refused(parameters).kind, FailureKind::Conflict);
     }
-    assert!(refused(Parameters { items: 40, ..Default::default() }).message.contains("at least 48 for 8 tastes"));
+    assert!(
+        refused(Parameters { items: 40, ..Default::default() })
+            .message
+            .contains("at least 48 for 8 latent preferences")
+    );
 }

@@ -1,6 +1,6 @@
 //! The words that things are described with.
 
-/// A kind of thing that a taste is about.
+/// A kind of thing that a preference is about.
 pub(crate) struct Department {
     /// Its name.
     pub(crate) name: &'static str,
@@ -14,7 +14,7 @@ const fn department(name: &'static str, things: [&'static str; 6], uses: [&'stat
     Department { name, things, uses }
 }
 
-/// The departments, one a taste; with more tastes they come again as [`VARIANTS`].
+/// The departments, one a preference; with more preferences they come again as [`VARIANTS`].
 pub(crate) const DEPARTMENTS: [Department; 12] = [
     department(
         "Guitars",
@@ -78,7 +78,7 @@ pub(crate) const DEPARTMENTS: [Department; 12] = [
     ),
 ];
 
-/// What sets departments of one kind apart when there are more tastes than kinds.
+/// What sets departments of one kind apart when there are more preferences than kinds.
 pub(crate) const VARIANTS: [&str; 8] =
     ["", "Vintage", "Travel", "Children's", "Professional", "Budget", "Left-Handed", "Collector's"];
 
@@ -131,7 +131,7 @@ pub(crate) const PRAISE: [(&str, &str); 4] = [
     ("Works as described", "I would buy it again &amp; again."),
 ];
 
-/// What a buyer with other tastes says.
+/// What a buyer with other preferences says.
 pub(crate) const DOUBT: [(&str, &str); 3] = [
     ("Not for me", "It was a gift, and not really my thing."),
     ("It's okay", "It does the job, but I seldom use it."),

@@ -4,12 +4,12 @@ use crate::parameters::{Directions, Histories, Parameters};
 use crate::report::Reason;
 use crate::{Material, Samples};
 use frames::Prompts;
-use prompts::{TaskKind, negative_prompt, next_item_prompt, wording};
+use prompts::{TaskKind, negative_prompt, next_item_prompt, variant};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use recommender::UserItems;
 
-/// Adds the samples of all users; user u is group u, and, told backwards, a group of its own behind those.
+/// Adds the samples of all users; user u is group u; a reversed sequence is a group of its own after those.
 pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
     for (user, sequence) in (0_u32..).zip(&material.sequences) {
         let group = samples.next_group();
@@ -21,21 +21,21 @@ pub(crate) fn add(samples: &mut Samples, material: &Material, parameters: &Param
         // A random stream for each user, so that one user's draws do not depend on another's sequence.
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(u64::from(user));
-        let user = User { group, wording: wording(seed, user), sequence };
+        let user = User { group, variant: variant(seed, user), sequence };
         user.add_all(samples, material, parameters, |count| items.draw_distinct(count as usize, &mut random));
     }
     if parameters.directions == Directions::Both {
-        add_backwards(samples, material, parameters, seed);
+        add_reversed(samples, material, parameters, seed);
     }
 }
 
-/// Adds the next-item samples of each sequence that is told backwards. What a user did not want has no order, so there
+/// Adds the next-item samples of each sequence, reversed. What a user did not want has no order, so there
 /// are no negatives.
-fn add_backwards(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
+fn add_reversed(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
     for (user, sequence) in (0_u32..).zip(&material.sequences) {
         if sequence.len() > parameters.min_history {
             let sequence: Vec<u32> = sequence.iter().rev().copied().collect();
-            let user = User { group: samples.next_group(), wording: wording(seed, user), sequence: &sequence };
+            let user = User { group: samples.next_group(), variant: variant(seed, user), sequence: &sequence };
             user.add_all(samples, material, parameters, |_| Vec::new());
         }
     }
@@ -51,7 +51,7 @@ pub(crate) fn validation(material: &Material, parameters: &Parameters, seed: u64
         }
         for &item in held_out {
             let whole = [sequence.as_slice(), &[item]].concat();
-            let user = User { group, wording: wording(seed, user), sequence: &whole };
+            let user = User { group, variant: variant(seed, user), sequence: &whole };
             user.add(&mut samples, material, parameters, sequence.len(), &[]);
         }
     }
@@ -60,7 +60,7 @@ pub(crate) fn validation(material: &Material, parameters: &Parameters, seed: u64
 
 struct User<'a> {
     group: u32,
-    wording: u64,
+    variant: u64,
     sequence: &'a [u32],
 }
 
@@ -98,11 +98,11 @@ impl User<'_> {
         let oldest = parameters.windows.oldest(label, material.max_history);
         let history: Vec<&str> = self.sequence[oldest..label].iter().map(|&item| text(item)).collect();
         if parameters.next_item {
-            let prompt = next_item_prompt(parameters.phrasing, self.wording, &history);
+            let prompt = next_item_prompt(parameters.prompt_template, self.variant, &history);
             samples.add(self.group, TaskKind::NextItem, prompt, text(self.sequence[label]));
         }
         if !negatives.is_empty() {
-            let prompt = negative_prompt(parameters.phrasing, self.wording, &history);
+            let prompt = negative_prompt(parameters.prompt_template, self.variant, &history);
             for &item in negatives {
                 samples.add(self.group, TaskKind::Negative, prompt.clone(), text(item));
             }

@@ -10,15 +10,15 @@
 //!   training part: its text is known before anyone does.
 //! - `query`: which item answers this review? Only reviews of training interactions.
 //!
-//! The tasks of the predecessor, LC-Rec, are there too, off by default: `item-text` (what is this item called?),
+//! The tasks of LC-Rec are there too, off by default: `item-text` (what is this item called?),
 //! `text-history` (titles before an item, items before a title) and `preference` (what does this user like?).
 //!
-//! Prompts of a user share a group and a wording; each text and each query is a group of its own. Where items are held
+//! Prompts of a user share a group and a variant; each text and each query is a group of its own. Where items are held
 //! out for validation, the question about each is written apart.
 
 mod history;
+mod lc_rec;
 mod parameters;
-mod predecessor;
 mod preferences;
 mod report;
 mod text;
@@ -134,9 +134,9 @@ fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Pr
     history::add(&mut samples, material, parameters, seed);
     text::add_texts(&mut samples, material, parameters, seed);
     text::add_queries(&mut samples, material, parameters, seed);
-    predecessor::add_item_texts(&mut samples, material, parameters, seed);
-    predecessor::add_text_histories(&mut samples, material, parameters, seed);
-    predecessor::add_preferences(&mut samples, material, parameters, seed);
+    lc_rec::add_item_texts(&mut samples, material, parameters, seed);
+    lc_rec::add_text_histories(&mut samples, material, parameters, seed);
+    lc_rec::add_preferences(&mut samples, material, parameters, seed);
     samples.report.groups = samples.groups;
     (Prompts(samples.prompts), samples.report)
 }

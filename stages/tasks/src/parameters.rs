@@ -1,6 +1,6 @@
 //! What can be set.
 
-use prompts::Phrasing;
+use prompts::PromptTemplate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// How a history is laid out: `question` as in the paper, or `continuation`, where each shorter history is the
-    /// beginning of the longer one. The stage `precache` must be given the same.
-    pub phrasing: Phrasing,
+    /// The prompt template of a history: `question` as in the paper, or `continuation`, where each shorter history is the
+    /// beginning of the longer one. Give the stage `precache` the same one.
+    pub prompt_template: PromptTemplate,
     /// Whether to ask for the next item.
     pub next_item: bool,
     /// Whether to ask for the item behind a title and description. Without `items` there is no such sample.
@@ -36,8 +36,8 @@ pub struct Parameters {
     /// Where a history begins that is longer than the data's `max_history` allows: at the most recent items (`sliding`),
     /// or at every half of `max_history` (`anchored`), so that the histories of a long sequence share their beginnings.
     pub windows: Windows,
-    /// Which way training sequences are read: `forward` in time, or in `both` directions, where each sequence is told
-    /// again from its end to its beginning, so that what was chosen close together is learned in either order.
+    /// Which way training sequences are read: `forward` in time, or in `both` directions, where each sequence is
+    /// repeated in reverse, so that what was chosen close together is learned in either order.
     pub directions: Directions,
     /// How many items a history must have to be asked about.
     pub min_history: usize,
@@ -51,7 +51,7 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            phrasing: Phrasing::Question,
+            prompt_template: PromptTemplate::Question,
             next_item: true,
             text: true,
             query: true,
@@ -97,7 +97,7 @@ pub enum Windows {
 pub enum Directions {
     /// In the order of time.
     Forward,
-    /// In the order of time and against it.
+    /// In the order of time and reversed.
     Both,
 }
 

@@ -58,7 +58,7 @@ impl Report {
     pub(crate) fn lines(&self) -> Vec<String> {
         let is_told = |kind: TaskKind, count: u64| count > 0 || PAPERS.contains(&kind);
         let told = self.samples.iter().filter(|&(&kind, &count)| is_told(kind, count));
-        let samples: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.word())).collect();
+        let samples: Vec<String> = told.map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
         let left_out = self.left_out.iter().map(|(reason, count)| match reason {
             Reason::ShortHistory => format!("left out: {count} users with too few training items"),
             Reason::ItemsNotBound => "no text samples: no items are bound".to_owned(),
@@ -73,5 +73,5 @@ impl Report {
 }
 
 fn by_word<S: Serializer>(samples: &BTreeMap<TaskKind, u64>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(samples.iter().map(|(kind, count)| (kind.word(), count)))
+    to.collect_map(samples.iter().map(|(kind, count)| (kind.as_str(), count)))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use contract::Spec;
-use prompts::Phrasing;
+use prompts::PromptTemplate;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn samples(parameters: &Parameters, kind: TaskKind) -> Vec<Prompt> {
 
 #[test]
 fn each_training_item_after_the_first_is_a_label() {
-    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let parameters = Parameters { prompt_template: PromptTemplate::Continuation, ..Parameters::default() };
     let found = samples(&parameters, TaskKind::NextItem);
     let labels: Vec<&str> = found.iter().map(|one| one.label.as_str()).collect();
     assert_eq!(labels, ["<a_0><b_0>", "<a_0><b_1>"]);
@@ -53,7 +53,7 @@ fn each_training_item_after_the_first_is_a_label() {
 
 #[test]
 fn a_sequence_is_told_backwards_in_a_group_of_its_own() {
-    let forward = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let forward = Parameters { prompt_template: PromptTemplate::Continuation, ..Parameters::default() };
     let both = Parameters { directions: Directions::Both, ..forward.clone() };
     let backwards = samples(&both, TaskKind::NextItem).split_off(samples(&forward, TaskKind::NextItem).len());
     let labels: Vec<&str> = backwards.iter().map(|one| one.label.as_str()).collect();
@@ -65,7 +65,7 @@ fn a_sequence_is_told_backwards_in_a_group_of_its_own() {
 
 #[test]
 fn a_validation_item_is_asked_for_after_all_that_trains() {
-    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let parameters = Parameters { prompt_template: PromptTemplate::Continuation, ..Parameters::default() };
     let found = history::validation(&material(), &parameters, 7).0;
     assert_eq!(found.len(), 1);
     assert!(found[0].prompt.ends_with(":<a_0><b_0><a_0><b_1>"), "{}", found[0].prompt);
@@ -77,7 +77,7 @@ fn a_validation_item_is_asked_for_after_all_that_trains() {
 #[test]
 fn a_history_keeps_its_newest_items() {
     let all = Material { max_history: 1, ..material() };
-    let parameters = Parameters { phrasing: Phrasing::Continuation, ..Parameters::default() };
+    let parameters = Parameters { prompt_template: PromptTemplate::Continuation, ..Parameters::default() };
     let (prompts, _) = write_prompts(&all, &parameters, 7);
     let last = prompts.0.iter().rfind(|one| one.kind == TaskKind::NextItem).unwrap();
     assert!(last.prompt.ends_with(":<a_0><b_0>"), "{}", last.prompt);
@@ -111,7 +111,7 @@ fn texts_and_training_reviews_ask_for_their_item() {
 }
 
 #[test]
-fn the_predecessors_tasks_answer_in_text_and_ask_from_titles() {
+fn lc_recs_tasks_answer_in_text_and_ask_from_titles() {
     let off = Parameters::default();
     let on = Parameters { item_text: true, text_history: true, preference: true, description_words: 3, ..off.clone() };
     assert!(samples(&off, TaskKind::ItemText).is_empty() && samples(&off, TaskKind::Preference).is_empty());
@@ -131,12 +131,12 @@ fn the_predecessors_tasks_answer_in_text_and_ask_from_titles() {
 }
 
 #[test]
-fn a_task_without_its_text_is_counted_as_none_and_said() {
+fn a_task_without_its_text_is_counted_as_none_and_reported() {
     let material = Material { items: None, reviews: None, ..material() };
     let (prompts, report) = write_prompts(&material, &Parameters::default(), 7);
     assert!(prompts.0.iter().all(|one| matches!(one.kind, TaskKind::NextItem | TaskKind::Negative)));
-    let said = report.lines().join("\n");
-    assert!(said.contains("0 text, 0 query") && said.contains("no items are bound"), "{said}");
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("0 text, 0 query") && lines.contains("no items are bound"), "{lines}");
     let report = serde_json::to_value(&report).unwrap();
     assert_eq!(
         report["samples"],

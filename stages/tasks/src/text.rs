@@ -3,7 +3,7 @@
 use crate::parameters::Parameters;
 use crate::report::Reason;
 use crate::{Material, Samples};
-use prompts::{TaskKind, query_prompt, text_prompt, wording};
+use prompts::{TaskKind, query_prompt, text_prompt, variant};
 
 /// Adds a sample for each item that has a title.
 pub(crate) fn add_texts(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
@@ -21,7 +21,7 @@ pub(crate) fn add_texts(samples: &mut Samples, material: &Material, parameters: 
         }
         let group = samples.next_group();
         let description = first_words(description, parameters.description_words);
-        let prompt = text_prompt(wording(seed, group), title, &description);
+        let prompt = text_prompt(variant(seed, group), title, &description);
         samples.add(group, TaskKind::Text, prompt, label);
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn add_queries(samples: &mut Samples, material: &Material, parameters
             samples.report.leave_out(Reason::EmptyReview);
         } else {
             let group = samples.next_group();
-            let prompt = query_prompt(wording(seed, group), &first_words(text, parameters.query_words));
+            let prompt = query_prompt(variant(seed, group), &first_words(text, parameters.query_words));
             samples.add(group, TaskKind::Query, prompt, &material.item_texts[*item as usize]);
         }
     }

@@ -56,7 +56,7 @@ impl Embedder {
     ///
     /// # Errors
     /// When the tokenizer belongs to another model, or the device has too little memory.
-    pub fn embed(&self, texts: &[String], said: impl FnMut(usize)) -> Result<Tensor> {
+    pub fn embed(&self, texts: &[String], report: impl FnMut(usize)) -> Result<Tensor> {
         let mut place_of: BTreeMap<&str, i64> = BTreeMap::new();
         let mut distinct: Vec<&str> = Vec::new();
         let mut places = Vec::with_capacity(texts.len());
@@ -70,7 +70,7 @@ impl Embedder {
         let tokens = self.tokens(distinct)?;
         let vectors = match &self.model {
             Model::Input(embedding) => pooling::averages(embedding, &tokens)?,
-            Model::Last(model) => last_hidden(model, &tokens, GPU_TOKENS, said)?,
+            Model::Last(model) => last_hidden(model, &tokens, GPU_TOKENS, report)?,
         };
         Tensor::f_from_slice(&places)
             .and_then(|places| vectors.f_to_device(Device::Cpu)?.f_index_select(0, &places))

@@ -18,7 +18,7 @@ pub(crate) fn last_hidden(
     model: &Llama,
     tokens: &[Vec<i64>],
     batch_tokens: usize,
-    mut said: impl FnMut(usize),
+    mut report: impl FnMut(usize),
 ) -> Result<Tensor> {
     check_known(tokens, model.tokens())?;
     let device = model.device();
@@ -31,7 +31,7 @@ pub(crate) fn last_hidden(
         of_length.entry(tokens.len()).or_default().push(text);
     }
     let shape = [tokens.len() as i64, model.config().hidden_size];
-    let mut vectors = Tensor::f_zeros(shape, (Kind::Float, device)).map_err(failed("make room for the vectors"))?;
+    let mut vectors = Tensor::f_zeros(shape, (Kind::Float, device)).map_err(failed("allocate the vectors"))?;
     let mut done = 0;
     for (length, texts) in of_length {
         let at_once = if on_gpu { (batch_tokens / length).max(1) } else { 1 };
@@ -44,7 +44,7 @@ pub(crate) fn last_hidden(
                 .map(drop)
                 .map_err(failed("keep the vectors"))?;
             done += batch.len();
-            said(done);
+            report(done);
         }
     }
     Ok(vectors)

@@ -92,19 +92,19 @@ fn stage() -> Result<()> {
     })?;
     orphan::exit_when_alone()?;
     panics::as_failures(|| (stage.run)(spec))?;
-    say(&Event::Done)
+    send(&Event::Done)
 }
 
-/// The exit code of a result; a failure is also said as an event.
+/// The exit code of a result; a failure is also sent as an event.
 fn finish(result: Result<()>) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     let code = failure.kind.exit_code();
     // Whoever no longer listens has the exit code.
-    drop(say(&Event::Failed { failure }));
+    drop(send(&Event::Failed { failure }));
     ExitCode::from(code)
 }
 
-fn say(event: &Event) -> Result<()> {
+fn send(event: &Event) -> Result<()> {
     let line = serde_json::to_string(event).map_err(|error| Failure::other("write an event", error))?;
     writeln!(stdout(), "{line}").map_err(|error| Failure::other("write an event", error))
 }

@@ -4,7 +4,7 @@ use contract::{Failure, FailureKind, Result};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Mutex, PoisonError};
 
-/// What the first panic said, and where.
+/// The message of the first panic, and its place.
 static FIRST: Mutex<Option<String>> = Mutex::new(None);
 
 /// Does the work and turns a panic in it into a [`Failure`].
@@ -25,14 +25,14 @@ fn remember(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    let said = format!("{} (at {place})", text.unwrap_or("a panic without words"));
-    FIRST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
+    let message = format!("{} (at {place})", text.unwrap_or("a panic without a message"));
+    FIRST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
 }
 
 fn failure() -> Failure {
-    let said = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let said = said.unwrap_or_else(|| "a panic without words".to_owned());
-    Failure::new(FailureKind::Stage, format!("the stage broke off: {said}"))
+    let message = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let message = message.unwrap_or_else(|| "a panic without a message".to_owned());
+    Failure::new(FailureKind::Stage, format!("the stage panicked: {message}"))
         .hint("this is a bug in the stage: please report it with this message and the pipeline file")
 }
 

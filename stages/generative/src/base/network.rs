@@ -123,7 +123,7 @@ impl<'a> Network<'a> {
 }
 
 impl Replica {
-    /// Adds the gradients of these samples, as a part of a batch with `total` target tokens; returns their share of its loss.
+    /// Adds the gradients of these samples, as a part of a batch with `total` target tokens; returns their part of its loss.
     fn backward(
         &mut self,
         language: &Language,

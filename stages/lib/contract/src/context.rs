@@ -92,7 +92,7 @@ impl Context {
     /// A counter of `total` steps (0 when unknown).
     #[must_use]
     pub fn progress(&self, total: u64) -> Progress {
-        Progress { total, said: Mutex::new(None) }
+        Progress { total, last_sent: Mutex::new(None) }
     }
 }
 
@@ -100,18 +100,18 @@ impl Context {
 #[derive(Debug)]
 pub struct Progress {
     total: u64,
-    said: Mutex<Option<Instant>>,
+    last_sent: Mutex<Option<Instant>>,
 }
 
 impl Progress {
-    /// Says that `done` steps are done, unless it said so a moment ago.
+    /// Reports that `done` steps are done, unless it reported a moment ago.
     pub fn set(&self, done: u64, message: impl Into<String>) {
         const PAUSE: Duration = Duration::from_millis(200);
-        let Ok(mut said) = self.said.lock() else { return };
-        if done < self.total && said.is_some_and(|at| at.elapsed() < PAUSE) {
+        let Ok(mut last_sent) = self.last_sent.lock() else { return };
+        if done < self.total && last_sent.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
-        *said = Some(Instant::now());
+        *last_sent = Some(Instant::now());
         say(&Event::Progress { done, total: self.total, message: message.into() });
     }
 }

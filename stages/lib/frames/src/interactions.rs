@@ -22,9 +22,9 @@ pub enum Split {
 }
 
 impl Split {
-    /// The word in the table.
+    /// Its name in the table.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",
@@ -33,7 +33,7 @@ impl Split {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Train, Self::Validation, Self::Test].into_iter().find(|split| split.word() == word)
+        [Self::Train, Self::Validation, Self::Test].into_iter().find(|split| split.as_str() == word)
     }
 }
 
@@ -85,7 +85,7 @@ impl Interactions {
             item: table.u32("item")?,
             position: table.u32("position")?,
             time: table.i64("time")?,
-            split: table.words("split", Split::parse, "train, validation or test")?,
+            split: table.enumeration("split", Split::parse, "train, validation or test")?,
         };
         interactions.check(&table, folder)?;
         Ok(interactions)
@@ -96,7 +96,7 @@ impl Interactions {
     /// # Errors
     /// When a file cannot be written or the columns differ in length.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let split: Vec<&str> = self.split.iter().map(|split| split.word()).collect();
+        let split: Vec<&str> = self.split.iter().map(|split| split.as_str()).collect();
         let columns = vec![
             column("user", self.user.as_slice()),
             column("item", self.item.as_slice()),

@@ -64,16 +64,21 @@ impl Table {
 
     /// A column of text.
     pub(crate) fn text(&self, name: &str) -> Result<Vec<String>> {
-        self.words(name, |word| Some(word.to_owned()), "text")
+        self.enumeration(name, |word| Some(word.to_owned()), "text")
     }
 
-    /// A column of words out of a known set: `parse` gives `None` for any other, `expected` lists the set.
-    pub(crate) fn words<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>, expected: &str) -> Result<Vec<T>> {
+    /// A column of strings out of a known set: `parse` gives `None` for any other, `expected` lists the set.
+    pub(crate) fn enumeration<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        expected: &str,
+    ) -> Result<Vec<T>> {
         let column = self.column(name, &DataType::String)?;
         let values = column.str().map_err(|error| self.unreadable(name, error))?;
         values
             .iter()
-            // Every cell holds a word: `column` refuses empty ones.
+            // Every cell holds a string: `column` refuses empty ones.
             .flatten()
             .enumerate()
             .map(|(row, word)| {

@@ -32,9 +32,9 @@ impl TaskKind {
     pub const ALL: [Self; 7] =
         [Self::NextItem, Self::Negative, Self::Text, Self::Query, Self::ItemText, Self::TextHistory, Self::Preference];
 
-    /// The word in the table.
+    /// Its name in the table.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NextItem => "next-item",
             Self::Negative => "negative",
@@ -47,7 +47,7 @@ impl TaskKind {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -76,7 +76,7 @@ impl Prompts {
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
         let group = table.u32("group")?;
-        let kind = table.words(
+        let kind = table.enumeration(
             "kind",
             TaskKind::parse,
             "next-item, negative, text, query, item-text, text-history or preference",
@@ -92,7 +92,7 @@ impl Prompts {
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let group: Vec<u32> = self.0.iter().map(|row| row.group).collect();
-        let kind: Vec<&str> = self.0.iter().map(|row| row.kind.word()).collect();
+        let kind: Vec<&str> = self.0.iter().map(|row| row.kind.as_str()).collect();
         let prompt: Vec<&str> = self.0.iter().map(|row| row.prompt.as_str()).collect();
         let label: Vec<&str> = self.0.iter().map(|row| row.label.as_str()).collect();
         let columns =

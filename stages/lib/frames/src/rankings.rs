@@ -20,9 +20,9 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// The word in the table.
+    /// Its name in the table.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Excluded => "excluded",
             Self::Kept => "kept",
@@ -30,7 +30,7 @@ impl Seen {
     }
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Excluded, Self::Kept].into_iter().find(|seen| seen.word() == word)
+        [Self::Excluded, Self::Kept].into_iter().find(|seen| seen.as_str() == word)
     }
 }
 
@@ -69,7 +69,7 @@ impl Rankings {
     /// and rank, ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not finite.
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
-        let seen = table.words("seen", Seen::parse, "kept or excluded")?;
+        let seen = table.enumeration("seen", Seen::parse, "kept or excluded")?;
         let (user, rank) = (table.u32("user")?, table.u32("rank")?);
         let (item, score) = (table.u32("item")?, table.f32("score")?);
         let mut rankings = Self::default();
@@ -115,7 +115,7 @@ impl Rankings {
             lists.sort_by_key(|list| list.user);
             for list in lists {
                 for (place, &(ranked, points)) in (1_u32..).zip(&list.items) {
-                    seen.push(sort.word());
+                    seen.push(sort.as_str());
                     user.push(list.user);
                     rank.push(place);
                     item.push(ranked);

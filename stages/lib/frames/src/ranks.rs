@@ -19,9 +19,9 @@ pub enum Hits {
 }
 
 impl Hits {
-    /// The word in the table.
+    /// Its name in the table.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Item => "item",
             Self::Code => "code",
@@ -29,7 +29,7 @@ impl Hits {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Item, Self::Code].into_iter().find(|hits| hits.word() == word)
+        [Self::Item, Self::Code].into_iter().find(|hits| hits.as_str() == word)
     }
 }
 
@@ -81,8 +81,8 @@ impl Ranks {
     pub fn read(folder: &Path) -> Result<Self> {
         let table = Table::read(folder, TABLE)?;
         let model = table.text("model")?;
-        let seen = table.words("seen", Seen::parse, "kept or excluded")?;
-        let hits = table.words("hits", Hits::parse, "item or code")?;
+        let seen = table.enumeration("seen", Seen::parse, "kept or excluded")?;
+        let hits = table.enumeration("hits", Hits::parse, "item or code")?;
         let (user, history, rank) = (table.u32("user")?, table.u32("history")?, table.optional_u32("rank")?);
         let mut ranks = Self::default();
         for (row, model) in model.into_iter().enumerate() {
@@ -125,8 +125,8 @@ impl Ranks {
         };
         let columns = vec![
             column("model", rows().map(|(measured, ..)| measured.model.as_str()).collect::<Vec<_>>()),
-            column("seen", rows().map(|(measured, ..)| measured.seen.word()).collect::<Vec<_>>()),
-            column("hits", rows().map(|(measured, ..)| measured.hits.word()).collect::<Vec<_>>()),
+            column("seen", rows().map(|(measured, ..)| measured.seen.as_str()).collect::<Vec<_>>()),
+            column("hits", rows().map(|(measured, ..)| measured.hits.as_str()).collect::<Vec<_>>()),
             column("user", rows().map(|(_, found, _)| found.user).collect::<Vec<_>>()),
             column("history", rows().map(|(_, found, _)| found.history).collect::<Vec<_>>()),
             column("rank", rows().map(|(.., rank)| rank).collect::<Vec<_>>()),

@@ -87,11 +87,11 @@ fn added(mask: &Tensor, kind: Kind) -> Torch<Tensor> {
 /// softmax(Q Kᵀ / √width) V for queries `[B, H, T, width]`; keys and values may have fewer heads, each of which then
 /// serves as many neighbouring query heads.
 pub(crate) fn attend(queries: &Tensor, keys: &Tensor, values: &Tensor, mask: &KernelMask) -> Torch<Tensor> {
-    let share = queries.size()[1] / keys.size()[1];
-    let (keys, values) = if share == 1 {
+    let groups = queries.size()[1] / keys.size()[1];
+    let (keys, values) = if groups == 1 {
         (keys.shallow_clone(), values.shallow_clone())
     } else {
-        (keys.f_repeat_interleave_self_int(share, 1, None)?, values.f_repeat_interleave_self_int(share, 1, None)?)
+        (keys.f_repeat_interleave_self_int(groups, 1, None)?, values.f_repeat_interleave_self_int(groups, 1, None)?)
     };
     let (mask, causal) = match mask {
         KernelMask::None => (None, false),

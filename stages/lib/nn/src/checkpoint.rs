@@ -62,17 +62,17 @@ impl Llama {
         Self::assemble(config, device, |name, shape| take(&mut weights, folder, name, shape))
     }
 
-    /// A model with random weights: normal with that deviation, norms at one. Seed libtorch before.
+    /// A model with random weights: normal with that standard deviation, norms at one. Seed libtorch before.
     ///
     /// # Errors
     /// When the device has too little memory.
-    pub fn random(config: LlamaConfig, deviation: f64, device: Device, kind: Kind) -> Result<Self> {
+    pub fn random(config: LlamaConfig, std: f64, device: Device, kind: Kind) -> Result<Self> {
         Self::assemble(config, device, |_, shape| {
             let fresh = || -> Torch<Tensor> {
                 if shape.len() == 1 {
                     return Tensor::f_ones(shape, (kind, device));
                 }
-                Tensor::f_randn(shape, (kind, device))?.f_mul_scalar(deviation)
+                Tensor::f_randn(shape, (kind, device))?.f_mul_scalar(std)
             };
             fresh().map_err(failed("initialise the language model"))
         })

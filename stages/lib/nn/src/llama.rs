@@ -77,9 +77,9 @@ impl Llama {
         self.config.vocab_size
     }
 
-    /// Share of the residual stream's inputs that is dropped in training; 0 at first, as LLaMA has it.
-    pub fn set_dropout(&mut self, share: f64) {
-        self.dropout = share;
+    /// Ratio of the residual stream's inputs that is dropped in training; 0 at first, as LLaMA has it.
+    pub fn set_dropout(&mut self, ratio: f64) {
+        self.dropout = ratio;
     }
 
     /// Computes in that kind, whatever the kind of the weights; at first it is theirs. Gradients reach the weights in
@@ -138,13 +138,13 @@ impl Llama {
     }
 
     /// Gives the tokens from `first` on, `count` of them, new rows: the mean of the rows before plus normal noise of
-    /// that deviation. Spare rows from `first` on, which some checkpoints have, are dropped.
+    /// that standard deviation. Spare rows from `first` on, which some checkpoints have, are dropped.
     ///
     /// The new rows are kept apart, so that they can be trained alone; [`Llama::train_all`] joins them to the others.
     ///
     /// # Errors
     /// When tokens were added before, the model has fewer than `first` tokens, or too little memory is left.
-    pub fn add_tokens(&mut self, first: i64, count: i64, deviation: f64) -> Result<()> {
+    pub fn add_tokens(&mut self, first: i64, count: i64, std: f64) -> Result<()> {
         if self.embedding.added.is_some() {
             return Err(Failure::new(FailureKind::Conflict, "tokens can be added to a model once only"));
         }
@@ -155,9 +155,9 @@ impl Llama {
             )
             .hint("the tokenizer belongs to another model"));
         }
-        self.embedding.extend(first, count, deviation).map_err(failed("add tokens"))?;
+        self.embedding.extend(first, count, std).map_err(failed("add tokens"))?;
         if let Some(head) = &mut self.head {
-            head.extend(first, count, deviation).map_err(failed("add tokens"))?;
+            head.extend(first, count, std).map_err(failed("add tokens"))?;
         }
         self.config.vocab_size = first + count;
         Ok(())
@@ -317,8 +317,8 @@ impl Llama {
         let (heads, kv_heads, width) =
             (self.config.num_attention_heads, self.config.kv_heads(), self.config.head_width());
         let qkv = block.qkv.forward(x, train)?.f_view([batch, tokens, heads + 2 * kv_heads, width])?;
-        let (turned, values) = split(&qkv, [heads + kv_heads, kv_heads], 2)?;
-        let (queries, keys) = split(&rotation.apply(&turned)?, [heads, kv_heads], 2)?;
+        let (rotated, values) = split(&qkv, [heads + kv_heads, kv_heads], 2)?;
+        let (queries, keys) = split(&rotation.apply(&rotated)?, [heads, kv_heads], 2)?;
         let (queries, mut keys, mut values) =
             (queries.f_transpose(1, 2)?, keys.f_transpose(1, 2)?, values.f_transpose(1, 2)?);
         if let Some((cache, number)) = cache {
@@ -345,7 +345,7 @@ impl Llama {
     }
 }
 
-/// Both parts of a tensor. As one operation, for the gradients of two narrowings would each be as large as the whole.
+/// Both parts of a tensor. As one operation, for the gradients of two slices would each be as large as the whole.
 fn split(x: &Tensor, sizes: [i64; 2], dimension: i64) -> Torch<(Tensor, Tensor)> {
     let mut parts = x.f_split_with_sizes(sizes, dimension)?;
     let second = parts.remove(1);

@@ -11,7 +11,7 @@ pub struct LoraConfig {
     pub r: i64,
     /// Its scale is alpha / r.
     pub alpha: f64,
-    /// Share of the adapter's inputs that is dropped in training.
+    /// Ratio of the adapter's inputs that is dropped in training.
     pub dropout: f64,
     /// The projections that have one, such as `q_proj`, without their path.
     pub target_modules: Vec<String>,
@@ -42,7 +42,7 @@ impl Lora {
     }
 
     /// (α / r) · A dropout(x) of `[.., inputs]`: `[.., r]` in the kind of the activations; the adapter stays in f32.
-    pub(crate) fn narrow(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
+    pub(crate) fn down_project(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
         let x = if train && self.dropout > 0.0 { x.f_dropout(self.dropout, true)? } else { x.shallow_clone() };
         x.f_linear(&self.a.f_to_kind(x.kind())?, None::<&Tensor>)?.f_mul_scalar(self.scale)
     }

@@ -43,14 +43,14 @@ impl Projection {
             return Ok(plain);
         }
         let adapters = self.parts.iter().filter_map(|part| part.lora.as_ref());
-        let narrowed = adapters.map(|lora| lora.narrow(x, train)).collect::<Torch<Vec<_>>>()?;
-        let narrowed = Tensor::f_cat(&narrowed, -1)?.f_flatten(0, -2)?;
-        let widened = plain.f_flatten(0, -2)?.f_addmm(&narrowed, &self.widening(x.kind())?.f_transpose(0, 1)?)?;
-        widened.f_view_as(&plain)
+        let down = adapters.map(|lora| lora.down_project(x, train)).collect::<Torch<Vec<_>>>()?;
+        let down = Tensor::f_cat(&down, -1)?.f_flatten(0, -2)?;
+        let output = plain.f_flatten(0, -2)?.f_addmm(&down, &self.up_projection(x.kind())?.f_transpose(0, 1)?)?;
+        output.f_view_as(&plain)
     }
 
-    /// The matrices B of all adapters along the diagonal, `[sum of outputs, sum of ranks]`: one product widens them all.
-    fn widening(&self, kind: Kind) -> Torch<Tensor> {
+    /// The matrices B of all adapters along the diagonal, `[sum of outputs, sum of ranks]`: one product projects all of them up.
+    fn up_projection(&self, kind: Kind) -> Torch<Tensor> {
         let b = self.parts.iter().map(|part| match &part.lora {
             Some(lora) => Ok(lora.b.shallow_clone()),
             None => Tensor::f_zeros([part.outputs, 0], (Kind::Float, self.weight.device())),

@@ -81,17 +81,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_pair_is_turned_by_its_angle() {
+    fn a_pair_is_rotated_by_its_angle() {
         let config = tiny(&json!({}));
         let rotary = Rotary::new(&config, Device::Cpu).unwrap();
         let heads = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0]).view([1, 1, 1, 4]);
-        let turned = rotary.at(&Tensor::from_slice(&[3i64]).view([1, 1]), Kind::Float).unwrap().apply(&heads).unwrap();
-        let turned = Vec::<f32>::try_from(turned.view([4])).unwrap();
+        let rotated = rotary.at(&Tensor::from_slice(&[3i64]).view([1, 1]), Kind::Float).unwrap().apply(&heads).unwrap();
+        let rotated = Vec::<f32>::try_from(rotated.view([4])).unwrap();
         for (pair, frequency) in [(0, 1.0f32), (1, 0.01)] {
             let (sine, cosine) = (3.0 * frequency).sin_cos();
             let (x, y) = (1.0 + pair as f32, 3.0 + pair as f32);
-            assert!((turned[pair] - (x * cosine - y * sine)).abs() < 1e-6);
-            assert!((turned[pair + 2] - (y * cosine + x * sine)).abs() < 1e-6);
+            assert!((rotated[pair] - (x * cosine - y * sine)).abs() < 1e-6);
+            assert!((rotated[pair + 2] - (y * cosine + x * sine)).abs() < 1e-6);
         }
     }
 

@@ -14,10 +14,10 @@ pub struct CosineSchedule {
 }
 
 impl CosineSchedule {
-    /// A schedule whose warm-up takes that share of the steps, rounded up.
+    /// A schedule whose warm-up takes that ratio of the steps, rounded up.
     #[must_use]
-    pub fn new(peak: f64, warmup_share: f64, total: u64) -> Self {
-        Self { peak, warmup: (warmup_share * total as f64).ceil() as u64, total }
+    pub fn new(peak: f64, warmup_ratio: f64, total: u64) -> Self {
+        Self { peak, warmup: (warmup_ratio * total as f64).ceil() as u64, total }
     }
 
     /// The rate of a step, counted from 0.

@@ -48,7 +48,7 @@ enum PieceKind {
 struct Trainer {
     #[prost(enumeration = "ModelKind", optional, tag = "3")]
     kind: Option<i32>,
-    /// The piece that begins a text; none where negative.
+    /// The piece that begins a string; none where negative.
     #[prost(int32, optional, tag = "41")]
     begin: Option<i32>,
 }
@@ -64,7 +64,7 @@ enum ModelKind {
 
 #[derive(Clone, PartialEq, Message)]
 struct Normalizer {
-    /// Whether a space is put before a text.
+    /// Whether a space is put before a string.
     #[prost(bool, optional, tag = "3")]
     prepends: Option<bool>,
 }

@@ -37,11 +37,11 @@ impl TokenTable {
     }
 
     /// Keeps the rows before `first` and adds `count`: their mean plus normal noise.
-    pub(crate) fn extend(&mut self, first: i64, count: i64, deviation: f64) -> Torch<()> {
+    pub(crate) fn extend(&mut self, first: i64, count: i64, std: f64) -> Torch<()> {
         self.base = self.base.f_narrow(0, 0, first)?;
         let mean = self.base.f_to_kind(Kind::Float)?.f_mean_dim(0, true, Kind::Float)?;
         let noise = Tensor::f_randn([count, self.base.size()[1]], (Kind::Float, mean.device()))?;
-        self.added = Some(Added::Rows(noise.f_mul_scalar(deviation)?.f_add(&mean)?));
+        self.added = Some(Added::Rows(noise.f_mul_scalar(std)?.f_add(&mean)?));
         Ok(())
     }
 

@@ -4,58 +4,58 @@ use crate::choose;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a user's history is laid out in a prompt.
+/// How a prompt presents a user's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phrasing {
-    /// As in the paper: the question stands after the history, in one of several wordings.
+pub enum PromptTemplate {
+    /// As in the paper: the question follows the history, in one of several variants.
     #[default]
     Question,
-    /// The history stands behind a fixed lead and the next item follows directly, so that each shorter history is the
+    /// The history follows a fixed lead and the next item follows directly, so that each shorter history is the
     /// beginning of the longer one and training reads it once.
     Continuation,
 }
 
-/// A wording: what stands before the history, and what follows it when the next item or an unwanted one is asked for.
+/// A variant of the question: the text before the history, and the text after it that asks for the next or an unwanted item.
 #[derive(Clone, Copy)]
-struct Wording {
+struct Variant {
     before: &'static str,
     next: &'static str,
     hate: &'static str,
 }
 
 /// The first is the paper's example of training, with its "hate" of the negative task; the second the paper's prompt
-/// of inference. Both questions of a wording share what stands before them.
-const WORDINGS: [Wording; 6] = [
-    Wording {
+/// of inference. Both questions of a variant share what stands before them.
+const VARIANTS: [Variant; 6] = [
+    Variant {
         before: "Here is the item interaction history of the user: ",
         next: ", what to recommend to the user next?",
         hate: ", what will user hate next?",
     },
     INFERENCE,
-    Wording {
+    Variant {
         before: "Oldest first, these are the things someone took an interest in: ",
         next: ". Which item do they turn to after these?",
         hate: ". Which item would they turn away from now?",
     },
-    Wording {
+    Variant {
         before: "A shopper has picked ",
         next: " one after another. Name the item picked after them.",
         hate: " one after another. Name an item that will not be picked.",
     },
-    Wording {
+    Variant {
         before: "Given that a customer chose ",
         next: " so far, suggest a fitting item.",
         hate: " so far, name an item that does not fit.",
     },
-    Wording {
+    Variant {
         before: "This is a list in order of time: ",
         next: ". Continue it with the item that its owner will like.",
         hate: ". Give an item that its owner will dislike.",
     },
 ];
 
-const INFERENCE: Wording = Wording {
+const INFERENCE: Variant = Variant {
     before: "The user has interacted with ",
     next: " in chronological order. Can you predict the next possible item that the user may expect?",
     hate: " in chronological order. Can you predict the next possible item that the user may hate?",
@@ -72,39 +72,39 @@ const HATE: &str = " hate:";
 
 /// The prompt that asks for the next item after `history`, a list of [`item_text`](crate::item_text)s.
 #[must_use]
-pub fn next_item_prompt(phrasing: Phrasing, wording: u64, history: &[&str]) -> String {
-    match phrasing {
-        Phrasing::Question => {
-            let Wording { before, next, .. } = choose(&WORDINGS, wording);
+pub fn next_item_prompt(template: PromptTemplate, variant: u64, history: &[&str]) -> String {
+    match template {
+        PromptTemplate::Question => {
+            let Variant { before, next, .. } = choose(&VARIANTS, variant);
             question(before, history, next)
         }
-        Phrasing::Continuation => continuation(history, ""),
+        PromptTemplate::Continuation => continuation(history, ""),
     }
 }
 
 /// The prompt that asks what the user would not want after `history` (the paper's negative sampling task).
 #[must_use]
-pub fn negative_prompt(phrasing: Phrasing, wording: u64, history: &[&str]) -> String {
-    match phrasing {
-        Phrasing::Question => {
-            let Wording { before, hate, .. } = choose(&WORDINGS, wording);
+pub fn negative_prompt(template: PromptTemplate, variant: u64, history: &[&str]) -> String {
+    match template {
+        PromptTemplate::Question => {
+            let Variant { before, hate, .. } = choose(&VARIANTS, variant);
             question(before, history, hate)
         }
-        Phrasing::Continuation => continuation(history, HATE),
+        PromptTemplate::Continuation => continuation(history, HATE),
     }
 }
 
-/// The prompt with which a tuned model is asked: the paper's for [`Phrasing::Question`].
+/// The prompt with which a tuned model is asked: the paper's for [`PromptTemplate::Question`].
 #[must_use]
-pub fn inference_prompt(phrasing: Phrasing, history: &[&str]) -> String {
-    match phrasing {
-        Phrasing::Question => question(INFERENCE.before, history, INFERENCE.next),
-        Phrasing::Continuation => continuation(history, ""),
+pub fn inference_prompt(template: PromptTemplate, history: &[&str]) -> String {
+    match template {
+        PromptTemplate::Question => question(INFERENCE.before, history, INFERENCE.next),
+        PromptTemplate::Continuation => continuation(history, ""),
     }
 }
 
 pub(crate) fn corpus() -> impl Iterator<Item = &'static str> {
-    WORDINGS.iter().flat_map(|one| [one.before, one.next, one.hate]).chain([BETWEEN, NOTHING, LEAD, HATE])
+    VARIANTS.iter().flat_map(|one| [one.before, one.next, one.hate]).chain([BETWEEN, NOTHING, LEAD, HATE])
 }
 
 fn question(before: &str, history: &[&str], after: &str) -> String {
@@ -138,40 +138,40 @@ mod tests {
     const HISTORY: [&str; 3] = ["<a_1><b_2>", "<a_3><b_4>", "<a_5><b_6>"];
 
     #[test]
-    fn the_first_wording_is_the_papers() {
+    fn the_first_variant_is_the_papers() {
         assert_eq!(
-            next_item_prompt(Phrasing::Question, 0, &HISTORY[..2]),
+            next_item_prompt(PromptTemplate::Question, 0, &HISTORY[..2]),
             "Here is the item interaction history of the user: <a_1><b_2>, <a_3><b_4>, what to recommend to the user next?"
         );
         assert_eq!(
-            negative_prompt(Phrasing::Question, 0, &HISTORY[..1]),
+            negative_prompt(PromptTemplate::Question, 0, &HISTORY[..1]),
             "Here is the item interaction history of the user: <a_1><b_2>, what will user hate next?"
         );
     }
 
     #[test]
     fn a_model_is_asked_as_it_was_trained() {
-        let asked = inference_prompt(Phrasing::Question, &HISTORY);
-        assert!((0..6).any(|wording| next_item_prompt(Phrasing::Question, wording, &HISTORY) == asked));
-        let asked = inference_prompt(Phrasing::Continuation, &HISTORY);
-        assert_eq!(next_item_prompt(Phrasing::Continuation, 3, &HISTORY), asked);
+        let asked = inference_prompt(PromptTemplate::Question, &HISTORY);
+        assert!((0..6).any(|variant| next_item_prompt(PromptTemplate::Question, variant, &HISTORY) == asked));
+        let asked = inference_prompt(PromptTemplate::Continuation, &HISTORY);
+        assert_eq!(next_item_prompt(PromptTemplate::Continuation, 3, &HISTORY), asked);
     }
 
     #[test]
     fn a_continued_history_begins_with_each_shorter_one_and_its_answer() {
-        let long = next_item_prompt(Phrasing::Continuation, 1, &HISTORY);
+        let long = next_item_prompt(PromptTemplate::Continuation, 1, &HISTORY);
         for length in 0..3 {
-            let short = next_item_prompt(Phrasing::Continuation, 1, &HISTORY[..length]) + HISTORY[length];
+            let short = next_item_prompt(PromptTemplate::Continuation, 1, &HISTORY[..length]) + HISTORY[length];
             assert!(long.starts_with(&short), "{long} does not begin with {short}");
         }
-        assert!(negative_prompt(Phrasing::Continuation, 1, &HISTORY).starts_with(&long));
+        assert!(negative_prompt(PromptTemplate::Continuation, 1, &HISTORY).starts_with(&long));
     }
 
     #[test]
-    fn both_questions_of_a_wording_share_the_history() {
-        for wording in 0..6 {
-            let next = next_item_prompt(Phrasing::Question, wording, &HISTORY);
-            let hate = negative_prompt(Phrasing::Question, wording, &HISTORY);
+    fn both_questions_of_a_variant_share_the_history() {
+        for variant in 0..6 {
+            let next = next_item_prompt(PromptTemplate::Question, variant, &HISTORY);
+            let hate = negative_prompt(PromptTemplate::Question, variant, &HISTORY);
             let end = next.find(HISTORY[2]).unwrap() + HISTORY[2].len();
             assert_eq!(next[..end], hate[..end]);
             assert_ne!(next, hate);
@@ -180,7 +180,9 @@ mod tests {
 
     #[test]
     fn a_user_without_history_can_be_asked() {
-        assert!(inference_prompt(Phrasing::Question, &[]).starts_with("The user has interacted with no item yet in"));
-        assert_eq!(inference_prompt(Phrasing::Continuation, &[]), LEAD);
+        assert!(
+            inference_prompt(PromptTemplate::Question, &[]).starts_with("The user has interacted with no item yet in")
+        );
+        assert_eq!(inference_prompt(PromptTemplate::Continuation, &[]), LEAD);
     }
 }

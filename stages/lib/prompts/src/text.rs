@@ -48,15 +48,15 @@ const ASKED: [&[Part]; 4] = [
 /// The prompt that asks for the item with this title and description (the paper's text alignment). An empty
 /// description is not mentioned.
 #[must_use]
-pub fn text_prompt(wording: u64, title: &str, description: &str) -> String {
-    let wordings: &[&[Part]] = if description.is_empty() { &TITLED } else { &DESCRIBED };
-    fill(choose(wordings, wording), title, description, "")
+pub fn text_prompt(variant: u64, title: &str, description: &str) -> String {
+    let variants: &[&[Part]] = if description.is_empty() { &TITLED } else { &DESCRIBED };
+    fill(choose(variants, variant), title, description, "")
 }
 
 /// The prompt that asks for an item in answer to the words of a user.
 #[must_use]
-pub fn query_prompt(wording: u64, query: &str) -> String {
-    fill(choose(&ASKED, wording), "", "", query)
+pub fn query_prompt(variant: u64, query: &str) -> String {
+    fill(choose(&ASKED, variant), "", "", query)
 }
 
 pub(crate) fn corpus() -> impl Iterator<Item = &'static str> {
@@ -77,7 +77,7 @@ fn fill(parts: &[Part], title: &str, description: &str, query: &str) -> String {
     parts.iter().map(part).collect()
 }
 
-/// The text without the marks at its end, since the wording goes on behind it.
+/// The text without the marks at its end, since the variant goes on behind it.
 fn without_end(text: &str) -> &str {
     text.trim().trim_end_matches(['.', ',', ';', ':', '!', '?'])
 }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_wordings_are_the_papers() {
+    fn the_first_variants_are_the_papers() {
         assert_eq!(
             text_prompt(0, "Lute strings.", "Nylon, medium."),
             "An item is called Lute strings and described as Nylon, medium, can you tell me which item it is?"
@@ -99,12 +99,12 @@ mod tests {
     }
 
     #[test]
-    fn every_wording_holds_what_it_is_filled_with() {
-        for wording in 0..12 {
-            let prompt = text_prompt(wording, "Lute", "Wooden");
+    fn every_variant_holds_what_it_is_filled_with() {
+        for variant in 0..12 {
+            let prompt = text_prompt(variant, "Lute", "Wooden");
             assert!(prompt.contains("Lute") && prompt.contains("Wooden"), "{prompt}");
-            assert!(text_prompt(wording, "Lute", "").contains("Lute"));
-            assert!(query_prompt(wording, "warm").contains("warm"));
+            assert!(text_prompt(variant, "Lute", "").contains("Lute"));
+            assert!(query_prompt(variant, "warm").contains("warm"));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! gives the user the mean over its lists. The difference of the sides is the mean of d.
 //!
 //! * `p` comes from a two-sided paired randomisation test: were the models alike, each d could as well have the other
-//!   sign. It is the share of random signs that bring the mean at least as far from 0, `(1 + n) / (1 + permutations)`.
+//!   sign. It is the ratio of random signs that bring the mean at least as far from 0, `(1 + n) / (1 + permutations)`.
 //! * `low` and `high` are the 95 % interval of the mean difference, by a bootstrap over users.
 //!
 //! Both draw whole groups of users of equal difference at a time, exactly as if each user were drawn alone.

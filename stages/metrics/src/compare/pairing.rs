@@ -50,8 +50,9 @@ fn read(list: &RankList) -> Result<BTreeMap<u32, UserRank>> {
     let ranks = Ranks::read(&list.ranks)?;
     let found = ranks.of.iter().find(|(measured, _)| *measured == wanted);
     let Some((_, users)) = found else {
-        let name =
-            |measured: &Measured| format!("{} ({}, {})", measured.model, measured.seen.word(), measured.hits.word());
+        let name = |measured: &Measured| {
+            format!("{} ({}, {})", measured.model, measured.seen.as_str(), measured.hits.as_str())
+        };
         let known: Vec<String> = ranks.of.iter().map(|(measured, _)| name(measured)).collect();
         let (folder, wanted) = (list.ranks.display(), name(&wanted));
         let message = format!("{folder} has no ranks of {wanted}; it has {}", known.join(", "));

@@ -27,7 +27,7 @@ impl Differences {
         self.counts.values().map(|&(difference, count)| (count, difference)).unzip()
     }
 
-    /// The share of random signs, the actual ones among them, that bring the sum at least as far from 0.
+    /// The ratio of random signs, the actual ones among them, that bring the sum at least as far from 0.
     pub(super) fn p(&self, permutations: usize, rng: &mut impl Rng) -> f64 {
         let mut sizes: BTreeMap<i64, (f64, u64)> = BTreeMap::new();
         for (key, (difference, count)) in self.counts.iter().filter(|(key, _)| **key != 0) {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn p_is_the_share_among_all_signs() {
+    fn p_is_the_ratio_among_all_signs() {
         let cases: [&[f64]; 4] = [
             &[1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 0.0, 0.0],
             &[0.5, 0.25, 0.5, -0.125, 0.75, 0.5, 0.5, 0.3, -0.3, 0.1],
@@ -91,8 +91,8 @@ mod tests {
                 (0..60).map(|_| f64::from(rng.random_range(0..5_u8)) - f64::from(rng.random_range(0..5_u8))).collect();
             Differences::of(differences.into_iter()).p(400, &mut rng) <= 0.1
         });
-        let share = below.count() as f64 / TESTS as f64;
-        assert!((0.06..=0.14).contains(&share), "{share}");
+        let ratio = below.count() as f64 / TESTS as f64;
+        assert!((0.06..=0.14).contains(&ratio), "{ratio}");
     }
 
     #[test]

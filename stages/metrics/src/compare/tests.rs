@@ -55,8 +55,8 @@ fn a_clear_difference_is_told_from_chance() {
         assert_eq!(p, 1.0 / 2001.0);
     }
     assert_eq!(number(&compared, "HR@10", "difference"), 0.25);
-    let turned = ask(&list(worse.path()), &list(better.path()), &["HR@10"]).unwrap();
-    assert_eq!(number(&turned, "HR@10", "difference"), -0.25);
+    let reversed = ask(&list(worse.path()), &list(better.path()), &["HR@10"]).unwrap();
+    assert_eq!(number(&reversed, "HR@10", "difference"), -0.25);
 }
 
 #[test]

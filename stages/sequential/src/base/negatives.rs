@@ -85,9 +85,9 @@ mod tests {
         let exponential = |item: u32| f64::from(item % 7).exp();
         let expected: f64 = (0..200).map(exponential).sum();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let rounds = 4_000;
+        let draws = 4_000;
         let mut sum = 0.0;
-        for _ in 0..rounds {
+        for _ in 0..draws {
             let Negatives::Shared { items, corrections } = sampler.draw(&mut rng) else {
                 panic!("drawn for the batch")
             };
@@ -95,7 +95,7 @@ mod tests {
             sum +=
                 items.iter().zip(corrections).map(|(&item, by)| exponential(item) * f64::from(by).exp()).sum::<f64>();
         }
-        assert!((sum / f64::from(rounds) / expected - 1.0).abs() < 0.02, "{} of {expected}", sum / f64::from(rounds));
+        assert!((sum / f64::from(draws) / expected - 1.0).abs() < 0.02, "{} of {expected}", sum / f64::from(draws));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Replica<M: Model> {
 /// What a replica makes of its part of a batch.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// Its share of the batch's mean loss.
+    /// Its part of the batch's mean loss.
     pub(crate) loss: f64,
     /// The rows of the table that its gradient is for; all of them, in order, where absent.
     rows: Option<Tensor>,

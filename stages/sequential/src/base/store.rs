@@ -7,7 +7,7 @@ use recommender::normal;
 use tch::{Device, Tensor};
 
 /// The standard deviation of the first embeddings and matrices, as in BERT.
-const DEVIATION: f64 = 0.02;
+const STD: f64 = 0.02;
 
 /// Where a model's weights come from: drawn when they are asked for first, or found by the name that they were drawn under.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ impl Store {
 
     /// A store of the same weights that takes gradients of its own.
     pub(crate) fn sharing(&self) -> Torch<Self> {
-        let share = |(name, weight): &(String, Tensor)| -> Torch<(String, Tensor)> {
+        let clone = |(name, weight): &(String, Tensor)| -> Torch<(String, Tensor)> {
             Ok((name.clone(), weight.f_detach()?.f_set_requires_grad(true)?))
         };
-        let weights = self.weights.iter().map(share).collect::<Torch<_>>()?;
+        let weights = self.weights.iter().map(clone).collect::<Torch<_>>()?;
         Ok(Self { weights, rng: None, device: self.device, next: 0 })
     }
 
@@ -40,7 +40,7 @@ impl Store {
         let mut place = 0;
         self.weight("items", &[rows as i64, columns as i64], |rng| {
             place += 1;
-            if (place - 1) % columns < dim { (DEVIATION * normal(rng)) as f32 } else { 0.0 }
+            if (place - 1) % columns < dim { (STD * normal(rng)) as f32 } else { 0.0 }
         })
     }
 
@@ -56,7 +56,7 @@ impl Store {
 
     /// A weight of normal numbers.
     pub(crate) fn normal(&mut self, name: &str, shape: &[i64]) -> Torch<Tensor> {
-        self.weight(name, shape, |rng| (DEVIATION * normal(rng)) as f32)
+        self.weight(name, shape, |rng| (STD * normal(rng)) as f32)
     }
 
     /// A weight of numbers even between `±√(6 / (rows + columns))`.

@@ -42,7 +42,7 @@ enum Part {
     Same,
     /// Its numbers, by at most this.
     By(f64),
-    /// In another way, in words.
+    /// In another way, as a sentence.
     Otherwise(String),
 }
 

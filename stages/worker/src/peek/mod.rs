@@ -56,14 +56,14 @@ fn samples(folder: &Path, count: usize) -> Result<Content> {
     let kinds: Vec<Vec<usize>> = TaskKind::ALL.map(of_kind).into_iter().filter(|places| !places.is_empty()).collect();
     let mut places: Vec<usize> = Vec::new();
     for (number, of_kind) in kinds.iter().enumerate() {
-        let share = (count / kinds.len() + usize::from(number < count % kinds.len())).min(of_kind.len());
-        places.extend((0..share).map(|step| of_kind[step * of_kind.len() / share]));
+        let rows = (count / kinds.len() + usize::from(number < count % kinds.len())).min(of_kind.len());
+        places.extend((0..rows).map(|step| of_kind[step * of_kind.len() / rows]));
     }
     places.sort_unstable();
     let sample = |place: usize| {
         let prompt = &prompts[place];
         Sample {
-            kind: prompt.kind.word().to_owned(),
+            kind: prompt.kind.as_str().to_owned(),
             group: prompt.group,
             prompt: prompt.prompt.clone(),
             label: prompt.label.clone(),

@@ -24,7 +24,7 @@ pub use tokenize::{CodeSource, Tokenize, Tokenized, TokenizedItem};
 
 /// Something that the runner asks the worker.
 pub trait Question: Serialize + DeserializeOwned {
-    /// The word after `pipe-worker`.
+    /// The subcommand of `pipe-worker`.
     const NAME: &'static str;
     /// What the worker answers.
     type Answer: Serialize + DeserializeOwned;

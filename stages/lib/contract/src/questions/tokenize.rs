@@ -49,9 +49,9 @@ pub enum CodeSource {
 }
 
 impl CodeSource {
-    /// The word that stands for it in tables.
+    /// Its name in tables.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Embedding => "embedding",
             Self::Text => "text",

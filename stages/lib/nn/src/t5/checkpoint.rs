@@ -38,12 +38,12 @@ impl T5 {
     /// When the device has too little memory.
     pub fn random(config: T5Config, device: Device, kind: Kind) -> Result<Self> {
         let factor = config.initializer_factor;
-        Self::assemble(config, |_, shape, deviation| {
+        Self::assemble(config, |_, shape, std| {
             let fresh = || -> Torch<Tensor> {
                 if shape.len() == 1 {
                     return Tensor::f_ones(shape, (kind, device));
                 }
-                Tensor::f_randn(shape, (kind, device))?.f_mul_scalar(factor * deviation)
+                Tensor::f_randn(shape, (kind, device))?.f_mul_scalar(factor * std)
             };
             fresh().map_err(failed("initialise the encoder-decoder"))
         })
@@ -108,8 +108,8 @@ struct Builder<'a, Take> {
 impl<Take: FnMut(&str, &[i64], f64) -> Result<Tensor>> Builder<'_, Take> {
     fn stack<Block>(&mut self, side: &str, blocks: Vec<Block>) -> Result<Stack<Block>> {
         let shape = [self.config.relative_attention_num_buckets, self.config.num_heads];
-        let deviation = (self.config.d_model as f64).powf(-0.5);
-        let relative = (self.take)(&format!("{}.weight", relative_name(side)), &shape, deviation)?;
+        let std = (self.config.d_model as f64).powf(-0.5);
+        let relative = (self.take)(&format!("{}.weight", relative_name(side)), &shape, std)?;
         Ok(Stack { blocks, relative, norm: self.norm(&format!("{side}.final_layer_norm"))? })
     }
 
@@ -132,7 +132,7 @@ impl<Take: FnMut(&str, &[i64], f64) -> Result<Tensor>> Builder<'_, Take> {
             qkv,
             attention_out,
             cross_norm: self.norm(&format!("{path}.layer.1.layer_norm"))?,
-            cross_q: self.projection(&cross, &[("q", self.query_deviation())], inner, hidden)?,
+            cross_q: self.projection(&cross, &[("q", self.query_std())], inner, hidden)?,
             cross_kv: self.projection(&cross, &["k", "v"].map(|name| (name, inputs(hidden))), inner, hidden)?,
             cross_out: self.projection(&cross, &[("o", inputs(inner))], hidden, inner)?,
             inner: self.inner(&format!("{path}.layer.2"))?,
@@ -141,7 +141,7 @@ impl<Take: FnMut(&str, &[i64], f64) -> Result<Tensor>> Builder<'_, Take> {
 
     fn self_attention(&mut self, path: &str) -> Result<(Projection, Projection)> {
         let (hidden, inner) = (self.config.d_model, self.config.inner());
-        let qkv = [("q", self.query_deviation()), ("k", inputs(hidden)), ("v", inputs(hidden))];
+        let qkv = [("q", self.query_std()), ("k", inputs(hidden)), ("v", inputs(hidden))];
         let qkv = self.projection(path, &qkv, inner, hidden)?;
         Ok((qkv, self.projection(path, &[("o", inputs(inner))], hidden, inner)?))
     }
@@ -161,9 +161,9 @@ impl<Take: FnMut(&str, &[i64], f64) -> Result<Tensor>> Builder<'_, Take> {
     /// Stacks projections of one input, each with its standard deviation.
     fn projection(&mut self, path: &str, parts: &[(&str, f64)], outputs: i64, inputs: i64) -> Result<Projection> {
         let mut weights = Vec::with_capacity(parts.len());
-        for (name, deviation) in parts {
+        for (name, std) in parts {
             let name = format!("{path}.{name}");
-            let weight = (self.take)(&format!("{name}.weight"), &[outputs, inputs], *deviation)?;
+            let weight = (self.take)(&format!("{name}.weight"), &[outputs, inputs], *std)?;
             weights.push((name, weight));
         }
         Projection::stack(weights).map_err(failed("stack the projections"))
@@ -174,7 +174,7 @@ impl<Take: FnMut(&str, &[i64], f64) -> Result<Tensor>> Builder<'_, Take> {
     }
 
     /// Queries are drawn small, since scores are not divided by √width.
-    fn query_deviation(&self) -> f64 {
+    fn query_std(&self) -> f64 {
         inputs(self.config.d_model * self.config.d_kv)
     }
 }

@@ -1,5 +1,5 @@
-//! The tasks of the predecessor, LC-Rec (Zheng et al., 2024), that the paper leaves out: text about items and users as
-//! the answer, and histories of titles. The wordings are ours.
+//! The tasks of LC-Rec (Zheng et al., 2024), that the paper leaves out: text about items and users as
+//! the answer, and histories of titles. The variants are ours.
 
 use crate::choose;
 
@@ -50,38 +50,38 @@ const BETWEEN: &str = ", ";
 
 /// Asks for the title of an item, which is given by its tokens.
 #[must_use]
-pub fn title_question(wording: u64, item: &str) -> String {
-    around(choose(&TITLE_OF, wording), item)
+pub fn title_question(variant: u64, item: &str) -> String {
+    around(choose(&TITLE_OF, variant), item)
 }
 
 /// Asks for the description of an item, which is given by its tokens.
 #[must_use]
-pub fn description_question(wording: u64, item: &str) -> String {
-    around(choose(&DESCRIPTION_OF, wording), item)
+pub fn description_question(variant: u64, item: &str) -> String {
+    around(choose(&DESCRIPTION_OF, variant), item)
 }
 
 /// Asks for the item after others that are given by their titles.
 #[must_use]
-pub fn titles_prompt(wording: u64, titles: &[&str]) -> String {
-    around(choose(&AFTER_TITLES, wording), &titles.join(BETWEEN))
+pub fn titles_prompt(variant: u64, titles: &[&str]) -> String {
+    around(choose(&AFTER_TITLES, variant), &titles.join(BETWEEN))
 }
 
 /// Asks for the title of the item after a history.
 #[must_use]
-pub fn next_title_prompt(wording: u64, history: &[&str]) -> String {
-    around(choose(&NEXT_TITLE, wording), &history.join(BETWEEN))
+pub fn next_title_prompt(variant: u64, history: &[&str]) -> String {
+    around(choose(&NEXT_TITLE, variant), &history.join(BETWEEN))
 }
 
 /// Asks for the description of the item after a history.
 #[must_use]
-pub fn next_description_prompt(wording: u64, history: &[&str]) -> String {
-    around(choose(&NEXT_DESCRIPTION, wording), &history.join(BETWEEN))
+pub fn next_description_prompt(variant: u64, history: &[&str]) -> String {
+    around(choose(&NEXT_DESCRIPTION, variant), &history.join(BETWEEN))
 }
 
 /// Asks for what a user with this history likes.
 #[must_use]
-pub fn preference_prompt(wording: u64, history: &[&str]) -> String {
-    around(choose(&PREFERENCE, wording), &history.join(BETWEEN))
+pub fn preference_prompt(variant: u64, history: &[&str]) -> String {
+    around(choose(&PREFERENCE, variant), &history.join(BETWEEN))
 }
 
 fn around((before, behind): Around, middle: &str) -> String {
@@ -95,14 +95,14 @@ mod tests {
     type Prompt = fn(u64) -> String;
 
     #[test]
-    fn every_wording_holds_what_it_asks_about_and_differs_from_the_others() {
+    fn every_variant_holds_what_it_asks_about_and_differs_from_the_others() {
         let asked: [(Prompt, usize); 6] = [
-            (|wording| title_question(wording, "<a_1>"), 4),
-            (|wording| description_question(wording, "<a_1>"), 4),
-            (|wording| titles_prompt(wording, &["<a_1>", "<a_2>"]), 4),
-            (|wording| next_title_prompt(wording, &["<a_1>", "<a_2>"]), 3),
-            (|wording| next_description_prompt(wording, &["<a_1>", "<a_2>"]), 3),
-            (|wording| preference_prompt(wording, &["<a_1>", "<a_2>"]), 4),
+            (|variant| title_question(variant, "<a_1>"), 4),
+            (|variant| description_question(variant, "<a_1>"), 4),
+            (|variant| titles_prompt(variant, &["<a_1>", "<a_2>"]), 4),
+            (|variant| next_title_prompt(variant, &["<a_1>", "<a_2>"]), 3),
+            (|variant| next_description_prompt(variant, &["<a_1>", "<a_2>"]), 3),
+            (|variant| preference_prompt(variant, &["<a_1>", "<a_2>"]), 4),
         ];
         let mut all = std::collections::BTreeSet::new();
         for (prompt, count) in asked {

@@ -1,11 +1,11 @@
-//! Samples of the predecessor's tasks (LC-Rec): text about an item, histories of titles, and what users prefer.
+//! Samples of the tasks of LC-Rec: text about an item, histories of titles, and what users prefer.
 
 use crate::parameters::Parameters;
 use crate::report::Reason;
 use crate::text::first_words;
 use crate::{Material, Samples};
 use frames::Items;
-use prompts::{TaskKind, wording};
+use prompts::{TaskKind, variant};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -24,11 +24,11 @@ pub(crate) fn add_item_texts(samples: &mut Samples, material: &Material, paramet
             continue;
         }
         let group = samples.next_group();
-        let wording = wording(seed, group);
-        samples.add(group, TaskKind::ItemText, prompts::title_question(wording, item), title.trim());
+        let variant = variant(seed, group);
+        samples.add(group, TaskKind::ItemText, prompts::title_question(variant, item), title.trim());
         let description = first_words(description, parameters.description_words);
         if !description.is_empty() {
-            samples.add(group, TaskKind::ItemText, prompts::description_question(wording, item), &description);
+            samples.add(group, TaskKind::ItemText, prompts::description_question(variant, item), &description);
         }
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn add_text_histories(samples: &mut Samples, material: &Material, par
         let oldest = parameters.windows.oldest(label, material.max_history);
         let group = samples.next_group();
         let sample =
-            form.write(material, items, &sequence[oldest..label], sequence[label], parameters, wording(seed, group));
+            form.write(material, items, &sequence[oldest..label], sequence[label], parameters, variant(seed, group));
         match sample {
             Some((prompt, answer)) => samples.add(group, TaskKind::TextHistory, prompt, &answer),
             None => samples.report.leave_out(Reason::NoTitle),
@@ -80,7 +80,7 @@ pub(crate) fn add_preferences(samples: &mut Samples, material: &Material, parame
         let history = texts_of(material, &sequence[oldest..]);
         for text in texts.iter().filter(|text| !text.trim().is_empty()) {
             let group = samples.next_group();
-            let prompt = prompts::preference_prompt(wording(seed, group), &history);
+            let prompt = prompts::preference_prompt(variant(seed, group), &history);
             samples.add(group, TaskKind::Preference, prompt, text.trim());
         }
     }
@@ -105,20 +105,20 @@ impl Form {
         history: &[u32],
         label: u32,
         parameters: &Parameters,
-        wording: u64,
+        variant: u64,
     ) -> Option<(String, String)> {
         let title = |item: u32| Some(items.title[item as usize].trim()).filter(|title| !title.is_empty());
         let codes = || texts_of(material, history);
         match self {
             Self::TitlesToItem => {
                 let titles = history.iter().map(|&item| title(item)).collect::<Option<Vec<_>>>()?;
-                Some((prompts::titles_prompt(wording, &titles), material.item_texts[label as usize].clone()))
+                Some((prompts::titles_prompt(variant, &titles), material.item_texts[label as usize].clone()))
             }
-            Self::ItemsToTitle => Some((prompts::next_title_prompt(wording, &codes()), title(label)?.to_owned())),
+            Self::ItemsToTitle => Some((prompts::next_title_prompt(variant, &codes()), title(label)?.to_owned())),
             Self::ItemsToDescription => {
                 let description = first_words(&items.description[label as usize], parameters.description_words);
                 let answer = if description.is_empty() { title(label)?.to_owned() } else { description };
-                Some((prompts::next_description_prompt(wording, &codes()), answer))
+                Some((prompts::next_description_prompt(variant, &codes()), answer))
             }
         }
     }

@@ -10,12 +10,12 @@ use crate::rows::Rows;
 /// Passes over all rows, at most.
 const PASSES: usize = 50;
 
-/// The least share of a row's cost that a move must save, above what rounding can pretend.
+/// The smallest ratio of a row's cost that a move must save, above what rounding can pretend.
 const WORTH: f32 = 1e-5;
 
 /// The means of clusters after moves from `assigned`, each of which made the sum of squared distances smaller. Centres of
 /// clusters that have no row stay where they are.
-pub(crate) fn exchange(rows: &Rows, centres: &Rows, assigned: &[(u32, f32)]) -> Rows {
+pub(crate) fn hartigan(rows: &Rows, centres: &Rows, assigned: &[(u32, f32)]) -> Rows {
     let mut clusters = Clusters::of(rows, centres, assigned);
     let mut cluster_of: Vec<usize> = assigned.iter().map(|one| one.0 as usize).collect();
     for _ in 0..PASSES {
@@ -44,7 +44,7 @@ struct Clusters {
     counts: Vec<u32>,
     /// Of each cluster, what joining it costs of a squared distance: `n / (n + 1)`.
     joining: Vec<f32>,
-    /// Room for the distances of one row.
+    /// Buffer for the distances of one row.
     distances: Vec<f32>,
 }
 
@@ -75,9 +75,9 @@ impl Clusters {
         let count = self.counts[own] as f32;
         let mut least = self.distances[own] * count / (count - 1.0) * (1.0 - WORTH);
         let mut best = own;
-        for (cluster, (distance, share)) in self.distances.iter().zip(&self.joining).enumerate() {
-            if distance * share < least && cluster != own {
-                (least, best) = (distance * share, cluster);
+        for (cluster, (distance, ratio)) in self.distances.iter().zip(&self.joining).enumerate() {
+            if distance * ratio < least && cluster != own {
+                (least, best) = (distance * ratio, cluster);
             }
         }
         best
@@ -124,7 +124,7 @@ mod tests {
         let centres = Rows { dim: 1, values: vec![2.0, 6.0] };
         let assigned = Nearest::new(&centres).of(&rows);
         assert_eq!(assigned.iter().map(|one| one.0).collect::<Vec<_>>(), [0, 0, 1, 1, 1]);
-        assert_eq!(exchange(&rows, &centres, &assigned).values, [0.0, 5.5]);
+        assert_eq!(hartigan(&rows, &centres, &assigned).values, [0.0, 5.5]);
     }
 
     #[test]
@@ -132,9 +132,9 @@ mod tests {
         let rows = Rows { dim: 1, values: vec![1.0, 1.0, 5.0] };
         let centres = Rows { dim: 1, values: vec![1.0, 40.0] };
         let assigned = Nearest::new(&centres).of(&rows);
-        let found = exchange(&rows, &centres, &assigned);
+        let found = hartigan(&rows, &centres, &assigned);
         assert!(found.values.contains(&5.0) && found.values.contains(&1.0), "{found:?}");
         let equal = Rows { dim: 1, values: vec![1.0; 3] };
-        assert_eq!(exchange(&equal, &centres, &[(0, 0.0); 3]).values, [1.0, 40.0]);
+        assert_eq!(hartigan(&equal, &centres, &[(0, 0.0); 3]).values, [1.0, 40.0]);
     }
 }
