@@ -101,7 +101,7 @@ impl std::fmt::Display for Expected {
             Self::Integer { least, greatest } => write!(f, "a whole number{}", bounds(least, greatest)),
             Self::Number { least, greatest } => write!(f, "a number{}", bounds(least, greatest)),
             Self::Boolean => f.write_str("true or false"),
-            Self::Text => f.write_str("a text"),
+            Self::Text => f.write_str("a string"),
             Self::Choice(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 write!(f, "one of {}", quoted.join(", "))

@@ -198,7 +198,7 @@ fn collisions_are_kept_or_resolved() {
 }
 
 #[test]
-fn codes_that_no_item_chooses_are_revived() {
+fn dead_codes_are_reset() {
     // The first codes are the centres of eight items, which are nearly all equal, so most of them start dead.
     let mut items = spread(400, 2);
     items.values[..2 * 380].fill(0.5);
