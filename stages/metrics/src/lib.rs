@@ -98,7 +98,8 @@ impl Stage for Metrics {
         warn_of_missing_baselines(&inputs, context);
         let mut tables = Tables::new(&parameters, truth.several(), context.seed());
         for (label, folder) in inputs {
-            let rankings = Rankings::read(&folder)?;
+            let (rankings, notes) = Rankings::read_noted(&folder)?;
+            notes.iter().for_each(|note| context.log(format!("{label}: {note}")));
             truth.check(&label, &rankings)?;
             truth.check_length(&label, &rankings, parameters.largest_cutoff())?;
             let on_codes = codes.is_some() && parameters.code_level.contains(&label);

@@ -13,6 +13,7 @@ mod json;
 pub mod kinds;
 mod parquet;
 mod prompts;
+mod ranking_rows;
 mod rankings;
 mod ranks;
 mod reviews;

@@ -24,6 +24,11 @@ impl Table {
         Ok(Self { path, frame })
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The number of rows.
     pub(crate) fn height(&self) -> usize {
         self.frame.height()
@@ -55,11 +60,16 @@ impl Table {
         Ok(values.into_no_null_iter().collect())
     }
 
-    /// A column of 32-bit floats.
-    pub(crate) fn f32(&self, name: &str) -> Result<Vec<f32>> {
-        let column = self.column(name, &DataType::Float32)?;
-        let values = column.f32().map_err(|error| self.unreadable(name, error))?;
-        Ok(values.into_no_null_iter().collect())
+    /// A column of numbers of any type, empty cells as `None`, and the type that they had. `usual` is for the error.
+    pub(crate) fn numbers(&self, name: &str, usual: &DataType) -> Result<(Vec<Option<f64>>, DataType)> {
+        let found = self.frame.column(name).map(|column| column.dtype().clone());
+        let column = match &found {
+            Ok(found) if found.is_primitive_numeric() => self.typed(name, found)?,
+            _ => self.typed(name, usual)?,
+        };
+        let numbers = column.cast(&DataType::Float64).map_err(|error| self.unreadable(name, error))?;
+        let values = numbers.f64().map_err(|error| self.unreadable(name, error))?;
+        Ok((values.iter().collect(), column.dtype().clone()))
     }
 
     /// A column of text.

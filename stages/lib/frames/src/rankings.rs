@@ -2,9 +2,9 @@
 
 use crate::finite::{NotFinite, Rows, check_finite};
 use crate::parquet::{Table, column, write};
+use crate::ranking_rows::rows;
 use contract::Result;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::path::Path;
 
 const TABLE: &str = "rankings.parquet";
@@ -65,41 +65,26 @@ impl Rankings {
     /// Reads `rankings.parquet` of a folder.
     ///
     /// # Errors
-    /// When the file is missing or damaged, a column is missing or of another type, rows are not sorted by seen, user
-    /// and rank, ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not finite.
+    /// As [`Rankings::read_noted`].
     pub fn read(folder: &Path) -> Result<Self> {
-        let table = Table::read(folder, TABLE)?;
-        let seen = table.enumeration("seen", Seen::parse, "kept or excluded")?;
-        let (user, rank) = (table.u32("user")?, table.u32("rank")?);
-        let (item, score) = (table.u32("item")?, table.f32("score")?);
+        Self::read_noted(folder).map(|(rankings, _)| rankings)
+    }
+
+    /// Reads `rankings.parquet` of a folder as any program may have written it: rows in any order, numbers of any type. The
+    /// second value says what had to be changed, a sentence each.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged, a column is missing or holds no numbers, a cell is empty, negative or too large,
+    /// ranks do not run 1, 2, 3, ..., an item stands twice in a list, or a score is not finite. The message lists the first
+    /// faults of all rows.
+    pub fn read_noted(folder: &Path) -> Result<(Self, Vec<String>)> {
+        let (rows, notes) = rows(&Table::read(folder, TABLE)?)?;
         let mut rankings = Self::default();
-        let mut in_list = HashSet::new();
-        for row in 0..table.height() {
-            let starts = row == 0 || (seen[row], user[row]) != (seen[row - 1], user[row - 1]);
-            if starts {
-                if row > 0 && (seen[row], user[row]) < (seen[row - 1], user[row - 1]) {
-                    return Err(table.bad_row(row, "rows are not in the order of seen, user and rank"));
-                }
-                in_list.clear();
-                rankings.lists_mut(seen[row]).push(RankedList { user: user[row], items: Vec::new() });
-            }
-            let expected = in_list.len() + 1;
-            if rank[row] as usize != expected {
-                let found = format!("rank is {}, expected {expected} for user {}", rank[row], user[row]);
-                return Err(table.bad_row(row, &found));
-            }
-            if !in_list.insert(item[row]) {
-                let found = format!("item {} stands twice in the list of user {}", item[row], user[row]);
-                return Err(table.bad_row(row, &found));
-            }
-            if !score[row].is_finite() {
-                return Err(table.bad_row(row, &format!("score is {}, expected a finite number", score[row])));
-            }
-            if let Some(list) = rankings.lists_mut(seen[row]).last_mut() {
-                list.items.push((item[row], score[row]));
-            }
+        for list in rows.chunk_by(|one, other| (one.seen, one.user) == (other.seen, other.user)) {
+            let items = list.iter().map(|row| (row.item, row.score)).collect();
+            rankings.lists_mut(list[0].seen).push(RankedList { user: list[0].user, items });
         }
-        Ok(rankings)
+        Ok((rankings, notes))
     }
 
     /// Writes `rankings.parquet` to a folder, sorted by seen (excluded, kept), user and rank.
@@ -190,7 +175,51 @@ mod tests {
             Rankings::read(folder.path()).unwrap_err().message
         };
         assert!(refused([1, 3], [7, 8]).ends_with("row 1: rank is 3, expected 2 for user 0"));
-        assert!(refused([0, 1], [7, 8]).ends_with("row 0: rank is 0, expected 1 for user 0"));
+        assert!(refused([0, 1], [7, 8]).ends_with("row 0: rank is 0, expected 1 for user 0: ranks start at 1"));
         assert!(refused([1, 2], [7, 7]).ends_with("row 1: item 7 stands twice in the list of user 0"));
+    }
+
+    #[test]
+    fn default_types_of_pandas_in_any_order_are_read_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns = vec![
+            column("item", vec![1_i64, 5, 4]),
+            column("user", vec![0_i64, 0, 3]),
+            column("seen", vec!["kept"; 3]),
+            column("rank", vec![2.0_f64, 1.0, 1.0]),
+            column("score", vec![1.5_f64, 2.0, 0.5]),
+        ];
+        write(folder.path(), TABLE, columns).unwrap();
+        let (rankings, notes) = Rankings::read_noted(folder.path()).unwrap();
+        assert_eq!(rankings.kept, two_users().kept);
+        let notes = notes.join("; ");
+        assert!(notes.contains("column 'user' of type i64 is read as u32"), "{notes}");
+        assert!(notes.contains("rows are sorted by seen, user and rank"), "{notes}");
+        two_users().write(folder.path()).unwrap();
+        assert_eq!(Rankings::read_noted(folder.path()).unwrap().1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_faults_are_listed_at_once_with_their_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns = vec![
+            column("user", vec![Some(0_i64), Some(-1), None, Some(2), Some(5)]),
+            column("seen", vec!["kept"; 5]),
+            column("rank", vec![1_i64, 1, 1, 1, 2]),
+            column("item", vec![1.5_f64, 2.0, 3.0, 4.0, 5.0]),
+            column("score", vec![f64::NAN, 1.0, 1.0, 1e300, 1.0]),
+        ];
+        write(folder.path(), TABLE, columns).unwrap();
+        let message = Rankings::read(folder.path()).unwrap_err().message;
+        for fault in [
+            "row 0: item is 1.5, expected a whole number from 0 on",
+            "row 0: score is NaN, expected a finite number",
+            "row 1: user is -1, expected a whole number from 0 on",
+            "row 2: user is empty, expected a whole number from 0 on",
+            "row 3: score is 1000",
+            "row 4: rank is 2, expected 1 for user 5",
+        ] {
+            assert!(message.contains(fault), "{fault} is not in: {message}");
+        }
     }
 }
