@@ -27,6 +27,8 @@ pub enum Error {
         asked: String,
         /// Where it was looked for.
         looked: Vec<PathBuf>,
+        /// The hint at a pipeline with a name like it.
+        near: Option<String>,
     },
     /// The file is not TOML, or not a pipeline.
     #[error("{message}")]
@@ -289,8 +291,9 @@ impl Error {
     /// The way out, where there is one to name.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::PipelineNotFound { near: Some(near), .. } => Some(format!("{near} `pipe list` lists the pipelines here")),
             Self::PipelineNotFound { looked, .. } => Some(format!(
-                "looked for {}; give a path, or a name of a file in a folder 'pipelines' here or above",
+                "looked for {}; give a path, or a name of a file in a folder 'pipelines' here or above (`pipe list`)",
                 looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
             )),
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),

@@ -7,7 +7,6 @@ use crate::cli::command_line::command_line;
 use crate::pipeline;
 use crate::store::Store;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -20,16 +19,8 @@ pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {
     if text.contains('/') {
         return PathCompleter::any().filter(|path| path.is_dir() || is_toml(path)).complete(word);
     }
-    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for path in files_in(Path::new(".")).into_iter().filter(|path| is_pipeline(path)) {
-        found.entry(name_of(&path)).or_insert(path);
-    }
-    let above = std::env::current_dir().unwrap_or_default();
-    for path in above.ancestors().flat_map(|folder| files_in(&folder.join("pipelines"))) {
-        found.entry(name_of(&path)).or_insert(path);
-    }
-    let fitting = found.into_iter().filter(|(name, _)| name.starts_with(text.as_ref()));
-    fitting.map(|(name, path)| CompletionCandidate::new(name).help(description(&path).map(Into::into))).collect()
+    let fitting = pipeline::discover().into_iter().filter(|found| found.name.starts_with(text.as_ref()));
+    fitting.map(|found| CompletionCandidate::new(found.name).help(found.about.map(Into::into))).collect()
 }
 
 /// The stages of the pipeline that the line names.
@@ -87,32 +78,6 @@ fn store() -> Option<Store> {
     Some(Store::new(folder))
 }
 
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    entries.flatten().map(|entry| entry.path()).filter(|path| is_toml(path)).collect()
-}
-
 fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
-}
-
-/// Other TOML files may stand beside a pipeline; a pipeline has stages, even while it is being written.
-fn is_pipeline(path: &Path) -> bool {
-    std::fs::read_to_string(path)
-        .is_ok_and(|text| text.lines().any(|line| line.starts_with("[stage.") || line.starts_with("extends")))
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The first sentence of the comment that a pipeline file begins with; `#:schema` is for editors.
-fn description(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let lines = text.lines().skip_while(|line| line.starts_with("#:") || line.trim().is_empty());
-    let comment: Vec<&str> = lines.map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
-    let comment = comment.join(" ");
-    let sentence = comment.split_once(". ").map_or(comment.as_str(), |(first, _)| first);
-    let sentence = sentence.trim().trim_end_matches('.');
-    (!sentence.is_empty()).then(|| sentence.to_owned())
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod export;
 mod graph;
 mod lineage;
+mod list;
 mod lock;
 mod logs;
 mod man;
@@ -26,6 +27,7 @@ mod run;
 mod runs;
 mod session;
 mod show;
+mod stages;
 mod target;
 mod tokenize;
 mod why;
@@ -91,6 +93,8 @@ commands! {
     Show(show::ShowArguments) => show::show,
     Logs(logs::LogsArguments) => logs::logs,
     Doctor(doctor::DoctorArguments) => doctor::doctor,
+    List(list::ListArguments) => list::list,
+    Stages(stages::StagesArguments) => stages::stages,
     Completions(completions::CompletionsArguments) => completions::completions,
     Man(man::ManArguments) => write_manual,
     Cache(cache::CacheArguments) => cache::cache,

@@ -1,6 +1,8 @@
 //! Finding the file that a user means by `games`, `games.toml` or a path, and the project that it belongs to.
 
 use crate::error::{Error, Result};
+use crate::key::did_you_mean;
+use crate::pipeline::discover::discover;
 use std::path::{Path, PathBuf};
 
 /// A pipeline file and the project it stands in.
@@ -24,7 +26,9 @@ pub fn locate(asked: &str) -> Result<Located> {
         Some(found) => Ok(located(&here, found)),
         None => {
             looked.truncate(2);
-            Err(Error::PipelineNotFound { asked: asked.to_owned(), looked })
+            let names: Vec<String> = discover().into_iter().map(|found| found.name).collect();
+            let near = did_you_mean(asked.trim_end_matches(".toml"), names.iter().map(String::as_str));
+            Err(Error::PipelineNotFound { asked: asked.to_owned(), looked, near })
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A pipeline as its author wrote it: found, read and checked for form, with the place of everything remembered.
 
 mod compare_parse;
+mod discover;
 mod layer;
 mod load;
 mod locate;
@@ -12,6 +13,7 @@ mod sweep;
 mod sweep_parse;
 mod values;
 
+pub use discover::{Discovered, discover};
 pub use load::{load, profiles};
 pub use locate::{Located, locate, project};
 pub use model::{CommandEntry, Compare, Figure, Pipeline, Resources, Setting, StageEntry};
