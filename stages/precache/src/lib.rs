@@ -20,7 +20,7 @@ mod decoder;
 mod prompt;
 mod search;
 
-use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
 use decoder::Decoder;
 use frames::{Codes, Interactions, RankedList, Rankings, kinds};
 use nn::Llama;
@@ -77,6 +77,12 @@ impl Stage for Precache {
 
     fn outputs() -> Vec<OutputPort> {
         vec![OutputPort::new("rankings", kinds::RANKINGS, "rankings.parquet: user, seen, rank, item, score.")]
+    }
+
+    fn agreements() -> Vec<Agreement> {
+        let because = "the model would be asked in another form than it was tuned on";
+        let path = ["model", "tasks"];
+        vec![Agreement::new("prompt_template", Relation::Equal, &path, "prompt_template", because)]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
