@@ -110,7 +110,7 @@ pub enum Error {
         /// Its log.
         log: PathBuf,
     },
-    /// A stage was ended by the system for want of memory.
+    /// A stage was ended by the system because it ran out of memory.
     #[error("{stage} was ended by the system: the machine ran out of memory")]
     OutOfMemory {
         /// The stage.
@@ -180,12 +180,12 @@ pub enum Error {
         hint: Option<String>,
     },
     /// The pipeline is not what its lock says.
-    #[error("the pipeline is not what {} says:\n  {}", lock.display(), deviations.join("\n  "))]
+    #[error("the pipeline is not what {} says:\n  {}", lock.display(), differences.join("\n  "))]
     Locked {
         /// The lock.
         lock: PathBuf,
         /// What differs, a line each.
-        deviations: Vec<String>,
+        differences: Vec<String>,
     },
     /// Stages did not make the same again.
     #[error("not reproduced: {}", .0.join("\n  "))]

@@ -6,6 +6,7 @@ use crate::store::Store;
 use contract::questions::{Described, Libraries, PROTOCOL, Question, Request};
 use contract::{Description, Event};
 use fs_err as fs;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -120,13 +121,23 @@ fn output_of(worker: &Path, argument: &str) -> Result<Vec<u8>> {
     })
 }
 
+/// What every version of the protocol has in its answer.
+#[derive(Deserialize)]
+struct Versioned {
+    protocol: u32,
+}
+
+/// Reads the descriptions. Another version may describe stages in another form, so the version is the error named first.
 fn parse(bytes: &[u8]) -> std::result::Result<Vec<Description>, String> {
-    let described: Described = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if described.protocol == PROTOCOL {
-        Ok(described.stages)
-    } else {
-        Err(format!("it has protocol {}, expected {PROTOCOL}", described.protocol))
+    let described: serde_json::Result<Described> = serde_json::from_slice(bytes);
+    if let Ok(Described { protocol: PROTOCOL, stages }) = described {
+        return Ok(stages);
     }
+    let Versioned { protocol } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if protocol != PROTOCOL {
+        return Err(format!("it has protocol {protocol}, expected {PROTOCOL}"));
+    }
+    described.map(|described| described.stages).map_err(|error| error.to_string())
 }
 
 fn unreadable(worker: &Path, name: &str, message: &str) -> Error {

@@ -1,4 +1,4 @@
-//! Results stand side by side: points of a sweep, seeds as one line, floors once, the paper's figures beside them.
+//! Results stand side by side: points of a sweep, seeds as one line, baselines once, the paper's numbers beside them.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -7,7 +7,7 @@ mod space;
 use serde_json::Value;
 use space::{QUICK, Space};
 
-/// A floor that does not vary, and a model that does with `k` and a little with the seed.
+/// A baseline that does not vary, and a model that does with `k` and a little with the seed.
 const BASE: &str = r#"
 name = "base"
 
@@ -85,8 +85,8 @@ fn points_that_differ_in_seed_only_are_one_line_with_mean_and_deviation() {
     let value = &lines[0]["values"]["HR@10"];
     let near = |value: &Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 1e-12;
     assert!(lines[0]["n"] == 2 && near(&value["mean"], 0.12), "{found:#}");
-    assert!(near(&value["deviation"], 0.0002_f64.sqrt()), "{found:#}");
-    assert_eq!(found["floors"].as_array().unwrap().len(), 1);
+    assert!(near(&value["std"], 0.0002_f64.sqrt()), "{found:#}");
+    assert_eq!(found["baselines"].as_array().unwrap().len(), 1);
     let text = space.succeed(&["compare", "seeds", "--metric", "HR@10"]).out;
     assert!(text.contains("0.2200 ± 0.0141*") && text.contains("over n seeds"), "{text}");
 }
@@ -94,14 +94,14 @@ fn points_that_differ_in_seed_only_are_one_line_with_mean_and_deviation() {
 #[test]
 fn rows_metrics_and_the_baseline_can_be_chosen() {
     let space = swept();
-    let arguments = ["compare", "swept", "--where", "model=pipe", "--metric", "HR@10", "--baseline", "two", "--json"];
+    let arguments = ["compare", "swept", "--where", "model=pipe", "--metric", "HR@10", "--reference", "two", "--json"];
     let found: Value = serde_json::from_str(&space.succeed(&arguments).out).unwrap();
     assert_eq!(found["columns"], serde_json::json!(["CR", "HR@10"]));
-    assert_eq!((&found["baseline"], found["lines"].as_array().unwrap().len()), (&"two".into(), 2));
-    assert!(found["floors"].as_array().unwrap().is_empty());
+    assert_eq!((&found["reference"], found["lines"].as_array().unwrap().len()), (&"two".into(), 2));
+    assert!(found["baselines"].as_array().unwrap().is_empty());
     for (flag, value, said) in [
         ("--metric", "HR@11", "there is no metric 'HR@11'"),
-        ("--baseline", "twa", "nothing that is compared has the name 'twa'"),
+        ("--reference", "twa", "nothing that is compared has the name 'twa'"),
         ("--paper", "9", "has no table '9'"),
         ("--where", "pipe", "expected COLUMN=TEXT"),
     ] {
@@ -151,17 +151,17 @@ fn the_worker_tells_whether_a_difference_is_more_than_chance() {
     assert!(found.err.is_empty(), "{}", found.err);
     let found: Value = serde_json::from_str(&found.out).unwrap();
     let lines = found["lines"].as_array().unwrap();
-    assert_eq!((lines.len(), found["floors"].as_array().unwrap().len()), (3, 1), "{found:#}");
+    assert_eq!((lines.len(), found["baselines"].as_array().unwrap().len()), (3, 1), "{found:#}");
     let mut corrected = 0;
     for line in &lines[1..] {
-        let test = |name: &str| line["values"]["NDCG@10"]["against_baseline"][name].as_f64().unwrap();
+        let test = |name: &str| line["values"]["NDCG@10"]["against_reference"][name].as_f64().unwrap();
         let mean = |line: &Value| line["values"]["NDCG@10"]["mean"].as_f64().unwrap();
         assert!((test("difference") - (mean(line) - mean(&lines[0]))).abs() < 1e-12, "{found:#}");
         assert!(test("low") <= test("difference") && test("difference") <= test("high"), "{found:#}");
         assert!(test("adjusted") >= test("p"), "{found:#}");
         corrected += usize::from(test("adjusted") > test("p"));
     }
-    assert!(corrected > 0 && lines[0]["values"]["NDCG@10"]["against_baseline"].is_null(), "{found:#}");
+    assert!(corrected > 0 && lines[0]["values"]["NDCG@10"]["against_reference"].is_null(), "{found:#}");
     let text = space.succeed(&[&["compare", "quick"], &rows[..]].concat()).out;
     assert!(text.contains("against item-knn.history=20: paired over up to 400 users"), "{text}");
 }

@@ -61,7 +61,7 @@ fn a_failure_names_the_log_and_the_log_has_the_failure() {
 }
 
 #[test]
-fn a_worker_that_dies_without_a_word_is_told_apart() {
+fn a_killed_worker_is_told_apart() {
     let space = Space::quick();
     space.write(
         "worker.sh",
@@ -73,6 +73,19 @@ fn a_worker_that_dies_without_a_word_is_told_apart() {
     assert_eq!(outcome.code, 31, "{}", outcome.err);
     assert!(outcome.err.contains("sample was ended by signal 9"), "{}", outcome.err);
     assert!(space.stored("store").is_empty());
+}
+
+#[test]
+fn a_worker_of_another_protocol_is_refused_by_its_version() {
+    let space = Space::quick();
+    let answers = ["{\"protocol\": 1, \"stages\": [\"ingest\"]}", "{\"protocol\": 99, \"programs\": {}}"];
+    for (answer, version) in answers.into_iter().zip([1, 99]) {
+        space.write("worker.sh", format!("#!/bin/sh\necho '{answer}'\n"));
+        make_executable(&space.path("worker.sh"));
+        let outcome = space.pipe(&["run", "quick", "--worker", space.path("worker.sh").to_str().unwrap()]);
+        assert_eq!(outcome.code, 43, "{}", outcome.err);
+        assert!(outcome.err.contains(&format!("it has protocol {version}, expected 2")), "{}", outcome.err);
+    }
 }
 
 #[test]

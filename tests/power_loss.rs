@@ -159,7 +159,7 @@ fn a_kill_and_then_a_loss_of_power_lose_nothing() {
     let step = if soak() == 0 { 3 } else { 1 };
     for at in (0..20).chain((20..).step_by(step)) {
         let space = folder();
-        // The folder that the store stands in is made by the run as well.
+        // The store's parent folder is made by the run as well.
         let root = space.path().join("project/artifacts");
         let recorder = Recorder::new(space.path());
         let killed = Arc::new(Killed { recorder: Arc::clone(&recorder), left: AtomicUsize::new(at) });

@@ -72,7 +72,7 @@ fn one_stage_runs_again_alone_with_what_entered_it() {
     let noisy = alone("noisy");
     assert_eq!((noisy.code, &judged(&noisy)["noisy"]["verdict"]), (18, &"differs".into()));
     assert_eq!(alone("nosy").code, 2);
-    // What was lent is as it was.
+    // Linked files are unchanged.
     space.succeed(&["cache", "verify"]);
 }
 
@@ -166,18 +166,18 @@ fn with_metrics(last: &str) -> Space {
 }
 
 #[test]
-fn on_other_hardware_figures_are_compared_within_their_intervals() {
+fn on_other_hardware_metrics_are_compared_within_their_intervals() {
     let space = with_metrics("0.5");
     let outcome = space.pipe(&["reproduce", "p", "--locked", "--json"]);
     assert_eq!(outcome.code, 0, "{}{}", outcome.out, outcome.err);
     let stage = judged(&outcome).remove("m").unwrap();
     assert_eq!(
-        (&stage["verdict"], &stage["compared"], &stage["figures"]),
-        (&"expected".into(), &"figures".into(), &1.into())
+        (&stage["verdict"], &stage["compared"], &stage["metrics"]),
+        (&"expected".into(), &"metrics".into(), &1.into())
     );
     let text = space.succeed(&["reproduce", "p", "--locked"]);
     assert!(text.out.contains("bytes not compared, the reference is from riscv64 Other vector cpu"), "{}", text.out);
-    assert!(text.out.contains("1 by figures"), "{}", text.out);
+    assert!(text.out.contains("1 by metrics"), "{}", text.out);
 
     let space = with_metrics("0.4");
     let outcome = space.pipe(&["reproduce", "p", "--locked"]);

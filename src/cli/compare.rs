@@ -23,9 +23,9 @@ pub(crate) struct CompareArguments {
     /// A pipeline with its points, or a run: run:NAME, latest or latest~N.
     #[arg(required = true, add = ArgValueCompleter::new(completion::pipelines))]
     pub(super) what: Vec<String>,
-    /// What the others are held against; the first when not given.
-    #[arg(long, value_name = "POINT")]
-    pub(super) baseline: Option<String>,
+    /// What the others are compared with; the first when not given.
+    #[arg(long, alias = "baseline", value_name = "POINT")]
+    pub(super) reference: Option<String>,
     /// Only these metrics; all that vary when not given.
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     pub(super) metric: Vec<String>,
@@ -64,8 +64,8 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
     let wanted = Wanted {
         metrics: if arguments.metric.is_empty() { said.metrics } else { arguments.metric.clone() },
         rows: arguments.rows.iter().map(|row| condition(row)).collect::<Result<_>>()?,
-        baseline: arguments.baseline.clone().or(said.baseline),
-        figures: said.columns.into_iter().map(|(name, _)| name).collect(),
+        reference: arguments.reference.clone().or(said.reference),
+        numbers: said.columns.into_iter().map(|(name, _)| name).collect(),
     };
     let mut comparison = Comparison::of(&gathering.subjects, &wanted)?;
     test(&mut comparison, arguments);
@@ -173,9 +173,9 @@ fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<
         };
         actions.insert(stage.clone(), action);
     }
-    let mut figures = BTreeMap::new();
-    for (column, figure) in session.compare.iter().flat_map(|compare| &compare.columns) {
-        let artifact = actions.get(&figure.stage).and_then(|action| action.outputs.get(&figure.output));
+    let mut numbers = BTreeMap::new();
+    for (column, number) in session.compare.iter().flat_map(|compare| &compare.columns) {
+        let artifact = actions.get(&number.stage).and_then(|action| action.outputs.get(&number.output));
         let file =
             artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.as_str().ends_with(".json")));
         let Some((artifact, file)) = artifact.zip(file) else { continue };
@@ -183,12 +183,12 @@ fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<
         let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
         let report: Value =
             serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
-        if let Some(number) = report.pointer(&figure.pointer).and_then(Value::as_f64) {
-            figures.insert(column.clone(), number);
+        if let Some(number) = report.pointer(&number.pointer).and_then(Value::as_f64) {
+            numbers.insert(column.clone(), number);
         }
     }
     let name = without_seed(&point.name.to_string());
-    Ok(Subject { name, rows: of_actions(&session.store, actions.values())?, figures })
+    Ok(Subject { name, rows: of_actions(&session.store, actions.values())?, numbers })
 }
 
 /// The points of a run: its stages are named after what varied.
@@ -201,7 +201,7 @@ fn of_run(store: &Store, record: &RunRecord) -> Result<Vec<Subject>> {
     }
     let subject = |(point, actions): (&str, Vec<Action>)| {
         let name = format!("{} {}", record.run, without_seed(point)).trim_end().to_owned();
-        Ok(Subject { name, rows: of_actions(store, &actions)?, figures: BTreeMap::new() })
+        Ok(Subject { name, rows: of_actions(store, &actions)?, numbers: BTreeMap::new() })
     };
     points
         .into_iter()

@@ -4,7 +4,7 @@ use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Planner, SelectionOptions};
-use crate::report::lock::{Deviation, Lock, deviations, path_of, text};
+use crate::report::lock::{Lock, LockDifference, differences_from, path_of, text};
 use crate::terminal::print_line;
 use clap::Args;
 use serde_json::json;
@@ -56,17 +56,17 @@ pub(super) fn locked(session: &Session, planner: &mut Planner<'_>, as_json: bool
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
-    let found = deviations(planner, &lock)?;
+    let found = differences_from(planner, &lock)?;
     if found.is_empty() {
         return Ok(lock);
     }
     if as_json {
-        for mut line in found.iter().flat_map(Deviation::json) {
-            line["event"] = "deviation".into();
+        for mut line in found.iter().flat_map(LockDifference::json) {
+            line["event"] = "difference".into();
             print_line(&line);
         }
     }
-    Err(Error::Locked { lock: path, deviations: found.iter().map(ToString::to_string).collect() })
+    Err(Error::Locked { lock: path, differences: found.iter().map(ToString::to_string).collect() })
 }
 
 /// Compares a lock with the file.
@@ -77,8 +77,8 @@ fn check(lock: &Lock, path: &Path) -> Result<()> {
     let (there, now) = (lines(&there), lines(&now));
     let gone = there.difference(&now).map(|line| format!("- {line}"));
     let come = now.difference(&there).map(|line| format!("+ {line}"));
-    let deviations: Vec<String> = gone.chain(come).collect();
-    if deviations.is_empty() { Ok(()) } else { Err(Error::Locked { lock: path.to_owned(), deviations }) }
+    let differences: Vec<String> = gone.chain(come).collect();
+    if differences.is_empty() { Ok(()) } else { Err(Error::Locked { lock: path.to_owned(), differences }) }
 }
 
 /// Replaces a file in one step.

@@ -102,7 +102,7 @@ fn file_text(file: &PeekedFile) -> String {
         Content::Prompts { of, samples } => {
             let (open, close) = MARKS;
             let shown = samples.len();
-            let head = format!("{title}: {shown} of {of} samples; the loss is on what stands in {open} {close}\n");
+            let head = format!("{title}: {shown} of {of} samples; the loss is on the tokens in {open} {close}\n");
             samples.iter().fold(head, |text, sample| text + &sample_text(sample))
         }
         Content::Table { of, rows } => format!("{title}: {} of {of} rows\n{}", rows.len(), table(rows)),

@@ -163,7 +163,7 @@ impl Reproducer<'_> {
         let count = |wanted: fn(&Verdict) -> bool| judged.iter().filter(|judged| wanted(&judged.verdict)).count();
         let same = count(|verdict| matches!(verdict, Verdict::Same));
         let differ = count(Verdict::is_failure);
-        let by_figures = count(|verdict| matches!(verdict, Verdict::Expected(_) | Verdict::Unexpected(_)));
+        let by_metrics = count(|verdict| matches!(verdict, Verdict::Expected(_) | Verdict::Unexpected(_)));
         for judged in judged {
             let line = if self.arguments.pipeline.output.json {
                 let mut line = judged.json();
@@ -179,14 +179,14 @@ impl Reproducer<'_> {
         let last = if self.arguments.pipeline.output.json {
             json!({
                 "event": "done", "time": time, "times": self.arguments.times, "against": against.to_string(),
-                "stages": stages, "same": same, "differ": differ, "by_figures": by_figures,
+                "stages": stages, "same": same, "differ": differ, "by_metrics": by_metrics,
             })
             .to_string()
         } else {
-            let figures = if by_figures > 0 { format!(", {by_figures} by figures") } else { String::new() };
+            let metrics = if by_metrics > 0 { format!(", {by_metrics} by metrics") } else { String::new() };
             let times = self.arguments.times;
             format!(
-                "time {time} of {times}: {stages} stages run again and compared with {against} by digest{figures}: \
+                "time {time} of {times}: {stages} stages run again and compared with {against} by digest{metrics}: \
                  {same} the same, {differ} not reproduced"
             )
         };

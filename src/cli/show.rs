@@ -57,7 +57,7 @@ fn text(store: &Store, record: &RunRecord) -> String {
     text
 }
 
-/// A stage in a line. The reason of a failure stands below the table.
+/// A stage in a line. The reason of a failure is below the table.
 fn row(store: &Store, stage: &StageRecord) -> Value {
     let made = made(store, stage).map(|action| action.provenance);
     let made = made.as_ref();

@@ -32,7 +32,7 @@ pub(super) fn reached(error: &io::Error) -> Option<(&'static str, &'static str)>
     }
 }
 
-/// The same for an error of the system in a text: the message of another process, or the panic of a library that could not
+/// The same for an error of the system in a string: the message of another process, or the panic of a library that could not
 /// start a thread.
 pub(super) fn reached_in(text: &str) -> Option<(&'static str, &'static str)> {
     let number = ["os error ", "code: "].iter().find_map(|before| {

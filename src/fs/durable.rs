@@ -26,7 +26,7 @@ pub(crate) fn sync_folder(disk: &Disk, folder: &Path) -> Result<()> {
     disk.sync(folder).map_err(|error| Error::io("writing", folder, error))
 }
 
-/// Makes a folder and those above it, each flushed into the one that it stands in.
+/// Makes a folder and those above it, each flushed into its parent.
 ///
 /// So is the innermost that is there already: whoever made it may have been killed before it was flushed.
 pub(crate) fn make_folder(disk: &Disk, path: &Path) -> Result<()> {

@@ -19,7 +19,7 @@ use std::path::Path;
 /// The part of the tree that one thread takes at a time.
 const LEAF: u64 = 1 << 20;
 
-/// What a thread reads and hashes at a time: it stays in the processor's nearer cache between the two.
+/// What a thread reads and hashes at a time: it stays in the CPU's L2 cache between the two.
 const PIECE: usize = 128 << 10;
 
 /// What all threads work on together. Windows are read one after another, so a disk is read nearly in order.

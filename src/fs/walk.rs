@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// Whether links are looked through or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// A link is what it points to, as users lay out their own folders. Folders named `__pycache__` are left out: Python
+    /// A link is what it points to, as users arrange their own folders. Folders named `__pycache__` are left out: Python
     /// writes them beside the modules that it imports, and does not read them without those.
     Follow,
     /// A link is no part of an artifact.
@@ -155,7 +155,7 @@ impl Walk {
         let status = FileStatus::of(&path).map_err(|error| Error::io("reading", &path, error))?;
         let identity = status.identity();
         if self.open.iter().any(|above| above.identity == identity) {
-            let what = "is a link to a folder that it stands in, so it has no end";
+            let what = "is a link to one of its parent folders, so it has no end";
             return Err(Error::Unusable { path, what });
         }
         let mut names = self.list(&path)?;

@@ -112,7 +112,7 @@ pub(crate) struct ListingWriter {
 }
 
 impl ListingWriter {
-    /// Begins a listing that will stand in `folder`.
+    /// Begins a listing that will be a file of `folder`.
     pub(crate) fn begin(folder: PathBuf) -> Self {
         let mut writer = Self { folder, file: None };
         let begun = durable::make_folder(&Disk::default(), &writer.folder).and_then(|()| {

@@ -100,7 +100,7 @@ fn command(parameters: &mut BTreeMap<String, Value>) -> Result<Option<CommandFie
     let environment = variables
         .map(|(name, value)| match value {
             Value::String(text) => Ok((name, text)),
-            other => Err(format!("the variable {name} is {other}, expected a text")),
+            other => Err(format!("the variable {name} is {other}, expected a string")),
         })
         .collect::<Result<_, _>>()?;
     Ok(Some(CommandFields { words: list(words)?, outputs: list(outputs)?, environment }))

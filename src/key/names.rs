@@ -35,7 +35,7 @@ macro_rules! name {
         }
 
         impl $name {
-            /// Wraps a text that the program made or has checked.
+            /// Wraps a string that the program made or has checked.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -127,12 +127,12 @@ impl fmt::Display for InputName {
 /// to 45 around a name: `.files.json`, and while a file is written a dot, the process, a count and `.new`.
 pub const LONGEST_NAME: usize = 200;
 
-/// Whether a text may name a pipeline, a stage, a port or a label: letters, digits, `-` and `_`.
+/// Whether a string may name a pipeline, a stage, a port or a label: letters, digits, `-` and `_`.
 pub fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// Whether a text is the name of one file or folder.
+/// Whether a string is the name of one file or folder.
 fn is_component(text: &str) -> bool {
     component_fault(text).is_none()
 }

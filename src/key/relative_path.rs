@@ -12,7 +12,7 @@ use std::path::Path;
 #[serde(try_from = "String", into = "String")]
 pub struct RelativePath(String);
 
-/// A text that is no path beneath a folder.
+/// A string that is no path beneath a folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not a path beneath a folder: {why}", text.escape_debug())]
 pub struct UnsafePath {
@@ -21,7 +21,7 @@ pub struct UnsafePath {
 }
 
 impl RelativePath {
-    /// Checks a text.
+    /// Checks a string.
     ///
     /// # Errors
     /// When it is empty, absolute, or has a part that is empty, `.` or `..`, or a NUL.
@@ -39,7 +39,7 @@ impl RelativePath {
     }
 }
 
-/// Why a text is no name of one file or folder; nothing when it is.
+/// Why a string is no name of one file or folder; nothing when it is.
 pub(crate) fn component_fault(text: &str) -> Option<&'static str> {
     match text {
         "" => Some("a part of it is empty"),

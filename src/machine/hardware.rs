@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::LazyLock;
 
-/// Four words: architecture, maker of the processor, widest instructions for vectors, and device, such as
+/// Four parts: architecture, vendor of the CPU, widest instructions for vectors, and device, such as
 /// `x86_64 AuthenticAMD avx512 cpu`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -14,10 +14,10 @@ pub struct Hardware(String);
 impl Hardware {
     /// The class of this machine for a stage that was told to use that device. `auto` takes a GPU where there is one.
     pub fn here(device: &str, has_gpus: bool) -> Self {
-        static PROCESSOR: LazyLock<String> =
+        static CPU: LazyLock<String> =
             LazyLock::new(|| format!("{} {} {}", std::env::consts::ARCH, maker(), instructions()));
         let device = if device != "cpu" && has_gpus { gpu() } else { "cpu".to_owned() };
-        Self(format!("{} {device}", *PROCESSOR))
+        Self(format!("{} {device}", *CPU))
     }
 
     /// Reads the four words.
@@ -34,7 +34,7 @@ impl fmt::Display for Hardware {
 
 const UNKNOWN: &str = "unknown";
 
-/// The processor's maker in the system's words: a name on x86, a number on ARM.
+/// The CPU's vendor as the system names it: a name on x86, a number on ARM.
 fn maker() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let value = |name: &str| {

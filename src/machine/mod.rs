@@ -1,4 +1,4 @@
-//! The machine: its processors, memory and GPUs, and the class of hardware that results are compared by.
+//! The machine: its CPUs, memory and GPUs, and the class of hardware that results are compared by.
 
 pub(crate) mod gpus;
 mod hardware;

@@ -1,12 +1,12 @@
 //! Reads `[compare]`: how the results of a pipeline are compared.
 
 use crate::error::Result;
-use crate::pipeline::model::{Compare, Figure};
+use crate::pipeline::model::{Compare, Number};
 use crate::pipeline::values::Reader;
 use toml::Spanned;
 use toml::de::DeValue;
 
-const KEYS: [&str; 5] = ["paper", "baseline", "metrics", "differs", "columns"];
+const KEYS: [&str; 5] = ["paper", "reference", "metrics", "differs", "columns"];
 
 impl Reader<'_> {
     /// The whole table.
@@ -15,12 +15,12 @@ impl Reader<'_> {
         for (key, value) in self.table(value, "compare")? {
             match key.get_ref().as_ref() {
                 "paper" => compare.paper = Some(self.text(value, "paper")?),
-                "baseline" => compare.baseline = Some(self.text(value, "baseline")?),
+                "reference" => compare.reference = Some(self.text(value, "reference")?),
                 "metrics" => compare.metrics = self.words(value, "metrics")?,
                 "differs" => compare.differs = self.words(value, "differs")?,
                 "columns" => {
-                    for (name, figure) in self.table(value, "columns")? {
-                        compare.columns.push((name.get_ref().to_string(), self.figure(figure)?));
+                    for (name, number) in self.table(value, "columns")? {
+                        compare.columns.push((name.get_ref().to_string(), self.number(number)?));
                     }
                 }
                 _ => return Err(self.unknown(key, "'compare'", &KEYS)),
@@ -33,7 +33,7 @@ impl Reader<'_> {
         Ok(self.texts(value, key)?.into_iter().map(|text| text.value).collect())
     }
 
-    fn figure(&self, value: &Spanned<DeValue<'_>>) -> Result<Figure> {
+    fn number(&self, value: &Spanned<DeValue<'_>>) -> Result<Number> {
         let text = self.text(value, "columns")?;
         let parts = text.split_once(':').filter(|(output, pointer)| output.contains('.') && !pointer.is_empty());
         let Some((output, pointer)) = parts else {
@@ -42,6 +42,6 @@ impl Reader<'_> {
         };
         let pointer = if pointer.starts_with('/') { pointer.to_owned() } else { format!("/{pointer}") };
         let (stage, output) = self.output(value, output)?;
-        Ok(Figure { stage, output, pointer })
+        Ok(Number { stage, output, pointer })
     }
 }

@@ -5,7 +5,7 @@ use crate::key::did_you_mean;
 use crate::pipeline::discover::discover;
 use std::path::{Path, PathBuf};
 
-/// A pipeline file and the project it stands in.
+/// A pipeline file and its project.
 #[derive(Clone, Debug)]
 pub struct Located {
     /// The file.

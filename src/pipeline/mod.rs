@@ -16,7 +16,7 @@ mod values;
 pub use discover::{Discovered, discover};
 pub use load::{load, profiles};
 pub use locate::{Located, locate, project};
-pub use model::{CommandEntry, Compare, Figure, Pipeline, Resources, Setting, StageEntry};
+pub use model::{CommandEntry, Compare, Number, Pipeline, Resources, Setting, StageEntry};
 pub(crate) use overrides::{set, unsigned};
 pub(crate) use parse::COMMAND;
 pub use parse::parse;

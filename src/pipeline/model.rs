@@ -23,21 +23,21 @@ pub struct Pipeline {
 /// What `[compare]` says of a comparison of the results.
 #[derive(Clone, Debug, Default)]
 pub struct Compare {
-    /// The table of `paper.toml` that the results stand beside.
+    /// The table of `paper.toml` that is shown beside the results.
     pub paper: Option<String>,
-    /// The point that the others are held against.
-    pub baseline: Option<String>,
+    /// The point that the others are compared with.
+    pub reference: Option<String>,
     /// The metrics that are shown.
     pub metrics: Vec<String>,
     /// What differs from the table of the paper, in words.
     pub differs: Vec<String>,
     /// Numbers beside the metrics: a name, and where in which output the number stands.
-    pub columns: Vec<(String, Figure)>,
+    pub columns: Vec<(String, Number)>,
 }
 
 /// A number in a JSON file of an output: `STAGE.OUTPUT:POINTER`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
+pub struct Number {
     /// The stage.
     pub stage: StageName,
     /// The output, which has one JSON file.

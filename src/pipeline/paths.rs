@@ -118,15 +118,14 @@ mod tests {
 
     #[test]
     fn a_default_is_relative_to_the_file() {
-        let path = resolve("${PIPE_TEST_NOT_SET:-../data}/a.gz", Path::new("/house/pipelines")).unwrap();
-        assert_eq!(path, Path::new("/house/data/a.gz"));
+        let path = resolve("${PIPE_TEST_NOT_SET:-../data}/a.gz", Path::new("/home/pipelines")).unwrap();
+        assert_eq!(path, Path::new("/home/data/a.gz"));
     }
 
     #[test]
     fn a_default_may_hold_a_variable_with_a_default() {
-        let path =
-            resolve("${PIPE_TEST_NOT_SET:-${PIPE_TEST_NOR_THIS:-../data}/b}/a.gz", Path::new("/house/pipelines"));
-        assert_eq!(path.unwrap(), Path::new("/house/data/b/a.gz"));
+        let path = resolve("${PIPE_TEST_NOT_SET:-${PIPE_TEST_NOR_THIS:-../data}/b}/a.gz", Path::new("/home/pipelines"));
+        assert_eq!(path.unwrap(), Path::new("/home/data/b/a.gz"));
     }
 
     #[test]
@@ -138,21 +137,21 @@ mod tests {
 
     #[test]
     fn a_variable_without_value_or_default_is_named() {
-        let message = resolve("${PIPE_TEST_NOT_SET}/a.gz", Path::new("/house")).unwrap_err();
+        let message = resolve("${PIPE_TEST_NOT_SET}/a.gz", Path::new("/home")).unwrap_err();
         assert_eq!(message, "the environment has no variable PIPE_TEST_NOT_SET");
     }
 
     #[test]
     fn a_value_takes_the_place_of_a_default_with_variables_in_it() {
         let home = std::env::var("HOME").unwrap();
-        let path = resolve("a/${HOME:-${PIPE_TEST_NOT_SET:-x}/y}/b}", Path::new("/house")).unwrap();
-        assert_eq!(path, Path::new("/house/a").join(format!("{home}/b}}").trim_start_matches('/')));
+        let path = resolve("a/${HOME:-${PIPE_TEST_NOT_SET:-x}/y}/b}", Path::new("/home")).unwrap();
+        assert_eq!(path, Path::new("/home/a").join(format!("{home}/b}}").trim_start_matches('/')));
     }
 
     #[test]
     fn an_open_brace_is_an_error() {
         for text in ["${HOME", "${HOME:-x", "${PIPE_TEST_NOT_SET:-x", "${PIPE_TEST_NOT_SET:-${HOME:-}", "${"] {
-            assert!(resolve(text, Path::new("/house")).unwrap_err().contains("is not closed"), "{text}");
+            assert!(resolve(text, Path::new("/home")).unwrap_err().contains("is not closed"), "{text}");
         }
     }
 }

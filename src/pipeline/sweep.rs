@@ -75,7 +75,7 @@ impl PointEntry {
 }
 
 impl Choice {
-    /// Its name, or else `target=value` of each assignment, in letters that may stand in the name of a file.
+    /// Its name, or else `target=value` of each assignment, in letters that the name of a file may have.
     pub fn label(&self) -> String {
         let of = |assignment: &Assignment| format!("{}={}", assignment.target.value, plain(&assignment.value.value));
         self.name.clone().unwrap_or_else(|| self.assignments.iter().map(of).collect::<Vec<_>>().join(","))
@@ -171,7 +171,7 @@ fn fault<T>(message: String, place: &Place, hint: &str) -> Result<T> {
     Err(Error::Syntax { message, place: place.clone(), hint: Some(hint.to_owned()) })
 }
 
-/// A value in letters that may stand in the name of a file.
+/// A value in letters that the name of a file may have.
 fn plain(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let kept = |c: char| if c.is_ascii_alphanumeric() || "._+-".contains(c) { c } else { '-' };

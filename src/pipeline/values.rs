@@ -74,7 +74,7 @@ impl Reader<'_> {
         too_long(name, what).map_or(Ok(()), |message| Err(self.error(span, message, None)))
     }
 
-    /// The stage and the output that a text `STAGE.OUTPUT` names.
+    /// The stage and the output that a string `STAGE.OUTPUT` names.
     pub(super) fn output(&self, value: &Spanned<DeValue<'_>>, text: &str) -> Result<(StageName, PortName)> {
         let Some((stage, output)) = text.split_once('.') else {
             let message = format!("'{text}' does not name an output: expected \"STAGE.OUTPUT\"");
@@ -85,14 +85,14 @@ impl Reader<'_> {
         Ok((StageName::new(stage), PortName::new(output)))
     }
 
-    /// A text and its place.
+    /// A string and its place.
     pub(super) fn placed(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Placed<String>> {
         Ok(Placed { value: self.text(value, key)?, place: self.place(value.span()) })
     }
 
     /// Texts and their places.
     pub(super) fn texts(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<Placed<String>>> {
-        let values = value.get_ref().as_array().ok_or_else(|| self.mistyped(value, key, "a list of texts"))?;
+        let values = value.get_ref().as_array().ok_or_else(|| self.mistyped(value, key, "a list of strings"))?;
         values.iter().map(|value| self.placed(value, key)).collect()
     }
 
@@ -138,7 +138,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn text(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<String> {
-        let text = value.get_ref().as_str().ok_or_else(|| self.mistyped(value, key, "a text in quotes"))?;
+        let text = value.get_ref().as_str().ok_or_else(|| self.mistyped(value, key, "a string in quotes"))?;
         if text.contains('\0') {
             return Err(self.error(value.span(), NUL.to_owned(), None));
         }
@@ -158,10 +158,10 @@ impl Reader<'_> {
     }
 }
 
-/// What is said of a text that no path, argument or variable can be.
+/// The message about a string that no path, argument or variable can be.
 pub(super) const NUL: &str = "there is a NUL character (\\u0000) here: no path, argument or variable can have one";
 
-/// Whether a text in a value has a NUL character.
+/// Whether a string in a value has a NUL character.
 pub(super) fn has_nul(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::String(text) => text.contains('\0'),

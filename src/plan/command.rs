@@ -220,7 +220,7 @@ impl Reader<'_> {
     }
 }
 
-/// A parameter as it stands in a command: texts without their quotes.
+/// A parameter as a command has it: strings without their quotes.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

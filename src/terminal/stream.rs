@@ -35,7 +35,7 @@ pub fn has_colours(stream: &impl RawStream) -> bool {
     AutoStream::choice(stream) != anstream::ColorChoice::Never
 }
 
-/// A text in a style.
+/// A string in a style.
 pub fn styled(text: impl Display, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }

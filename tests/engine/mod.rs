@@ -246,7 +246,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A disk with this watch in its door.
+/// A disk that reports its calls to this watch.
 pub(crate) fn watched(watch: &Arc<impl Watch + 'static>) -> Disk {
     Disk::watched(Arc::clone(watch) as Arc<dyn Watch>)
 }

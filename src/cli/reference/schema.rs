@@ -85,8 +85,8 @@ fn of_compare() -> Value {
         "description": "How `pipe compare` shows the results.",
         "additionalProperties": false,
         "properties": {
-            "paper": { "type": "string", "description": "The table of paper.toml that the results stand beside." },
-            "baseline": { "type": "string", "description": "The point that the others are held against." },
+            "paper": { "type": "string", "description": "The table of paper.toml that is shown beside the results." },
+            "reference": { "type": "string", "description": "The point that the others are compared with." },
             "metrics": texts("The metrics that are shown."),
             "differs": texts("What differs from the table of the paper."),
             "columns": {

@@ -15,7 +15,7 @@ impl Comparison {
         head.extend(names.iter().map(ToString::to_string));
         head.push("n".to_owned());
         for column in &self.columns {
-            let parts = ["", " deviation", " p", " adjusted p", " paper"];
+            let parts = ["", " std", " p", " adjusted p", " paper"];
             head.extend(parts.map(|part| format!("{column}{part}")));
         }
         let mut text = record(&head);
@@ -35,7 +35,7 @@ impl Comparison {
             let found = cell.and_then(|cell| cell.significance.as_ref());
             let numbers = [
                 cell.and_then(|cell| cell.mean),
-                cell.and_then(|cell| cell.deviation),
+                cell.and_then(|cell| cell.std),
                 found.map(|found| found.p),
                 found.map(|found| found.adjusted),
                 cell.and_then(|cell| cell.paper),

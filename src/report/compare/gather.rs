@@ -18,7 +18,7 @@ pub struct Subject {
     /// What was measured.
     pub rows: Vec<Measured>,
     /// Numbers beside the metrics, by column.
-    pub figures: BTreeMap<String, f64>,
+    pub numbers: BTreeMap<String, f64>,
 }
 
 /// One row of an artifact of metrics.

@@ -9,9 +9,9 @@ impl Comparison {
         let lines = |lines: &[Line]| lines.iter().map(|line| self.line(line)).collect::<Value>();
         json!({
             "columns": self.columns,
-            "baseline": self.baseline,
+            "reference": self.reference,
             "lines": lines(&self.lines),
-            "floors": lines(&self.floors),
+            "baselines": lines(&self.baselines),
             "paper": self.paper.as_ref().map(|paper| json!({
                 "title": paper.title, "varies": paper.varies, "data": paper.data, "model": paper.model, "text": paper.text,
             })),
@@ -35,5 +35,5 @@ fn cell(cell: &Cell) -> Value {
             "adjusted": found.adjusted,
         })
     });
-    json!({ "mean": cell.mean, "deviation": cell.deviation, "best": cell.best, "against_baseline": found, "paper": cell.paper })
+    json!({ "mean": cell.mean, "std": cell.std, "best": cell.best, "against_reference": found, "paper": cell.paper })
 }

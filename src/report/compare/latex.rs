@@ -1,25 +1,25 @@
 //! A comparison as a table of LaTeX.
 
-use crate::report::compare::sheet::{Entry, Sheet};
+use crate::report::compare::layout::{Entry, Layout};
 use crate::report::compare::table::Comparison;
 
 impl Comparison {
     /// A `tabular` with the rules of `booktabs`, the best in bold.
     pub fn latex(&self) -> String {
-        let sheet = Sheet::of(self);
-        let columns = "l".repeat(sheet.texts) + &"r".repeat(sheet.head.len() - sheet.texts);
+        let layout = Layout::of(self);
+        let columns = "l".repeat(layout.texts) + &"r".repeat(layout.head.len() - layout.texts);
         let row = |cells: Vec<String>| format!("{} \\\\\n", cells.join(" & "));
         let mut text = format!("\\begin{{tabular}}{{{columns}}}\n\\toprule\n");
-        text += &row(sheet.head.iter().map(|name| escape(name)).collect());
+        text += &row(layout.head.iter().map(|name| escape(name)).collect());
         text += "\\midrule\n";
-        for (place, entries) in sheet.rows.iter().enumerate() {
-            if place == sheet.floors && place > 0 {
+        for (place, entries) in layout.rows.iter().enumerate() {
+            if place == layout.baselines && place > 0 {
                 text += "\\midrule\n";
             }
             text += &row(entries.iter().map(cell).collect());
         }
         text += "\\bottomrule\n\\end{tabular}\n";
-        text + &sheet.notes.iter().map(|note| format!("\n{}\n", escape(note))).collect::<String>()
+        text + &layout.notes.iter().map(|note| format!("\n{}\n", escape(note))).collect::<String>()
     }
 }
 

@@ -36,9 +36,9 @@ pub struct PaperRow {
     point: Option<String>,
     #[serde(default, rename = "match")]
     fits: BTreeMap<String, String>,
-    /// Its figures.
+    /// Its numbers.
     #[serde(flatten)]
-    pub figures: BTreeMap<String, f64>,
+    pub numbers: BTreeMap<String, f64>,
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Whether differences to the baseline are more than chance, asked of the worker, which reads every user's rank.
+//! Whether differences to the reference are more than chance, asked of the worker, which reads every user's rank.
 
 use crate::report::compare::statistics::holm;
 use crate::report::compare::table::{Comparison, Line, Significance};
@@ -13,13 +13,13 @@ pub struct Request {
     lines: Vec<usize>,
 }
 
-/// What to ask about a comparison: every line that has ranks against the like line of the baseline. Nothing when there
+/// What to ask about a comparison: every line that has ranks against the like line of the reference. Nothing when there
 /// are no such lines.
 pub fn requests(comparison: &Comparison) -> Option<Request> {
     let (mut pairs, mut lines) = (Vec::new(), Vec::new());
-    let metrics = &comparison.columns[comparison.figures..];
-    for (place, line) in comparison.lines.iter().enumerate().filter(|(_, line)| line.subject != comparison.baseline) {
-        let like = |other: &&Line| other.subject == comparison.baseline && other.identity == line.identity;
+    let metrics = &comparison.columns[comparison.numbers..];
+    for (place, line) in comparison.lines.iter().enumerate().filter(|(_, line)| line.subject != comparison.reference) {
+        let like = |other: &&Line| other.subject == comparison.reference && other.identity == line.identity;
         if let Some(base) = comparison.lines.iter().find(like)
             && !base.ranks.is_empty()
             && !line.ranks.is_empty()
@@ -37,10 +37,10 @@ fn side(line: &Line) -> Vec<RankList> {
 }
 
 /// Puts the worker's answer into the comparison, corrected over the subjects for each metric and each thing measured.
-/// Lines that were measured on other users than the baseline stay without.
+/// Lines that were measured on other users than the reference stay without.
 ///
 /// # Errors
-/// In words, when it is not an answer to the request, or some users are not those of the baseline.
+/// In words, when it is not an answer to the request, or some users are not those of the reference.
 pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -> Result<(), String> {
     if answer.pairs.len() != request.lines.len() {
         return Err(format!("it has {} answers to {} questions", answer.pairs.len(), request.lines.len()));
@@ -65,7 +65,7 @@ pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -
     if names.is_empty() {
         Ok(())
     } else {
-        Err(format!("the users of {names} are not those of {}", comparison.baseline))
+        Err(format!("the users of {names} are not those of {}", comparison.reference))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Mean, deviation, and p-values that hold for several questions at once.
+//! Mean, standard deviation, and p-values that hold for several questions at once.
 
 /// The mean. Not a number for no values.
 pub fn mean(values: &[f64]) -> f64 {
@@ -6,7 +6,7 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 /// The standard deviation of a sample, with n − 1. Nothing for fewer than two values.
-pub fn deviation(values: &[f64]) -> Option<f64> {
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
@@ -33,8 +33,8 @@ mod tests {
     #[test]
     fn known_values() {
         assert!((mean(&[1.0, 2.0, 6.0]) - 3.0).abs() < 1e-12);
-        assert!((deviation(&[1.0, 2.0, 6.0]).unwrap() - 7.0_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(deviation(&[1.0]), None);
+        assert!((standard_deviation(&[1.0, 2.0, 6.0]).unwrap() - 7.0_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(standard_deviation(&[1.0]), None);
         // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
         let adjusted = holm(&[0.01, 0.04, 0.03, 0.005]);
         for (found, expected) in adjusted.iter().zip([0.03, 0.06, 0.06, 0.02]) {
@@ -63,7 +63,7 @@ mod tests {
         ) {
             let moved: Vec<f64> = values.iter().map(|value| value + shift).collect();
             prop_assert!((mean(&moved) - mean(&values) - shift).abs() < 1e-9);
-            prop_assert!((deviation(&moved).unwrap() - deviation(&values).unwrap()).abs() < 1e-9);
+            prop_assert!((standard_deviation(&moved).unwrap() - standard_deviation(&values).unwrap()).abs() < 1e-9);
         }
     }
 }

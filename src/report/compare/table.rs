@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::report::compare::gather::{Measured, Subject};
 use crate::report::compare::paper::PaperTable;
-use crate::report::compare::statistics::{deviation, mean};
+use crate::report::compare::statistics::{mean, standard_deviation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -18,26 +18,26 @@ pub struct Wanted {
     pub metrics: Vec<String>,
     /// Which rows: a column and its text.
     pub rows: Vec<(String, String)>,
-    /// The subject that the others are held against; the first when not given.
-    pub baseline: Option<String>,
-    /// The columns of figures beside the metrics.
-    pub figures: Vec<String>,
+    /// The subject that the others are compared with; the first when not given.
+    pub reference: Option<String>,
+    /// The columns of numbers beside the metrics.
+    pub numbers: Vec<String>,
 }
 
 /// Results side by side.
 #[derive(Debug)]
 pub struct Comparison {
-    /// The columns of figures, then those of metrics.
+    /// The columns of numbers, then those of metrics.
     pub columns: Vec<String>,
-    /// How many of the columns are figures.
-    pub figures: usize,
+    /// How many of the columns are numbers.
+    pub numbers: usize,
     /// The lines that vary over the subjects.
     pub lines: Vec<Line>,
     /// The lines that are the same for every subject.
-    pub floors: Vec<Line>,
-    /// What the others are held against.
-    pub baseline: String,
-    /// The table of the paper that stands beside it.
+    pub baselines: Vec<Line>,
+    /// What the others are compared with.
+    pub reference: String,
+    /// The table of the paper that is shown beside it.
     pub paper: Option<PaperTable>,
     /// What differs from the paper.
     pub differs: Vec<String>,
@@ -52,28 +52,28 @@ pub struct Line {
     pub identity: Vec<(String, String)>,
     /// Over how many seeds.
     pub seeds: usize,
-    /// The figures by column.
+    /// The numbers by column.
     pub cells: BTreeMap<String, Cell>,
-    /// The ranks that the figures come from, one for each seed.
+    /// The ranks that the numbers come from, one for each seed.
     pub ranks: Vec<PathBuf>,
 }
 
-/// One figure of a line.
+/// One number of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// The mean over the seeds; nothing where only the paper has a figure.
+    /// The mean over the seeds; nothing where only the paper has a number.
     pub mean: Option<f64>,
     /// The standard deviation over the seeds, of two or more.
-    pub deviation: Option<f64>,
+    pub std: Option<f64>,
     /// Whether it is the best of its column.
     pub best: bool,
-    /// How it stands to the baseline.
+    /// Its difference to the reference.
     pub significance: Option<Significance>,
     /// What the paper has.
     pub paper: Option<f64>,
 }
 
-/// The difference to the baseline, paired over the users that both have.
+/// The difference to the reference, paired over the users that both have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Significance {
     /// How many users.
@@ -94,7 +94,7 @@ impl Comparison {
     /// Joins subjects into lines.
     ///
     /// # Errors
-    /// When nothing is left to show, or the baseline or a metric is not there; what there is, is named.
+    /// When nothing is left to show, or the reference or a metric is not there; what there is, is named.
     pub fn of(subjects: &[Subject], wanted: &Wanted) -> Result<Self> {
         let mut lines = lines(subjects, wanted);
         if lines.is_empty() {
@@ -102,29 +102,29 @@ impl Comparison {
             return Err(Error::NoResults("there are no metrics to compare; `pipe run` makes them".to_owned()));
         }
         let metrics = metrics(&lines, subjects, wanted)?;
-        let columns: Vec<String> = wanted.figures.iter().chain(&metrics).cloned().collect();
+        let columns: Vec<String> = wanted.numbers.iter().chain(&metrics).cloned().collect();
         for line in &mut lines {
             line.cells.retain(|name, _| columns.contains(name));
         }
-        let baseline = baseline(subjects, wanted.baseline.as_deref())?;
-        let (lines, mut floors) = split(&lines, subjects, &metrics);
-        for floor in &mut floors {
-            // A figure is one subject's, and a floor is of all of them.
-            floor.cells.retain(|name, _| metrics.contains(name));
+        let reference = reference(subjects, wanted.reference.as_deref())?;
+        let (lines, mut baselines) = split(&lines, subjects, &metrics);
+        for baseline in &mut baselines {
+            // A number is one subject's, and a baseline is of all of them.
+            baseline.cells.retain(|name, _| metrics.contains(name));
         }
-        let figures = wanted.figures.len();
-        let mut comparison = Self { columns, figures, lines, floors, baseline, paper: None, differs: Vec::new() };
+        let numbers = wanted.numbers.len();
+        let mut comparison = Self { columns, numbers, lines, baselines, reference, paper: None, differs: Vec::new() };
         comparison.mark(&metrics);
         Ok(comparison)
     }
 
     /// Puts a table of the paper beside it.
     pub fn beside(&mut self, paper: PaperTable, differs: Vec<String>) {
-        for line in self.lines.iter_mut().chain(&mut self.floors) {
+        for line in self.lines.iter_mut().chain(&mut self.baselines) {
             let Some(row) = paper.row(&line.subject, &line.identity) else { continue };
             for column in &self.columns {
-                if let Some(figure) = row.figures.get(column) {
-                    line.cells.entry(column.clone()).or_insert_with(|| Cell::of(&[])).paper = Some(*figure);
+                if let Some(number) = row.numbers.get(column) {
+                    line.cells.entry(column.clone()).or_insert_with(|| Cell::of(&[])).paper = Some(*number);
                 }
             }
         }
@@ -132,14 +132,14 @@ impl Comparison {
         self.paper = Some(paper);
     }
 
-    /// All lines, the floors last.
+    /// All lines, the baselines last.
     pub fn all(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter().chain(&self.floors)
+        self.lines.iter().chain(&self.baselines)
     }
 
     fn mark(&mut self, metrics: &[String]) {
         let all: Vec<Line> = self.all().cloned().collect();
-        for line in self.lines.iter_mut().chain(&mut self.floors) {
+        for line in self.lines.iter_mut().chain(&mut self.baselines) {
             let rivals: Vec<&Line> = all.iter().filter(|rival| rival.scope() == line.scope()).collect();
             for metric in metrics {
                 let best = rivals.iter().filter_map(|rival| rival.cells.get(metric)?.mean).fold(f64::MIN, f64::max);
@@ -162,7 +162,7 @@ impl Cell {
     /// Of the values of each seed.
     pub fn of(values: &[f64]) -> Self {
         let mean = (!values.is_empty()).then(|| mean(values));
-        Self { mean, deviation: deviation(values), best: false, significance: None, paper: None }
+        Self { mean, std: standard_deviation(values), best: false, significance: None, paper: None }
     }
 }
 
@@ -185,7 +185,7 @@ fn lines(subjects: &[Subject], wanted: &Wanted) -> Vec<Line> {
             let (_, _, seeds, values, ranks) = &mut gathered[place];
             *seeds += 1;
             ranks.extend(row.ranks.clone());
-            for (name, value) in row.numbers.iter().map(|(name, value)| (name, value)).chain(&subject.figures) {
+            for (name, value) in row.numbers.iter().map(|(name, value)| (name, value)).chain(&subject.numbers) {
                 values.entry(name.clone()).or_default().push(*value);
             }
         }
@@ -251,7 +251,7 @@ fn metrics(lines: &[Line], subjects: &[Subject], wanted: &Wanted) -> Result<Vec<
     Ok(if varying.is_empty() { known.into_iter().cloned().collect() } else { varying })
 }
 
-fn baseline(subjects: &[Subject], asked: Option<&str>) -> Result<String> {
+fn reference(subjects: &[Subject], asked: Option<&str>) -> Result<String> {
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
     let Some(asked) = asked else { return Ok(names.first().copied().unwrap_or_default().to_owned()) };
     if names.contains(&asked) {
@@ -267,16 +267,16 @@ fn split(lines: &[Line], subjects: &[Subject], metrics: &[String]) -> (Vec<Line>
     names.sort_unstable();
     names.dedup();
     let values = |line: &Line| metrics.iter().map(|metric| line.cells.get(metric).cloned()).collect::<Vec<_>>();
-    let is_floor = |line: &Line| {
+    let is_baseline = |line: &Line| {
         let alike = lines.iter().filter(|other| other.identity == line.identity && values(other) == values(line));
         names.len() > 1 && alike.count() == names.len()
     };
-    let floors: Vec<Line> = lines.iter().filter(|line| is_floor(line)).cloned().collect();
-    let varying = lines.iter().filter(|line| !is_floor(line)).cloned().collect();
+    let baselines: Vec<Line> = lines.iter().filter(|line| is_baseline(line)).cloned().collect();
+    let varying = lines.iter().filter(|line| !is_baseline(line)).cloned().collect();
     let mut shown: Vec<Line> = Vec::new();
-    for floor in floors {
-        if shown.iter().all(|line| line.identity != floor.identity) {
-            shown.push(Line { subject: String::new(), ..floor });
+    for baseline in baselines {
+        if shown.iter().all(|line| line.identity != baseline.identity) {
+            shown.push(Line { subject: String::new(), ..baseline });
         }
     }
     (varying, shown)

@@ -1,40 +1,40 @@
 //! A comparison for a terminal.
 
-use crate::report::compare::sheet::{Entry, Sheet};
+use crate::report::compare::layout::{Entry, Layout};
 use crate::report::compare::table::Comparison;
 
 impl Comparison {
     /// A table in columns; `*` marks the best.
     pub fn text(&self) -> String {
-        let sheet = Sheet::of(self);
+        let layout = Layout::of(self);
         let cells: Vec<Vec<String>> = {
-            let room: Vec<usize> = (0..sheet.head.len())
-                .map(|place| sheet.rows.iter().map(|row| marks(&row[place]).chars().count()).max().unwrap_or(0))
+            let room: Vec<usize> = (0..layout.head.len())
+                .map(|place| layout.rows.iter().map(|row| marks(&row[place]).chars().count()).max().unwrap_or(0))
                 .collect();
             let set = |row: &Vec<Entry>| row.iter().zip(&room).map(|(entry, room)| cell(entry, *room)).collect();
-            sheet.rows.iter().map(set).collect()
+            layout.rows.iter().map(set).collect()
         };
         let width = |place: usize| {
             let lengths = cells.iter().map(|row| row[place].chars().count());
-            lengths.chain([sheet.head[place].chars().count()]).max().unwrap_or(0)
+            lengths.chain([layout.head[place].chars().count()]).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..sheet.head.len()).map(width).collect();
+        let widths: Vec<usize> = (0..layout.head.len()).map(width).collect();
         let line = |cells: &[String]| {
             let padded = cells.iter().enumerate().map(|(place, text)| {
                 let width = widths[place];
-                if place < sheet.texts { format!("{text:<width$}") } else { format!("{text:>width$}") }
+                if place < layout.texts { format!("{text:<width$}") } else { format!("{text:>width$}") }
             });
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
         };
-        let mut text = line(&sheet.head);
+        let mut text = line(&layout.head);
         for (place, row) in cells.iter().enumerate() {
-            if place == sheet.floors && place > 0 {
+            if place == layout.baselines && place > 0 {
                 text += "\n";
             }
             text += &line(row);
         }
-        let best = if sheet.rows.iter().flatten().any(|entry| entry.best) { "\n* the best\n" } else { "\n" };
-        text + best + &sheet.notes.iter().map(|note| format!("{note}\n")).collect::<String>()
+        let best = if layout.rows.iter().flatten().any(|entry| entry.best) { "\n* the best\n" } else { "\n" };
+        text + best + &layout.notes.iter().map(|note| format!("{note}\n")).collect::<String>()
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// A stage that is not what the lock says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Deviation {
+pub enum LockDifference {
     /// Its key is made of other fields: old in the lock, new in the pipeline.
     Changed(StageName, Vec<Difference>),
     /// The lock does not have it.
@@ -22,7 +22,7 @@ pub enum Deviation {
     Unknown(StageName),
 }
 
-impl Deviation {
+impl LockDifference {
     /// One object for each field of the key that differs.
     pub fn json(&self) -> Vec<Value> {
         match self {
@@ -37,7 +37,7 @@ impl Deviation {
     }
 }
 
-impl fmt::Display for Deviation {
+impl fmt::Display for LockDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(stage, differences) => {
@@ -56,7 +56,7 @@ impl fmt::Display for Deviation {
 ///
 /// # Errors
 /// When a file outside cannot be read.
-pub fn deviations(planner: &mut Planner<'_>, lock: &Lock) -> Result<Vec<Deviation>> {
+pub fn differences_from(planner: &mut Planner<'_>, lock: &Lock) -> Result<Vec<LockDifference>> {
     let graph = planner.graph;
     let known: BTreeMap<_, _> = graph
         .order
@@ -67,23 +67,23 @@ pub fn deviations(planner: &mut Planner<'_>, lock: &Lock) -> Result<Vec<Deviatio
     for stage in graph.order.iter().filter(|stage| planner.selection.scope.contains(stage)) {
         let name = &graph.stages[*stage].name;
         let Some(locked) = lock.stages.get(name) else {
-            found.push(Deviation::Added(name.clone()));
+            found.push(LockDifference::Added(name.clone()));
             continue;
         };
         match planner.supposed(*stage, &known, &locked.manifest) {
             Ok(manifest) => {
                 let differences = manifest.differences(&locked.manifest);
                 if !differences.is_empty() {
-                    found.push(Deviation::Changed(name.clone(), differences));
+                    found.push(LockDifference::Changed(name.clone(), differences));
                 }
             }
-            Err(Error::Contract { .. }) => found.push(Deviation::Unknown(name.clone())),
+            Err(Error::Contract { .. }) => found.push(LockDifference::Unknown(name.clone())),
             Err(error) => return Err(error),
         }
     }
     let names: BTreeSet<&StageName> = graph.stages.node_weights().map(|node| &node.name).collect();
     let removed = lock.stages.keys().filter(|name| !names.contains(name));
-    found.extend(removed.cloned().map(Deviation::Removed));
+    found.extend(removed.cloned().map(LockDifference::Removed));
     planner.save();
     Ok(found)
 }

@@ -19,8 +19,8 @@
 use crate::error::{Error, Result};
 use crate::key::{Digest, Key, KeyField, Manifest, PortName, StageName};
 use crate::machine::Hardware;
-use crate::report::lock::figures::Figure;
 use crate::report::lock::line::{Format, Line, Subject, escaped};
+use crate::report::lock::metric::Metric;
 use crate::report::lock::{Lock, Locked};
 use crate::source::{Place, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,8 +48,8 @@ fn lines(locked: &Locked) -> Vec<String> {
     let fields = locked.manifest.fields().into_iter().map(|(field, value)| line(Subject::Field(field), &value));
     let outputs = locked.outputs.iter().map(|(port, digest)| line(Subject::Output(port.clone()), digest));
     let hardware = locked.hardware.iter().map(|class| line(Subject::Hardware, class));
-    let figures = locked.figures.iter().map(|(name, figure)| line(Subject::Value(name.clone()), figure));
-    fields.chain(outputs).chain(hardware).chain(figures).chain([line(Subject::Key, &locked.key())]).collect()
+    let metrics = locked.metrics.iter().map(|(name, metric)| line(Subject::Value(name.clone()), metric));
+    fields.chain(outputs).chain(hardware).chain(metrics).chain([line(Subject::Key, &locked.key())]).collect()
 }
 
 /// Reads a lock.
@@ -108,14 +108,14 @@ struct Draft {
     fields: Vec<(Subject, String)>,
     outputs: BTreeMap<PortName, Digest>,
     hardware: Option<Hardware>,
-    figures: BTreeMap<String, Figure>,
+    metrics: BTreeMap<String, Metric>,
     key: Option<Key>,
 }
 
 impl Draft {
     fn new(place: Range<usize>) -> Self {
-        let (fields, outputs, figures) = Default::default();
-        Self { place, fields, outputs, hardware: None, figures, key: None }
+        let (fields, outputs, metrics) = Default::default();
+        Self { place, fields, outputs, hardware: None, metrics, key: None }
     }
 
     fn add(&mut self, Line { subject, value, .. }: Line<'_>) -> Option<()> {
@@ -123,7 +123,7 @@ impl Draft {
             Subject::Key => self.key = Some(Key::parse(value)?),
             Subject::Hardware => self.hardware = Some(Hardware::parse(value)?),
             Subject::Output(port) => drop(self.outputs.insert(port, Digest::parse(value)?)),
-            Subject::Value(name) => drop(self.figures.insert(name, Figure::parse(value)?)),
+            Subject::Value(name) => drop(self.metrics.insert(name, Metric::parse(value)?)),
             Subject::Field(_) | Subject::JoinedInput(_) => self.fields.push((subject, value.to_owned())),
         }
         Some(())
@@ -140,7 +140,7 @@ impl Draft {
         if self.key != Some(format.key(&manifest)) {
             return Err(wrong(format!("the key of '{stage}' is not that of its fields: lines of two locks are mixed")));
         }
-        Ok(Locked { manifest, outputs: self.outputs, hardware: self.hardware, figures: self.figures })
+        Ok(Locked { manifest, outputs: self.outputs, hardware: self.hardware, metrics: self.metrics })
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
             ..Manifest::new("command", "1")
         };
         let outputs = names.iter().map(|name| (PortName::new(name), digest(name)));
-        Locked { manifest, outputs: outputs.collect(), hardware: None, figures: BTreeMap::new() }
+        Locked { manifest, outputs: outputs.collect(), hardware: None, metrics: BTreeMap::new() }
     }
 
     fn read(text: &str) -> Result<Lock> {
@@ -177,7 +177,7 @@ mod tests {
             environment: BTreeMap::from([("LANG".to_owned(), "C".to_owned())]),
         });
         locked.hardware = Hardware::parse("x86_64 AuthenticAMD avx2 cpu");
-        locked.figures.insert("pipe.HR@10".to_owned(), Figure { value: 0.4, interval: Some([0.35, 0.45]) });
+        locked.metrics.insert("pipe.HR@10".to_owned(), Metric { value: 0.4, interval: Some([0.35, 0.45]) });
         Lock { stages: BTreeMap::from([(StageName::new("fit@k=a b"), locked)]) }
     }
 

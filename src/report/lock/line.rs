@@ -51,7 +51,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// What stands in a lock for it.
+    /// Its line in a lock.
     pub(super) fn written(&self) -> String {
         match self {
             Self::Field(KeyField::Input(input)) => format!("input {}", written_input(input)),
@@ -119,7 +119,7 @@ fn named(word: &str, name: &str, format: Format) -> Option<Subject> {
     })
 }
 
-/// The port, and after a dot the label, if it has one. No other dot stands in it.
+/// The port, and after a dot the label, if it has one. It has no other dot.
 fn written_input(InputName { port, label }: &InputName) -> String {
     let part = |text: &str| escaped(text).replace('.', "%2e");
     if label.as_str().is_empty() {
@@ -134,7 +134,7 @@ fn read_input(text: &str) -> InputName {
     InputName { port: PortName::new(unescaped(port)), label: Label::new(unescaped(label)) }
 }
 
-/// What cannot stand in a name of a lock, and what stands for it.
+/// Characters that a name in a lock cannot have, and their replacements.
 const ESCAPES: [(char, &str); 5] = [('%', "%25"), (' ', "%20"), ('\n', "%0a"), ('\r', "%0d"), ('#', "%23")];
 
 pub(super) fn escaped(name: &str) -> String {

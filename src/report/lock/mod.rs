@@ -1,13 +1,13 @@
 //! The lock of a pipeline: what every stage's key is made of and what it led to, as a small text file that goes into git.
 
 mod differences;
-mod figures;
 mod file;
 mod line;
+mod metric;
 
-pub use differences::{Deviation, deviations};
-pub use figures::{Figure, Figures, figures};
+pub use differences::{LockDifference, differences_from};
 pub use file::{parse, text};
+pub use metric::{Metric, Metrics, metrics_of};
 
 use crate::error::{Error, Result};
 use crate::key::Digest;
@@ -41,8 +41,8 @@ pub struct Locked {
     pub outputs: BTreeMap<PortName, Digest>,
     /// The class of hardware on which the outputs were made, where that was written down.
     pub hardware: Option<Hardware>,
-    /// The figures in its metrics.
-    pub figures: Figures,
+    /// The metrics in its metrics.
+    pub metrics: Metrics,
 }
 
 impl Locked {
@@ -52,18 +52,18 @@ impl Locked {
     }
 
     fn of(action: &Action, node: &crate::plan::Node, store: &Store) -> Result<Self> {
-        let mut all = Figures::new();
-        let metrics = node.description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
-        for port in metrics {
+        let mut all = Metrics::new();
+        let ports = node.description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
+        for port in ports {
             if let Some(artifact) = action.outputs.get(&PortName::new(&port.name)) {
-                all.extend(figures(&store.artifact(&artifact.digest))?);
+                all.extend(metrics_of(&store.artifact(&artifact.digest))?);
             }
         }
         Ok(Self {
             manifest: action.manifest.clone(),
             outputs: crate::plan::outputs_of(action),
             hardware: action.provenance.hardware.clone(),
-            figures: all,
+            metrics: all,
         })
     }
 }

@@ -1,13 +1,13 @@
 //! Whether stages that ran again made the same: stage by stage, and where they did not, which file, from which byte on, and
 //! by how much in numbers.
 //!
-//! Digests are compared only where both results were made on one class of hardware; otherwise the figures in metrics are,
+//! Digests are compared only where both results were made on one class of hardware; otherwise the metrics in metrics are,
 //! each with the interval of its reference.
 
 mod bytes;
 mod comparison;
-mod figures;
 mod findings;
+mod metric;
 mod numbers;
 mod report;
 mod verdict;
@@ -100,16 +100,16 @@ impl Comparison<'_> {
         })
     }
 
-    /// Compares figures, because the bytes of another class of hardware need not be the same.
+    /// Compares metrics, because the bytes of another class of hardware need not be the same.
     fn elsewhere(&self, stage: NodeIndex, made: &Action, locked: &Locked) -> Result<Verdict> {
         let ports = self.graph.stages[stage].description.outputs.iter().filter(|port| port.kind.0 == metrics::KIND);
         let mut now = BTreeMap::new();
         for port in ports {
             if let Some(artifact) = made.outputs.get(&PortName::new(&port.name)) {
-                now.extend(crate::report::lock::figures(&self.again.artifact(&artifact.digest))?);
+                now.extend(crate::report::lock::metrics_of(&self.again.artifact(&artifact.digest))?);
             }
         }
-        Ok(figures::compare(&locked.figures, &now))
+        Ok(metric::compare(&locked.metrics, &now))
     }
 
     /// The largest difference, when every output allows that of its files.

@@ -35,8 +35,8 @@ impl Judged {
                 let from: Vec<&str> = from.iter().map(StageName::as_str).collect();
                 format!("differs as what enters it does, because of {}: {}", from.join(", "), list(findings))
             }
-            Verdict::Expected(count) => format!("{count} figures as expected; bytes not compared, {}", self.made_on()),
-            Verdict::Unexpected(figures) => format!("{}; bytes not compared, {}", figures.join(", "), self.made_on()),
+            Verdict::Expected(count) => format!("{count} metrics as expected; bytes not compared, {}", self.made_on()),
+            Verdict::Unexpected(metrics) => format!("{}; bytes not compared, {}", metrics.join(", "), self.made_on()),
             Verdict::NotCompared => format!("not compared, {}", self.made_on()),
         };
         format!("{:<12} {words}", self.stage)
@@ -61,8 +61,8 @@ impl Judged {
                 object["because"] = json!(from);
                 object["files"] = findings.iter().map(finding_json).collect();
             }
-            Verdict::Expected(count) => object["figures"] = json!(count),
-            Verdict::Unexpected(figures) => object["figures"] = json!(figures),
+            Verdict::Expected(count) => object["metrics"] = json!(count),
+            Verdict::Unexpected(metrics) => object["metrics"] = json!(metrics),
             Verdict::Same | Verdict::NotCompared => {}
         }
         object
@@ -80,10 +80,10 @@ impl Judged {
         }
     }
 
-    /// What was compared: digests, or figures, or nothing.
+    /// What was compared: digests, or metrics, or nothing.
     fn compared(&self) -> &'static str {
         match self.verdict {
-            Verdict::Expected(_) | Verdict::Unexpected(_) => "figures",
+            Verdict::Expected(_) | Verdict::Unexpected(_) => "metrics",
             Verdict::NotCompared => "nothing",
             _ => "digests",
         }

@@ -15,11 +15,11 @@ pub enum Verdict {
     Differs(Vec<Finding>),
     /// Something differs, and so does what entered it, which comes from these stages.
     Follows(BTreeSet<StageName>, Vec<Finding>),
-    /// The reference was made on another class of hardware, and this many figures are what it lets expect.
+    /// The reference was made on another class of hardware, and this many metrics are what it lets expect.
     Expected(usize),
-    /// The reference was made on another class of hardware, and these figures are not what it lets expect.
+    /// The reference was made on another class of hardware, and these metrics are not what it lets expect.
     Unexpected(Vec<String>),
-    /// The reference was made on another class of hardware, and there are no figures to compare.
+    /// The reference was made on another class of hardware, and there are no metrics to compare.
     NotCompared,
 }
 

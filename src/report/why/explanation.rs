@@ -21,7 +21,7 @@ pub struct Explanation {
     pub against: Option<Past>,
     /// What differs from that.
     pub changes: Vec<Changed>,
-    /// The stages that run before it, for one that depends on what they make.
+    /// The stages that run before it, for one that waits for their results.
     pub upstream: Vec<Self>,
 }
 

@@ -9,7 +9,7 @@
 //! - with any of its bytes percent-encoded, once or several times, and with `+` for a space;
 //! - from 6 bytes on: in hexadecimal, and in base64 of either alphabet at any offset in what was encoded.
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 const REPLACEMENT: &str = "***";
 
 /// The fewest bytes of a secret whose base64 and hexadecimal forms are long enough not to be found by chance.
@@ -70,7 +70,7 @@ impl Redactor {
         redacted
     }
 
-    /// Whether a text has no secret in it.
+    /// Whether a string has no secret in it.
     pub(crate) fn is_clean(&self, text: &str) -> bool {
         self.matches(text).next().is_none()
     }

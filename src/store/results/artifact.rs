@@ -154,7 +154,7 @@ impl Artifact {
     }
 }
 
-/// The folders that files and empty folders stand in, and these, inner ones first, ending with the outermost, `""`.
+/// The folders that contain files and empty folders, and these, inner ones first, ending with the outermost, `""`.
 pub(crate) fn folders_of(listed: &[String]) -> Vec<&Path> {
     let above = |listed: &'_ String| usize::from(!listed.ends_with('/'));
     let mut folders: Vec<&Path> =

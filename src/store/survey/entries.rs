@@ -220,7 +220,7 @@ impl Uses {
 }
 
 impl Store {
-    /// What stands in one of the store's folders; nothing where there is no such folder.
+    /// The entries of one of the store's folders; nothing where there is no such folder.
     pub(crate) fn names_in(&self, folder: &str) -> Result<Vec<PathBuf>> {
         list(&self.disk, &self.root.join(folder))
     }
@@ -232,7 +232,7 @@ impl Store {
     }
 }
 
-/// What stands in a folder; nothing where there is no such folder.
+/// The entries of a folder; nothing where there is no such folder.
 pub(crate) fn list(disk: &Disk, folder: &Path) -> Result<Vec<PathBuf>> {
     match disk.list(folder) {
         Err(error) if is_absence(error.kind()) => Ok(Vec::new()),

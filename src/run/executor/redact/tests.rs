@@ -83,7 +83,7 @@ proptest! {
         let whole = format!("{before}{form}");
         let text = &whole[..whole.floor_char_boundary(whole.len() - shown.min(form.len()))];
         let cut = redactor.cut(text);
-        // A text that is nothing but the beginning of a secret cannot be cut anywhere else.
+        // A string that is only the beginning of a secret cannot be cut anywhere else.
         if cut < text.len() {
             let both = redactor.redact(&whole[..cut]) + &redactor.redact(&whole[cut..]);
             prop_assert_eq!(both, redactor.redact(&whole));

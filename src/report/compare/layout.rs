@@ -9,26 +9,26 @@ pub(super) struct Entry {
     pub(super) text: String,
     /// Whether it is the best of its column.
     pub(super) best: bool,
-    /// `†` or `‡` where it differs from the baseline.
+    /// `†` or `‡` where it differs from the reference.
     pub(super) mark: &'static str,
 }
 
-/// The table and what is said below it.
+/// The table and its notes.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct Layout {
     /// The names of the columns.
     pub(super) head: Vec<String>,
     /// How many columns at the beginning are texts.
     pub(super) texts: usize,
-    /// The rows; those from `floors` on are the same for every subject.
+    /// The rows; those from `baselines` on are the same for every subject.
     pub(super) rows: Vec<Vec<Entry>>,
-    /// Where the floors begin.
-    pub(super) floors: usize,
-    /// What is said below.
+    /// Where the baselines begin.
+    pub(super) baselines: usize,
+    /// The notes below the table.
     pub(super) notes: Vec<String>,
 }
 
-impl Sheet {
+impl Layout {
     /// Sets a comparison.
     pub(super) fn of(comparison: &Comparison) -> Self {
         let (varying, alike) = identities(comparison);
@@ -64,7 +64,7 @@ impl Sheet {
             row
         };
         let rows = comparison.all().map(row).collect();
-        Self { head, texts, rows, floors: comparison.lines.len(), notes: notes(comparison, &alike) }
+        Self { head, texts, rows, baselines: comparison.lines.len(), notes: notes(comparison, &alike) }
     }
 }
 
@@ -87,8 +87,8 @@ fn plain(text: &str) -> Entry {
 
 fn entry(cell: &Cell, is_whole: bool) -> Entry {
     let mut text = cell.mean.map(|mean| number(mean, is_whole)).unwrap_or_default();
-    if let Some(deviation) = cell.deviation {
-        text += &format!(" ± {deviation:.4}");
+    if let Some(std) = cell.std {
+        text += &format!(" ± {std:.4}");
     }
     let mark = match cell.significance.as_ref().map(|found| found.adjusted) {
         Some(p) if p < 0.01 => "‡",
@@ -140,7 +140,7 @@ fn notes(comparison: &Comparison, alike: &[(String, String)]) -> Vec<String> {
     if let Some(users) = tested.iter().map(|found| found.users).max() {
         notes.push(format!(
             "† p < 0.05, ‡ p < 0.01 against {}: paired over up to {users} users, after Holm's correction.",
-            comparison.baseline
+            comparison.reference
         ));
     }
     if let Some(paper) = &comparison.paper {

@@ -1,4 +1,4 @@
-//! The figures in a metrics artifact: what is compared where digests cannot be, on another class of hardware.
+//! The metrics in an artifact: what is compared where digests cannot be, on another class of hardware.
 
 use crate::error::{Error, Result};
 use fs_err as fs;
@@ -8,19 +8,19 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Figures by name, such as `pipe.excluded.item.HR@10`: the texts of a row, then the column.
-pub type Figures = BTreeMap<String, Figure>;
+/// Metrics by name, such as `pipe.excluded.item.HR@10`: the texts of a row, then the column.
+pub type Metrics = BTreeMap<String, Metric>;
 
-/// A figure, with the interval that it may be expected in.
+/// A metric, with the interval that it may be expected in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Figure {
+pub struct Metric {
     /// The value.
     pub value: f64,
     /// The interval's ends, where the metrics have one.
     pub interval: Option<[f64; 2]>,
 }
 
-impl Figure {
+impl Metric {
     /// Reads a value, or a value and the ends of its interval.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let numbers: Option<Vec<f64>> = text.split(' ').map(|word| word.parse().ok()).collect();
@@ -32,39 +32,39 @@ impl Figure {
     }
 }
 
-impl fmt::Display for Figure {
+impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.value)?;
         self.interval.map_or(Ok(()), |[low, high]| write!(f, " {low} {high}"))
     }
 }
 
-/// The figures of the artifact in that folder: the numbers of `metrics.json`, and the intervals of `intervals.json` where
+/// The metrics of the artifact in that folder: the numbers of `metrics.json`, and the intervals of `intervals.json` where
 /// there is one. Any other form has none.
 ///
 /// # Errors
 /// When a file is there and cannot be read.
-pub fn figures(folder: &Path) -> Result<Figures> {
-    let mut figures = Figures::new();
+pub fn metrics_of(folder: &Path) -> Result<Metrics> {
+    let mut metrics = Metrics::new();
     for row in rows(&folder.join("metrics.json"))? {
         let name = name_of(&row, None);
         for (column, value) in numbers(&row) {
-            figures.insert(joined(&name, column), Figure { value, interval: None });
+            metrics.insert(joined(&name, column), Metric { value, interval: None });
         }
     }
     for row in rows(&folder.join("intervals.json"))? {
         let Some(metric) = row.get(METRIC).and_then(Value::as_str) else { continue };
         let ends: BTreeMap<&str, f64> = numbers(&row).collect();
         if let (Some(low), Some(high)) = (ends.get("low"), ends.get("high"))
-            && let Some(figure) = figures.get_mut(&joined(&name_of(&row, Some(METRIC)), metric))
+            && let Some(metric) = metrics.get_mut(&joined(&name_of(&row, Some(METRIC)), metric))
         {
-            figure.interval = Some([*low, *high]);
+            metric.interval = Some([*low, *high]);
         }
     }
-    Ok(figures)
+    Ok(metrics)
 }
 
-/// The column of a row of intervals that names the figure.
+/// The column of a row of intervals that names the metric.
 const METRIC: &str = "metric";
 
 fn rows(path: &Path) -> Result<Vec<Map<String, Value>>> {
@@ -100,22 +100,22 @@ mod tests {
     fn figures_are_named_by_their_row_and_column() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        assert_eq!(figures(folder.path()).unwrap(), Figures::new());
+        assert_eq!(metrics_of(folder.path()).unwrap(), Metrics::new());
         write("metrics.json", r#"[{ "model": "pipe", "seen": "kept", "users": 9, "HR@10": 0.4092 }]"#);
         write(
             "intervals.json",
             r#"[{ "model": "pipe", "seen": "kept", "metric": "HR@10", "value": 0.4092, "low": 0.38, "high": 0.43 }]"#,
         );
         let text: Vec<String> =
-            figures(folder.path()).unwrap().iter().map(|(name, figure)| format!("{name} {figure}")).collect();
+            metrics_of(folder.path()).unwrap().iter().map(|(name, metric)| format!("{name} {metric}")).collect();
         assert_eq!(text, ["pipe.kept.HR@10 0.4092 0.38 0.43", "pipe.kept.users 9"]);
     }
 
     #[test]
     fn a_figure_reads_back_as_it_was() {
-        for figure in [Figure { value: 0.1, interval: None }, Figure { value: 1.0, interval: Some([1e-9, 2.5]) }] {
-            assert_eq!(Figure::parse(&figure.to_string()).unwrap(), figure);
+        for metric in [Metric { value: 0.1, interval: None }, Metric { value: 1.0, interval: Some([1e-9, 2.5]) }] {
+            assert_eq!(Metric::parse(&metric.to_string()).unwrap(), metric);
         }
-        assert_eq!(Figure::parse("1 2"), None);
+        assert_eq!(Metric::parse("1 2"), None);
     }
 }
