@@ -1,8 +1,7 @@
 //! The words that this program was started with.
 
-use crate::cli::Arguments;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, Command, CommandFactory as _};
+use clap::{Arg, ArgAction, Command};
 use std::ffi::{OsStr, OsString};
 
 /// The option whose value may be a word of its own: `--force STAGE` as well as `--force=STAGE`.
@@ -50,8 +49,7 @@ pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> 
 
 /// The same error with the usage of the whole command. The usage that it comes with has every option that a variable of the
 /// environment sets, as if it were required.
-pub(super) fn with_whole_usage(mut error: clap::Error, words: &[OsString]) -> clap::Error {
-    let mut definition = Arguments::command();
+pub(super) fn with_whole_usage(mut error: clap::Error, words: &[OsString], mut definition: Command) -> clap::Error {
     definition.build();
     let mut command = &definition;
     while let Some(found) = words.iter().skip(1).find_map(|word| command.find_subcommand(word)) {

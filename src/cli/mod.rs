@@ -116,7 +116,8 @@ pub(crate) fn parse() -> Arguments {
     if words.iter().any(|word| word == "--force") {
         words = command_line::with_forced_stages(words, &Arguments::command());
     }
-    Arguments::try_parse_from(&words).unwrap_or_else(|error| command_line::with_whole_usage(error, &words).exit())
+    Arguments::try_parse_from(&words)
+        .unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command()).exit())
 }
 
 /// Whether the command line asks for JSON, so that a failure is told in that form too.
