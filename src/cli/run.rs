@@ -7,9 +7,11 @@ use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArgume
 use crate::cli::plan::show;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
+use crate::key::is_plain;
 use crate::plan::{Point, Selection};
 use crate::report::metrics;
 use crate::run::{Interrupt, Json, Observer, Settings, Summary};
+use crate::store::RunLabel;
 use crate::terminal::{Bars, Lines, duration, print_error, print_line, size};
 use clap::Args;
 use serde_json::json;
@@ -33,6 +35,12 @@ pub(crate) struct RunArguments {
     /// Read every byte of the cached results first, and make those that are damaged again.
     #[arg(long)]
     pub(super) verify: bool,
+    /// Call the run by this name, which `pipe show`, `pipe compare` and `pipe runs` take and print.
+    #[arg(long, value_name = "NAME", value_parser = run_name)]
+    pub(super) name: Option<String>,
+    /// Say this of the run; `pipe runs` prints it.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
     /// After a failure, still run the stages that do not depend on it.
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -61,7 +69,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     }
     planner.check_only()?;
     session.store.prepare()?;
-    let settings = Settings { keep_going: arguments.keep_going, ..settings(&session, &arguments.execution)? };
+    let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
+    let settings = Settings { keep_going: arguments.keep_going, label, ..settings(&session, &arguments.execution)? };
     let mut observer = observer(arguments.pipeline.output.json);
     let interrupt = Interrupt::listen();
     let summary =
@@ -78,6 +87,17 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         print_rows(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, false);
     }
     Ok(())
+}
+
+/// A name that is neither a run's identifier nor `latest`.
+fn run_name(text: &str) -> std::result::Result<String, String> {
+    if !is_plain(text) {
+        return Err("expected letters, digits, '-' and '_'".to_owned());
+    }
+    if text.starts_with("latest") || text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err("expected a name that begins with a letter and is not 'latest'".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Finds damage that the sizes of files do not show, such as an edit of the same size. What is damaged goes to quarantine.
@@ -112,6 +132,8 @@ pub(super) fn settings(session: &Session, execution: &ExecutionArguments) -> Res
         keep_going: false,
         device: execution.device.clone(),
         arguments: command_line().skip(1).collect(),
+        label: RunLabel::default(),
+        project: session.file.parent().map(Path::to_owned).unwrap_or_default(),
     })
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
-/// List the runs, newest first. A run in which every stage was cached is not recorded.
+/// List the runs, newest first. A run in which every stage was cached is recorded if it has a name or a note.
 #[derive(Debug, Args)]
 pub(crate) struct RunsArguments {
     #[command(flatten)]
@@ -51,7 +51,8 @@ pub(super) fn facts(store: &Store, record: &RunRecord) -> Value {
     };
     let mut facts = json!({
         "run": record.run, "pipeline": record.pipeline, "started": record.started, "seconds": record.seconds,
-        "outcome": outcome, "code": record.code,
+        "outcome": outcome, "code": record.code, "name": record.label.name, "note": record.label.note,
+        "commit": record.commit, "set": set(record),
     });
     add(&mut facts, counts(record));
     facts
@@ -64,7 +65,30 @@ fn words(store: &Store, record: &RunRecord) -> Value {
     });
     add(&mut words, counts(record));
     words["outcome"] = store.outcome(record).to_string().into();
+    words["name"] = json!(record.label.name);
+    words["set"] = set(record).join(", ").into();
+    words["commit"] = record.commit.as_ref().map(|commit| commit.chars().take(9).collect::<String>()).into();
+    words["note"] = json!(record.label.note);
     words
+}
+
+/// The settings of a run's command line: of `--set`, `--profile` and `--point`.
+fn set(record: &RunRecord) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut words = record.arguments.iter();
+    while let Some(word) = words.next() {
+        let (option, value) =
+            word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+        let prefix = match option {
+            "--set" => "",
+            "--profile" => "profile ",
+            "--point" => "point ",
+            _ => continue,
+        };
+        let value = value.map(str::to_owned).or_else(|| words.next().cloned());
+        found.extend(value.map(|value| format!("{prefix}{value}")));
+    }
+    found
 }
 
 fn add(object: &mut Value, fields: Vec<(String, Value)>) {

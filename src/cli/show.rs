@@ -36,9 +36,10 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<()> {
 fn text(store: &Store, record: &RunRecord) -> String {
     let took = record.seconds.map(|seconds| format!(", took {}", duration(seconds))).unwrap_or_default();
     let mut text = format!(
-        "run       {} of {}\ncommand   pipe {}\nversion   {}\nwhen      {}, {}{took}\nwhere     {}\noutcome   {}\n",
+        "run       {} of {}\n{}command   pipe {}\nversion   {}\nwhen      {}, {}{took}\nwhere     {}\noutcome   {}\n",
         record.run,
         record.pipeline,
+        label(record),
         record.arguments.join(" "),
         record.version,
         local(record.started),
@@ -55,6 +56,12 @@ fn text(store: &Store, record: &RunRecord) -> String {
         text += &format!("\n{} failed: {reason}\n  log: {}\n", stage.stage, log(store, record, stage).display());
     }
     text
+}
+
+/// What the user called the run, and the commit, a line each.
+fn label(record: &RunRecord) -> String {
+    let lines = [("name", &record.label.name), ("note", &record.label.note), ("commit", &record.commit)];
+    lines.iter().filter_map(|(what, text)| Some(format!("{what:<9} {}\n", text.as_ref()?))).collect()
 }
 
 /// A stage in a line. The reason of a failure is below the table.

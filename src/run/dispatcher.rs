@@ -18,6 +18,7 @@ use crate::run::executor::Executor;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;
 use crate::run::queue::{Queue, Wanted};
+use crate::run::settings::Settings;
 use crate::run::slots::Slots;
 use crate::run::{Ending, Observer};
 use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageState, Store};
@@ -25,7 +26,6 @@ use contract::Event;
 use petgraph::graph::NodeIndex;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
@@ -35,23 +35,6 @@ const EVENTS: usize = 1024;
 
 /// How long events are taken before one looks again whether the run is to end, and what other processes have finished.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
-
-/// How a run is to go.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The worker.
-    pub worker: PathBuf,
-    /// This program, which supervises the processes of commands.
-    pub supervisor: PathBuf,
-    /// How many stages may run at once.
-    pub jobs: usize,
-    /// Whether stages that do not depend on a failed one still run.
-    pub keep_going: bool,
-    /// The device for stages that name none.
-    pub device: String,
-    /// The arguments of the command line, for the record.
-    pub arguments: Vec<String>,
-}
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -89,7 +72,7 @@ pub fn run(
     let executor = OnceCell::new();
     let mut dispatcher = Dispatcher {
         executor: &executor,
-        journal: Journal::new(store, &planner.graph.pipeline, &settings.arguments, &machine.host),
+        journal: Journal::new(store, &planner.graph.pipeline, settings, &machine.host),
         needs,
         graph: planner.graph,
         selection: planner.selection,

@@ -1,37 +1,43 @@
 //! What is written of a run while it goes on: its record, and its events as `--json` has them.
 //!
-//! A run that starts nothing leaves no trace but the time on its pipeline's folder.
+//! A run that starts nothing leaves no trace but the time on its pipeline's folder, unless its user gave it a name or a note.
 
 use crate::error::Result;
 use crate::key::{RunId, StageName};
-use crate::run::{Ending, Json, Observer};
-use crate::store::{RunRecord, StageRecord, StageState, Store, new_run_id, now};
+use crate::run::{Ending, Json, Observer, Settings};
+use crate::store::{RunLabel, RunRecord, StageRecord, StageState, Store, new_run_id, now};
 use contract::Event;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The journal of one run.
 pub(crate) struct Journal<'a> {
     store: &'a Store,
     record: RunRecord,
+    /// The folder whose commit is recorded.
+    project: PathBuf,
     began: Instant,
     events: Option<Json<std::fs::File>>,
 }
 
 impl<'a> Journal<'a> {
     /// A journal of which nothing is written yet.
-    pub(crate) fn new(store: &'a Store, pipeline: &str, arguments: &[String], host: &str) -> Self {
+    pub(crate) fn new(store: &'a Store, pipeline: &str, settings: &Settings, host: &str) -> Self {
         let record = RunRecord {
             run: new_run_id(),
             pipeline: pipeline.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            arguments: arguments.to_vec(),
+            label: settings.label.clone(),
+            commit: None,
+            arguments: settings.arguments.clone(),
             host: host.to_owned(),
             started: now(),
             seconds: None,
             code: None,
             stages: Vec::new(),
         };
-        Self { store, record, began: Instant::now(), events: None }
+        Self { store, record, project: settings.project.clone(), began: Instant::now(), events: None }
     }
 
     /// The run.
@@ -44,6 +50,7 @@ impl<'a> Journal<'a> {
         if self.events.is_some() {
             return Ok(());
         }
+        self.record.commit = commit(&self.project);
         self.store.write_run(&self.record)?;
         let path = self.store.run_folder(&self.record.run).join("events.jsonl");
         let file = std::fs::File::create(&path).map_err(|error| crate::error::Error::io("writing", &path, error))?;
@@ -62,7 +69,7 @@ impl<'a> Journal<'a> {
 
     /// Ends the record, if anything was begun. Losing it loses no result.
     pub(crate) fn end(&mut self, code: u8) {
-        if self.events.is_none() && code == 0 {
+        if self.events.is_none() && code == 0 && self.record.label == RunLabel::default() {
             return;
         }
         self.record.seconds = Some(self.began.elapsed().as_secs_f64());
@@ -71,6 +78,18 @@ impl<'a> Journal<'a> {
             tracing::warn!("the record of this run could not be written: {error}");
         }
     }
+}
+
+/// The commit that is checked out in a folder, if git says so.
+fn commit(folder: &Path) -> Option<String> {
+    let mut git = Command::new("git");
+    git.arg("-C")
+        .arg(folder)
+        .args(["rev-parse", "--verify", "--quiet", "HEAD"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
 }
 
 impl Observer for Journal<'_> {

@@ -10,13 +10,15 @@ mod launch;
 mod observer;
 mod queue;
 mod request;
+mod settings;
 mod slots;
 mod starting;
 mod submitted;
 
-pub use dispatcher::{Settings, Summary, run};
+pub use dispatcher::{Summary, run};
 pub use executor::local::{Supervised, supervise};
 pub use interrupt::Interrupt;
 pub use json::Json;
 pub use observer::{Ending, Observer};
+pub use settings::Settings;
 pub(crate) use slots::Claim;

@@ -34,7 +34,7 @@ pub use results::export::Exported;
 pub use runs::find::Outcome;
 pub(crate) use runs::needs::NeedsList;
 pub use runs::needs::{Needed, Needs};
-pub use runs::record::{RunRecord, StageRecord, new_run_id, now};
+pub use runs::record::{RunLabel, RunRecord, StageRecord, new_run_id, now};
 pub use runs::scratch::Scratch;
 pub use runs::state::StageState;
 pub use survey::entries::{Entry, Records, Uses};

@@ -48,7 +48,8 @@ impl Store {
         }
     }
 
-    /// The run that is meant by a whole name, a beginning that only one has, `latest` or `latest~N`, the N-th before it.
+    /// The run that is meant by its identifier, a beginning of it that only one has, the name that its user gave it (the newest
+    /// of that name), `latest`, or `latest~N`, the N-th before it.
     ///
     /// # Errors
     /// When there is no such run, or more than one; they are named.
@@ -63,6 +64,9 @@ impl Store {
             };
         }
         if let Some(place) = runs.iter().position(|record| record.run.as_str() == asked) {
+            return Ok(runs.swap_remove(place));
+        }
+        if let Some(place) = runs.iter().rposition(|record| record.label.name.as_deref() == Some(asked)) {
             return Ok(runs.swap_remove(place));
         }
         let fitting: Vec<RunRecord> =

@@ -21,6 +21,12 @@ pub struct RunRecord {
     /// The version of `pipe`.
     #[serde(default)]
     pub version: String,
+    /// What its user calls it and says of it.
+    #[serde(flatten)]
+    pub label: RunLabel,
+    /// The commit that was checked out where the pipeline file is, if it is in a git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// The arguments of the command line.
     pub arguments: Vec<String>,
     /// The machine.
@@ -35,6 +41,17 @@ pub struct RunRecord {
     pub code: Option<u8>,
     /// Its stages, in the order in which they ended.
     pub stages: Vec<StageRecord>,
+}
+
+/// What the user of a run calls it, so that experiments are told apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLabel {
+    /// A name; several runs may have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What became of a stage in a run.
