@@ -9,8 +9,8 @@ pub(crate) struct Candidates {
     pub(crate) user: u32,
     /// Ascending.
     items: Vec<u32>,
-    /// `[candidates, models]` what an item counts in a model's list; 0 where it is not in it.
-    values: Vec<f64>,
+    /// `[candidates, models]` what an item counts in a model's list; none where it is not in it.
+    values: Vec<Option<f64>>,
     /// `[models]` how sure each list is.
     confidence: Vec<f64>,
 }
@@ -20,11 +20,11 @@ impl Candidates {
         let mut items: Vec<u32> = lists.iter().flat_map(|list| list.iter().map(|item| item.0)).collect();
         items.sort_unstable();
         items.dedup();
-        let mut values = vec![0.0; items.len() * lists.len()];
+        let mut values = vec![None; items.len() * lists.len()];
         for (model, list) in lists.iter().enumerate() {
             for ((item, _), value) in list.iter().zip(normalisation.apply(list, rank_constant)) {
                 let place = items.partition_point(|known| known < item);
-                values[place * lists.len() + model] = value;
+                values[place * lists.len() + model] = Some(value);
             }
         }
         Self { user, items, values, confidence: lists.iter().map(|list| confidence(list)).collect() }
@@ -50,12 +50,18 @@ impl Candidates {
         wanted.iter().any(|item| self.items.binary_search(item).is_ok())
     }
 
+    /// The items that a model with weight has, with their scores. What only models without weight have is no candidate: its
+    /// score 0 would tie with the last item of a list.
     fn scored(&self, weights: &[f64], power: f64) -> impl Iterator<Item = (u32, f32)> {
         let factor = |(weight, sure): (&f64, &f64)| if power == 0.0 { *weight } else { weight * sure.powf(power) };
         let factors: Vec<f64> = weights.iter().zip(&self.confidence).map(factor).collect();
+        let counts: Vec<bool> = weights.iter().map(|&weight| weight > 0.0).collect();
         let rows = self.values.chunks_exact(weights.len());
-        self.items.iter().zip(rows).map(move |(&item, values)| {
-            (item, values.iter().zip(&factors).map(|(value, factor)| value * factor).sum::<f64>() as f32)
+        self.items.iter().zip(rows).filter_map(move |(&item, values)| {
+            let counted = values.iter().zip(&counts).any(|(value, &counts)| counts && value.is_some());
+            let score =
+                || values.iter().zip(&factors).map(|(value, factor)| value.unwrap_or(0.0) * factor).sum::<f64>();
+            counted.then(|| (item, score() as f32))
         })
     }
 }
@@ -76,6 +82,17 @@ mod tests {
         let all = candidates.best(&[0.5, 0.5], 0.0, 9);
         for (rank, item) in (1..).zip(&all) {
             assert_eq!(candidates.ranks(&[0.5, 0.5], 0.0, &[item.0]), [rank]);
+        }
+    }
+
+    #[test]
+    fn a_model_without_weight_adds_no_candidate() {
+        let lists: [&[(u32, f32)]; 2] = [&[(7, 4.0), (3, 2.0)], &[(0, 9.0), (1, 8.0), (2, 7.0), (4, 6.0), (3, 5.0)]];
+        for normalisation in [Normalisation::MinMax, Normalisation::ReciprocalRank] {
+            let candidates = Candidates::of(0, &lists, normalisation, 1.0);
+            let best: Vec<u32> = candidates.best(&[1.0, 0.0], 0.0, 9).iter().map(|item| item.0).collect();
+            assert_eq!(best, [7, 3]);
+            assert!(candidates.ranks(&[1.0, 0.0], 0.0, &[0, 1, 2, 4]).is_empty());
         }
     }
 

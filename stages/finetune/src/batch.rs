@@ -1,9 +1,10 @@
 //! Trees as tensors, and their loss.
 
 use crate::batching::Rows;
+use crate::objective::Objective;
 use crate::tree::TokenTree;
 use contract::Result;
-use nn::{AttentionMask, Llama, failed};
+use nn::{AttentionMask, failed};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// B rows of T tokens with trees side by side.
@@ -20,6 +21,19 @@ pub(crate) struct Batch {
     terms: Tensor,
     /// f32 `[terms]`.
     weights: Tensor,
+    /// The places in `B * T` at which a whole code ends, with its number.
+    items: Vec<(i64, i64)>,
+    next_items: NextItems,
+}
+
+/// The terms of the item head's loss.
+#[derive(Debug, Default)]
+pub(crate) struct NextItems {
+    /// The places in `B * T`.
+    pub(crate) places: Vec<i64>,
+    /// The numbers of the codes that are to be predicted.
+    pub(crate) codes: Vec<i64>,
+    pub(crate) weights: Vec<f32>,
 }
 
 impl Batch {
@@ -28,33 +42,63 @@ impl Batch {
         Layout::new(trees, rows, vocabulary).into_batch(device).map_err(failed("make a batch"))
     }
 
-    /// The weighted sum of the cross-entropies, a scalar.
-    pub(crate) fn loss(&self, model: &Llama, train: bool) -> Result<Tensor> {
-        self.loss_of(model, &model.forward(&self.ids, &self.positions, &self.mask, None, train)?)
+    /// The weighted sum of the tokens' cross-entropies, a scalar.
+    pub(crate) fn loss(&self, objective: &Objective<'_>, train: bool) -> Result<Tensor> {
+        let embedded = objective.embed(&self.ids, &self.items)?;
+        let hidden = objective.model.forward_embedded(&embedded, &self.positions, &self.mask, None, train)?;
+        self.token_loss(objective, &hidden)
     }
 
-    /// Adds the gradients of the loss over `terms`, and returns it. `by_block` computes the blocks again for theirs.
-    pub(crate) fn backward(&self, model: &Llama, terms: f64, by_block: bool) -> Result<Tensor> {
-        let mean = |sum: Tensor| sum.f_div_scalar(terms).map_err(failed("compute the loss"));
+    /// Adds the gradients of the objective for a step with those numbers of terms, and returns its value. `by_block` computes
+    /// the blocks again for theirs.
+    pub(crate) fn backward(&self, objective: &Objective<'_>, terms: Terms, by_block: bool) -> Result<Tensor> {
+        let model = objective.model;
+        let embedded = objective.embed(&self.ids, &self.items)?;
         if by_block {
-            let loss = |hidden: &Tensor| mean(self.loss_of(model, hidden)?);
-            return model.backward_by_block(&self.ids, &self.positions, &self.mask, loss);
+            let value = |hidden: &Tensor| self.value(objective, hidden, terms);
+            return model.backward_by_block(&embedded, &self.positions, &self.mask, value);
         }
-        let loss = mean(self.loss(model, true)?)?;
-        loss.f_backward().map_err(failed("compute gradients"))?;
-        Ok(loss)
+        let hidden = model.forward_embedded(&embedded, &self.positions, &self.mask, None, true)?;
+        let value = self.value(objective, &hidden, terms)?;
+        value.f_backward().map_err(failed("compute gradients"))?;
+        Ok(value)
     }
 
-    fn loss_of(&self, model: &Llama, hidden: &Tensor) -> Result<Tensor> {
-        let width = model.config().hidden_size;
+    /// The weighted sum of both losses, each the mean of its terms.
+    fn value(&self, objective: &Objective<'_>, hidden: &Tensor, terms: Terms) -> Result<Tensor> {
+        let scaled = |loss: Tensor, by: f64| loss.f_div_scalar(by).map_err(failed("compute the loss"));
+        let mut value: Option<Tensor> = None;
+        if objective.token_weight > 0.0 {
+            value = Some(scaled(self.token_loss(objective, hidden)?, terms.tokens / objective.token_weight)?);
+        }
+        if let Some(items) = objective.items.as_ref().filter(|_| !self.next_items.places.is_empty()) {
+            let loss = scaled(items.loss(hidden, &self.next_items)?, terms.items / items.weight)?;
+            value = Some(match value {
+                Some(value) => value.f_add(&loss).map_err(failed("compute the loss"))?,
+                None => loss,
+            });
+        }
+        // A part without any term, as a text without an item for the head alone.
+        value.map_or_else(|| hidden.f_sum(Kind::Float)?.f_mul_scalar(0.0), Ok).map_err(failed("compute the loss"))
+    }
+
+    fn token_loss(&self, objective: &Objective<'_>, hidden: &Tensor) -> Result<Tensor> {
+        let width = objective.model.config().hidden_size;
         let rows = hidden.f_reshape([-1, width]).and_then(|hidden| hidden.f_index_select(0, &self.places));
-        let logits = model.logits(&rows.map_err(failed("compute the loss"))?)?;
+        let logits = objective.model.logits(&rows.map_err(failed("compute the loss"))?)?;
         let loss = || -> std::result::Result<Tensor, TchError> {
             let chosen = logits.f_log_softmax(-1, Kind::Float)?.f_view(-1)?.f_index_select(0, &self.terms)?;
             chosen.f_dot(&self.weights)?.f_neg()
         };
         loss().map_err(failed("compute the loss"))
     }
+}
+
+/// How many terms a step's losses have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) tokens: f64,
+    pub(crate) items: f64,
 }
 
 /// The same on the host.
@@ -70,6 +114,8 @@ struct Layout {
     places: Vec<i64>,
     terms: Vec<i64>,
     weights: Vec<f32>,
+    items: Vec<(i64, i64)>,
+    next_items: NextItems,
 }
 
 impl Layout {
@@ -86,6 +132,8 @@ impl Layout {
             places: Vec::new(),
             terms: Vec::new(),
             weights: Vec::new(),
+            items: Vec::new(),
+            next_items: NextItems::default(),
         };
         for (number, row) in rows.rows.iter().enumerate() {
             let mut offset = 0;
@@ -128,6 +176,13 @@ impl Layout {
             self.terms.push((self.places.len() as i64 - 1) * vocabulary + i64::from(target.token));
             self.weights.push(target.weight);
         }
+        let place = |node: u32| (start + node as usize) as i64;
+        self.items.extend(tree.items.iter().map(|&(node, code)| (place(node), i64::from(code))));
+        for next in &tree.next_items {
+            self.next_items.places.push(place(next.node));
+            self.next_items.codes.push(i64::from(next.code));
+            self.next_items.weights.push(next.weight);
+        }
     }
 
     fn into_batch(self, device: Device) -> std::result::Result<Batch, TchError> {
@@ -146,6 +201,8 @@ impl Layout {
             places: numbers(&self.places)?,
             terms: numbers(&self.terms)?,
             weights: Tensor::f_from_slice(&self.weights)?.f_to_device(device)?,
+            items: self.items,
+            next_items: self.next_items,
         })
     }
 }

@@ -32,7 +32,7 @@ const BEST: &str = "best.";
 pub(crate) struct State {
     /// The loss of each step so far.
     pub(crate) losses: Vec<f64>,
-    /// The loss on validation after each epoch so far.
+    /// The measure on validation after each epoch so far.
     pub(crate) validation: Vec<f64>,
     /// The best weights so far, where they are kept.
     pub(crate) best: Vec<(String, Tensor)>,
@@ -59,6 +59,12 @@ impl Checkpoints {
     pub(crate) fn of(context: &Context) -> Self {
         let asked = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         Self { folder: context.checkpoint().map(Path::to_owned), pause: asked.unwrap_or(PAUSE), last: Instant::now() }
+    }
+
+    /// Those of another training of the same stage, in a folder of that name.
+    pub(crate) fn named(self, name: &str) -> Self {
+        let folder = self.folder.map(|folder| folder.join(name)).filter(|folder| fs::create_dir_all(folder).is_ok());
+        Self { folder, ..self }
     }
 
     /// Whether it is time for the next.

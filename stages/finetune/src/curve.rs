@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 #[derive(Debug, Default)]
 pub(crate) struct Curve {
     pub(crate) losses: Vec<f64>,
-    /// The loss on validation after each epoch; empty without.
+    /// The measure on validation after each epoch; empty without.
     pub(crate) validation: Vec<f64>,
+    /// Whether that is the NDCG@10 of lists, else it is the loss.
+    pub(crate) measured_by_lists: bool,
     /// The epoch whose weights are kept, where that is not the last.
     pub(crate) best_epoch: Option<usize>,
     pub(crate) steps_an_epoch: usize,
@@ -49,7 +51,7 @@ impl Curve {
         let ends = (1..).map(|epoch| (epoch * self.steps_an_epoch) as f64);
         let validation: Vec<(f64, f64)> = ends.zip(self.validation.iter().copied()).collect();
         let mut lines = vec![line("training", training)];
-        if !validation.is_empty() {
+        if !validation.is_empty() && !self.measured_by_lists {
             lines.push(line("validation", validation));
         }
         let top = lines.iter().flat_map(|line| &line.points).map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
@@ -65,8 +67,9 @@ impl Curve {
     pub(crate) fn report(&self, samples: &Samples, check: &Check) -> Value {
         let point = |(step, loss)| json!({"step": step, "loss": loss});
         let points: Vec<Value> = self.points().into_iter().map(point).collect();
+        let measure = if self.measured_by_lists { "ndcg" } else { "loss" };
         let validation: Vec<Value> =
-            (1..).zip(&self.validation).map(|(epoch, loss)| json!({"epoch": epoch, "loss": loss})).collect();
+            (1..).zip(&self.validation).map(|(epoch, value)| json!({"epoch": epoch, measure: value})).collect();
         json!({
             "samples": samples.read - samples.dropped,
             "samples_dropped_as_too_long": samples.dropped,

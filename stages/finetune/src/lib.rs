@@ -24,8 +24,11 @@ mod batch;
 mod batching;
 mod checkpoint;
 mod curve;
+mod fit;
 mod new_tokens;
+mod objective;
 mod parameters;
+mod questions;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -35,15 +38,11 @@ mod validation;
 
 pub use parameters::{Keep, NewTokens, Parameters, Precision, Train};
 
-use checkpoint::Checkpoints;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use fit::{Evaluation, Fitted, Task};
 use frames::{Codes, Prompts, kinds};
-use nn::{Llama, LoraConfig, Parameter};
-use samples::Samples;
-use tch::{Device, Kind};
-use tokenizers::Tokenizer;
-use training::Training;
-use validation::Validation;
+use recommender::Stopping;
+use recommender::beam::Trie;
 
 /// Tunes a language model on prompts.
 #[derive(Debug)]
@@ -68,6 +67,12 @@ impl Stage for Finetune {
                 kinds::PROMPTS,
                 "Questions about held-out items, measured after each epoch.",
             ),
+            InputPort::optional(
+                "choice",
+                kinds::PROMPTS,
+                "Samples without each user's last training item, which choose the number of epochs.",
+            ),
+            InputPort::optional("choice_questions", kinds::PROMPTS, "Questions about the items that `choice` lacks."),
             InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model to tune: a Hugging Face folder.").or_path(),
         ]
     }
@@ -78,6 +83,12 @@ impl Stage for Finetune {
                 "model",
                 kinds::TUNED_MODEL,
                 "A PEFT adapter, or a Hugging Face folder where all weights train.",
+            ),
+            OutputPort::new(
+                "validation_model",
+                kinds::TUNED_MODEL,
+                "The model that chose the number of epochs and has not learned the held-out items; `none.json` with \
+                 `stopping = \"epochs\"`.",
             ),
             OutputPort::new(
                 "curve",
@@ -93,86 +104,73 @@ impl Stage for Finetune {
         let prompts = Prompts::read(context.input("tasks")?)?;
         let codes = Codes::read(context.input("codes")?)?;
         let llm = context.input("llm")?;
-        let mut tokenizer = nn::read_tokenizer(llm)?;
-        let precision = precision(device, &parameters);
-        let mut model = Llama::load(llm, device, if parameters.train == Train::All { Kind::Float } else { precision })?;
-        model.set_precision(precision);
-        let added = new_tokens::add(&mut tokenizer, &mut model, &codes, parameters.new_token_std)?;
-        new_tokens::map(&mut model, &tokenizer, &added, context.optional_input("codebook"), parameters.new_tokens)?;
-        context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
-        let samples = samples::encode(&prompts.0, &tokenizer, model.config(), &parameters)?;
-        context.log(samples.summary());
-        model.set_dropout(parameters.dropout);
-        let trained = trainable(&mut model, &parameters)?;
-        let before = new_tokens::Rows::copy(&model)?;
-        let held_out = held_out(context, &tokenizer, &model, &parameters)?;
-        let validation = Validation::new(held_out.as_ref(), parameters.keep == Keep::Best);
-        let mut training = Training::new(&model, trained, &samples, validation, &parameters, context.seed())?;
-        training.run(context, Checkpoints::of(context)).map_err(|failure| with_way_out(failure, &parameters))?;
-        let curve = training.finish()?;
-        let check = before.compare(&model, &added, &samples, parameters.train)?;
-        context.log(check.summary());
-        let output = context.output("model");
-        match parameters.train {
-            Train::Lora => model.save_adapter(output)?,
-            Train::All => model.save(output)?,
+        let task = Task { context, parameters: &parameters, llm, codes: &codes, trie: &Trie::of(&codes), device };
+        let (fitted, chosen) = match parameters.stopping {
+            Stopping::Epochs => {
+                let validation = read_prompts(context, "validation")?;
+                check_keep(&parameters, &validation)?;
+                (task.fit(&prompts, &Evaluation::Loss(&validation), None)?, None)
+            }
+            Stopping::Validation => choose_and_fit(&task, &prompts)?,
+        };
+        let held_out = context.output("validation_model");
+        match &chosen {
+            // Where ingest holds out validation items, the model has not learned them.
+            Some(Chosen::BySecondTraining(first)) => task.write(first, held_out)?,
+            Some(Chosen::Alone) => task.write(&fitted, held_out)?,
+            None => frames::write_json(held_out, "none.json", &serde_json::json!({"stopping": "epochs"}))?,
         }
-        nn::write_tokenizer(output, &tokenizer)?;
-        nn::copy_settings(llm, output)?;
-        curve.chart().write(&context.output("curve").join("loss.svg"))?;
-        frames::write_json(context.output("curve"), "report.json", &curve.report(&samples, &check))
+        task.write(&fitted, context.output("model"))?;
+        fitted.curve.chart().write(&context.output("curve").join("loss.svg"))?;
+        let mut report = fitted.curve.report(&fitted.samples, &fitted.check);
+        if let (Some(Chosen::BySecondTraining(first)), Some(report)) = (&chosen, report.as_object_mut()) {
+            report.insert("choice".to_owned(), first.curve.report(&first.samples, &first.check));
+        }
+        frames::write_json(context.output("curve"), "report.json", &report)
     }
 }
 
-/// The kind of the activations, and of weights that stay as they are. What is trained is f32.
-fn precision(device: Device, parameters: &Parameters) -> Kind {
-    match parameters.precision {
-        Precision::F32 => Kind::Float,
-        Precision::Bf16 => Kind::BFloat16,
-        Precision::Auto if device.is_cuda() && parameters.train == Train::Lora => Kind::BFloat16,
-        Precision::Auto => Kind::Float,
-    }
+/// How the number of epochs was chosen.
+enum Chosen {
+    /// By the training whose model is kept.
+    Alone,
+    /// By a training without the held-out items, before the one on all.
+    BySecondTraining(Box<Fitted>),
 }
 
-/// Says which parameters take less memory, to who ran out of it.
-fn with_way_out(failure: Failure, parameters: &Parameters) -> Failure {
-    if failure.kind != FailureKind::Device {
-        return failure;
+/// Trains as long as held-out items say.
+fn choose_and_fit(task: &Task<'_>, prompts: &Prompts) -> Result<(Fitted, Option<Chosen>)> {
+    let (choice, questions) = (read_prompts(task.context, "choice")?, read_prompts(task.context, "choice_questions")?);
+    if !choice.0.is_empty() && !questions.0.is_empty() {
+        let first = task.fit(&choice, &Evaluation::Lists(&questions), None)?;
+        let epochs = first.curve.best_epoch.unwrap_or(1);
+        task.context.log(format!("trains again on all samples for {epochs} epochs"));
+        let fitted = task.fit(prompts, &Evaluation::None, Some(epochs))?;
+        return Ok((fitted, Some(Chosen::BySecondTraining(Box::new(first)))));
     }
-    let Parameters { memory_tokens, gradient_checkpointing, .. } = parameters;
-    let checkpointing = if *gradient_checkpointing { "" } else { ", or set gradient_checkpointing = true" };
-    failure.hint(format!("lower memory_tokens, which is {memory_tokens}, or max_tokens{checkpointing}"))
+    let validation = read_prompts(task.context, "validation")?;
+    if validation.0.is_empty() {
+        let message = "stopping is \"validation\", but no item is held out: 'choice', 'choice_questions' and 'validation' have no prompts";
+        return Err(conflict(message).hint(
+            "set hold_out = true in tasks and bind choice = \"tasks.choice\", choice_questions = \"tasks.choice_questions\"; or let \
+             ingest have holdout = \"last-two\" and bind validation = \"tasks.validation\"; or set stopping = \"epochs\"",
+        ));
+    }
+    Ok((task.fit(prompts, &Evaluation::Lists(&validation), None)?, Some(Chosen::Alone)))
 }
 
-fn trainable(model: &mut Llama, parameters: &Parameters) -> Result<Vec<Parameter>> {
-    match parameters.train {
-        Train::All => model.train_all(),
-        Train::Lora => model.train_lora(&LoraConfig {
-            r: parameters.lora_r,
-            alpha: parameters.lora_alpha,
-            dropout: parameters.lora_dropout,
-            target_modules: parameters.target_modules.clone(),
-        }),
-    }
+/// The prompts of an optional input; none where it is not bound.
+fn read_prompts(context: &Context, port: &str) -> Result<Prompts> {
+    Ok(context.optional_input(port).map(Prompts::read).transpose()?.unwrap_or_default())
 }
 
-/// The samples to validate on, where there are any.
-fn held_out(
-    context: &Context,
-    tokenizer: &Tokenizer,
-    model: &Llama,
-    parameters: &Parameters,
-) -> Result<Option<Samples>> {
-    let prompts = context.optional_input("validation").map(Prompts::read).transpose()?.unwrap_or_default();
-    if !prompts.0.is_empty() {
-        return samples::encode(&prompts.0, tokenizer, model.config(), parameters).map(Some);
-    }
-    if parameters.keep == Keep::Best {
+fn check_keep(parameters: &Parameters, validation: &Prompts) -> Result<()> {
+    if parameters.keep == Keep::Best && validation.0.is_empty() {
         let message = "keep is \"best\", but there are no validation prompts to tell what is best";
         return Err(conflict(message)
             .hint("bind validation = \"tasks.validation\", and let ingest have holdout = \"last-two\""));
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Says that parameters contradict each other.

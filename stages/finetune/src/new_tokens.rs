@@ -1,7 +1,7 @@
 //! The codes' tokens: added before the training, looked at after it.
 
 use crate::conflict;
-use crate::parameters::{NewTokens, Train};
+use crate::parameters::{NewTokens, Parameters, Train};
 use crate::samples::Samples;
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
@@ -120,7 +120,13 @@ impl Rows {
     ///
     /// # Errors
     /// When a new token that occurs in samples did not move, or an old one did though only new ones train.
-    pub(crate) fn compare(&self, model: &Llama, added: &Added, samples: &Samples, train: Train) -> Result<Check> {
+    pub(crate) fn compare(
+        &self,
+        model: &Llama,
+        added: &Added,
+        samples: &Samples,
+        parameters: &Parameters,
+    ) -> Result<Check> {
         let (embedding, head) = model.token_rows()?;
         let changed = || -> std::result::Result<Vec<bool>, TchError> {
             let changed = |before: &Tensor, after: &Tensor| before.f_ne_tensor(after)?.f_any_dim(1, false);
@@ -130,13 +136,15 @@ impl Rows {
         let changed = changed().map_err(failed("compare the tokens' rows"))?;
         let new = added.first..added.first + added.count;
         let moved = |token: &u32| changed[*token as usize];
-        let still = new.clone().find(|token| samples.seen.contains(token) && !moved(token));
+        // The item head alone moves the tokens of histories, not those that are only answers.
+        let must_move = |token: &u32| parameters.token_weight > 0.0 && samples.seen.contains(token);
+        let still = new.clone().find(|token| must_move(token) && !moved(token));
         if let Some(token) = still {
             return Err(Failure::new(FailureKind::Stage, format!("training did not move the new token {token}"))
                 .hint("raise learning_rate or epochs"));
         }
         let old_tokens_moved = (0..added.first).filter(moved).count();
-        if train == Train::Lora && old_tokens_moved > 0 {
+        if parameters.train == Train::Lora && old_tokens_moved > 0 {
             let message = format!("training moved {old_tokens_moved} old tokens, though only new ones are trained");
             return Err(Failure::new(FailureKind::Stage, message));
         }

@@ -2,6 +2,7 @@
 
 use crate::conflict;
 use contract::Result;
+use recommender::Stopping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,9 +75,18 @@ pub struct Parameters {
     /// The highest learning rate; it falls to zero along a cosine.
     #[schemars(range(min = 0.0))]
     pub learning_rate: f64,
-    /// How often each sample is seen.
+    /// How often each sample is seen; the largest number where validation ends the training.
     #[schemars(range(min = 1))]
     pub epochs: u32,
+    /// What ends the training: the number of `epochs`, or, with `validation`, the NDCG@10 of lists for held-out items. Where
+    /// `ingest` holds out none, a training on `choice` chooses the number of epochs, and a second one on `tasks` has as many.
+    pub stopping: Stopping,
+    /// How many epochs in a row without a better NDCG@10 end the training, with `stopping = "validation"`.
+    #[schemars(range(min = 1))]
+    pub patience: usize,
+    /// How many held-out items are asked for after each epoch, with `stopping = "validation"`.
+    #[schemars(range(min = 1))]
+    pub validation_users: usize,
     /// Which weights are written: the `last`, or the `best` by the loss on `validation`.
     pub keep: Keep,
     /// Tokens of a step, after merging what samples share. A step has at least one group.
@@ -114,6 +124,23 @@ pub struct Parameters {
     /// Standard deviation of the noise around the mean row with which new tokens start.
     #[schemars(range(min = 0.0))]
     pub new_token_std: f64,
+    /// Weight of the tokens' loss; 0 trains the item head alone.
+    #[schemars(range(min = 0.0))]
+    pub token_weight: f64,
+    /// Whether a vector for each item is trained beside the tokens, by which `precache` can rank: `scoring = "head"` or
+    /// `"rerank"`.
+    pub item_head: bool,
+    /// Weight of the item head's loss.
+    #[schemars(range(min = 0.0))]
+    pub item_weight: f64,
+    /// How many items are drawn for a step of the item head. Where there are no more items, the softmax is over all of them.
+    #[schemars(range(min = 1))]
+    pub item_negatives: usize,
+    /// Whether an item in a prompt carries its vector: added to the embedding of its last code.
+    pub item_input: bool,
+    /// Standard deviation of the vectors with which the item head starts.
+    #[schemars(range(min = 0.0))]
+    pub item_std: f64,
 }
 
 impl Default for Parameters {
@@ -141,6 +168,15 @@ impl Default for Parameters {
             gradient_checkpointing: false,
             new_tokens: NewTokens::Mean,
             new_token_std: 0.02,
+            token_weight: 1.0,
+            item_head: false,
+            item_weight: 1.0,
+            item_negatives: 2048,
+            item_input: true,
+            item_std: 0.02,
+            stopping: Stopping::Epochs,
+            patience: 3,
+            validation_users: 2000,
         }
     }
 }
@@ -154,6 +190,10 @@ impl Parameters {
             ("memory_tokens", self.memory_tokens as f64),
             ("learning_rate", self.learning_rate),
             ("lora_r", self.lora_r as f64),
+            ("patience", self.patience as f64),
+            ("validation_users", self.validation_users as f64),
+            ("item_weight", self.item_weight),
+            ("item_negatives", self.item_negatives as f64),
         ];
         if let Some((name, value)) = positive.iter().find(|(_, value)| *value <= 0.0 || !value.is_finite()) {
             return Err(conflict(format!("{name} is {value}, expected more than 0")));
@@ -162,6 +202,19 @@ impl Parameters {
             if !(0.0..1.0).contains(&ratio) {
                 return Err(conflict(format!("{name} is {ratio}, expected at least 0 and less than 1")));
             }
+        }
+        if !(self.token_weight >= 0.0 && self.token_weight.is_finite()) {
+            return Err(conflict(format!("token_weight is {}, expected at least 0", self.token_weight)));
+        }
+        if self.token_weight == 0.0 && !self.item_head {
+            return Err(conflict("token_weight is 0 and item_head is false, so nothing would be trained")
+                .hint("set item_head = true, or token_weight above 0"));
+        }
+        if self.stopping == Stopping::Validation && self.keep == Keep::Best {
+            return Err(conflict(
+                "stopping is \"validation\", which keeps the epoch of the best NDCG@10, and keep is \"best\"",
+            )
+            .hint("remove keep, or set stopping = \"epochs\" to keep the epoch of the lowest loss"));
         }
         Ok(())
     }

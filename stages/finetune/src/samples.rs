@@ -3,7 +3,7 @@
 use crate::conflict;
 use crate::parameters::Parameters;
 use contract::{Failure, FailureKind, Result};
-use frames::Prompt;
+use frames::{Prompt, TaskKind};
 use nn::LlamaConfig;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -15,6 +15,8 @@ pub(crate) struct Sample {
     pub(crate) tokens: Vec<u32>,
     /// Where the answer begins, at least 1.
     pub(crate) label: usize,
+    /// Whether the answer is the next item of a history.
+    pub(crate) asks_next_item: bool,
 }
 
 /// All samples that are not too long.
@@ -67,7 +69,8 @@ pub(crate) fn encode(
                 continue;
             }
             samples.seen.extend(&tokens);
-            groups.entry(prompt.group).or_default().push(Sample { tokens, label });
+            let asks_next_item = prompt.kind == TaskKind::NextItem;
+            groups.entry(prompt.group).or_default().push(Sample { tokens, label, asks_next_item });
         }
     }
     samples.groups = groups.into_values().flat_map(split).collect();
@@ -126,7 +129,11 @@ mod tests {
 
     #[test]
     fn a_large_group_is_cut_and_loses_no_sample() {
-        let sample = |first: u32, length: u32| Sample { tokens: (first..first + length).collect(), label: 1 };
+        let sample = |first: u32, length: u32| Sample {
+            tokens: (first..first + length).collect(),
+            label: 1,
+            asks_next_item: true,
+        };
         let group = vec![sample(0, 300), sample(0, 400), sample(1000, 200), sample(2000, 50)];
         let parts = split(group.clone());
         assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);

@@ -1,14 +1,19 @@
 //! The packed loss against the plain one, and whole runs of the stage on a tiny model.
 
 use crate::checkpoint::Checkpoints;
+use crate::fit::with_way_out;
+use crate::objective::{ItemObjective, Negatives, Objective};
 use crate::samples::{Sample, Samples};
-use crate::training::{Training, gradients};
+use crate::training::{Learner, Training, gradients};
 use crate::tree::TokenTree;
 use crate::validation::Validation;
-use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train, with_way_out};
+use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train};
 use contract::{Context, Failure, FailureKind, Result, Spec, Stage};
+use decoding::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
+use recommender::Stopping;
+use recommender::beam::{Support, Trie};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -29,7 +34,7 @@ fn config() -> LlamaConfig {
 
 /// Two groups with shared histories, one branch within a label, one sample twice, and one that continues another.
 fn groups() -> Vec<Vec<Sample>> {
-    let sample = |tokens: &[u32], label| Sample { tokens: tokens.to_vec(), label };
+    let sample = |tokens: &[u32], label| Sample { tokens: tokens.to_vec(), label, asks_next_item: true };
     vec![
         vec![
             sample(&[1, 4, 5, 6, 7, 20, 21, 22], 5),
@@ -65,14 +70,16 @@ fn packing_changes_neither_the_loss_nor_its_gradients() {
         } else {
             model.train_all().unwrap()
         };
-        let packed: Vec<_> = groups().iter().map(TokenTree::merge).collect();
-        let plain: Vec<_> = groups().iter().flatten().map(|sample| TokenTree::merge([sample])).collect();
+        let packed: Vec<_> = groups().iter().map(|group| TokenTree::merge(group, None)).collect();
+        let plain: Vec<_> = groups().iter().flatten().map(|sample| TokenTree::merge([sample], None)).collect();
         let tokens = |trees: &[TokenTree]| trees.iter().map(TokenTree::len).sum::<usize>();
         assert!(tokens(&packed) * 3 < tokens(&plain) * 2);
-        let expected = gradients(&model, &plain.iter().collect::<Vec<_>>(), 1000, false).unwrap();
+        let expected = gradients(&Objective::tokens(&model), &plain.iter().collect::<Vec<_>>(), 1000, false).unwrap();
         let expected_gradients = taken(&parameters);
         for (memory_tokens, by_block) in [(1, false), (24, false), (24, true), (1000, false)] {
-            let loss = gradients(&model, &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block).unwrap();
+            let loss =
+                gradients(&Objective::tokens(&model), &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block)
+                    .unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
             for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
                 assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
@@ -95,7 +102,7 @@ fn the_loss_is_the_cross_entropy_of_the_labels() {
     let expected: f64 = (5..8).map(|place| -chances.double_value(&[0, place - 1, ids[place as usize]])).sum();
     let mut model = model;
     drop(model.train_all().unwrap());
-    let loss = gradients(&model, &[&TokenTree::merge([sample])], 100, false).unwrap();
+    let loss = gradients(&Objective::tokens(&model), &[&TokenTree::merge([sample], None)], 100, false).unwrap();
     assert!((loss - expected / 3.0).abs() < 1e-5);
 }
 
@@ -150,7 +157,10 @@ fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
     if parameters.new_tokens != NewTokens::Mean {
         inputs.push(("codebook", path("codebook")));
     }
-    let outputs = [("model", path(name)), ("curve", path(&format!("{name}_curve")))];
+    let outputs = ["model", "curve", "validation_model"].map(|port| match port {
+        "model" => (port, path(name)),
+        _ => (port, path(&format!("{name}_{port}"))),
+    });
     let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
     Finetune::run(parameters, &context(&inputs, &outputs))
@@ -268,23 +278,28 @@ fn with_checkpoint(folder: &Path) -> Context {
 fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec<f64>, Vec<f64>, Vec<Tensor>) {
     let (model, trained) = with_adapters();
     let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
-    let mut training = Training::new(&model, trained, samples, validation(parameters), parameters, 5).unwrap();
+    let mut training =
+        Training::new(Learner { model: &model, items: None }, trained, samples, validation(parameters), parameters, 5)
+            .unwrap();
     training.run(context, Checkpoints::of(context)).unwrap();
     let curve = training.finish().unwrap();
     (curve.losses, curve.validation, values)
 }
 
 /// Validation on a question that training does not have.
-fn validation(parameters: &Parameters) -> Validation {
-    let sample = Sample { tokens: vec![1, 4, 5, 6, 9, 25, 26, 22], label: 5 };
+fn validation(parameters: &Parameters) -> Validation<'static> {
+    let sample = Sample { tokens: vec![1, 4, 5, 6, 9, 25, 26, 22], label: 5, asks_next_item: true };
     let samples = Samples { groups: vec![vec![sample]], read: 1, dropped: 0, seen: HashSet::new() };
-    Validation::new(Some(&samples), parameters.keep == Keep::Best)
+    let trees = samples.groups.iter().map(|group| TokenTree::merge(group, None)).collect();
+    Validation::by_loss(trees, parameters.keep == Keep::Best)
 }
 
 /// Makes the first steps, leaves a checkpoint and goes no further.
 fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Context) {
     let (model, trained) = with_adapters();
-    let mut training = Training::new(&model, trained, samples, validation(parameters), parameters, 5).unwrap();
+    let mut training =
+        Training::new(Learner { model: &model, items: None }, trained, samples, validation(parameters), parameters, 5)
+            .unwrap();
     for _ in 0..steps {
         training.step().unwrap();
     }
@@ -317,12 +332,20 @@ fn the_weights_of_the_best_epoch_are_kept() {
         let parameters = Parameters { learning_rate: 3e-2, epochs, keep, warmup: 0.0, ..Parameters::default() };
         let (model, trained) = with_adapters();
         let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
-        let mut training = Training::new(&model, trained, &samples, validation(&parameters), &parameters, 5).unwrap();
+        let mut training = Training::new(
+            Learner { model: &model, items: None },
+            trained,
+            &samples,
+            validation(&parameters),
+            &parameters,
+            5,
+        )
+        .unwrap();
         training.run(&with_checkpoint(folder.path()), Checkpoints::of(&with_checkpoint(folder.path()))).unwrap();
         let mut after = validation(&parameters);
         let curve = training.finish().unwrap();
-        after.measure(&model, &[], 1000).unwrap();
-        (curve, after.losses[0], values)
+        after.measure(&Objective::tokens(&model), &[], 1000).unwrap();
+        (curve, after.values[0], values)
     };
     let (best, best_loss, _) = train(30, Keep::Best);
     let (last, last_loss, _) = train(30, Keep::Last);
@@ -405,4 +428,190 @@ fn who_ran_out_of_memory_is_told_which_parameters_need_less() {
     let already = hint(FailureKind::Device, Parameters { gradient_checkpointing: true, ..plain.clone() }).unwrap();
     assert!(!already.contains("gradient_checkpointing"), "{already}");
     assert_eq!(hint(FailureKind::Diverged, plain), None);
+}
+
+/// The codes of the labels of [`groups`]: 20 21 22, 20 23 22, 24 25 26 and 27 28 29.
+fn label_trie() -> Trie {
+    Trie::of(&Codes { levels: vec![vec![0, 0, 1, 2], vec![0, 1, 2, 3], vec![0, 0, 1, 2]] })
+}
+
+fn label_codes(trie: &Trie) -> ItemCodes<'_> {
+    ItemCodes::with_tokens(trie, vec![vec![20, 24, 27], vec![21, 23, 25, 28], vec![22, 26, 29]])
+}
+
+fn with_items<'a>(model: &'a Llama, head: &'a ItemHead, negatives: Negatives) -> Objective<'a> {
+    Objective { model, token_weight: 0.5, items: Some(ItemObjective { head, weight: 2.0, negatives }) }
+}
+
+#[test]
+fn packing_changes_neither_the_loss_of_items_nor_its_gradients() {
+    let _turn = alone();
+    let trie = label_trie();
+    let codes = label_codes(&trie);
+    for drawn in [false, true] {
+        tch::manual_seed(11);
+        let mut model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
+        let mut parameters = model.train_all().unwrap();
+        let mut head = ItemHead::random(&codes, &model, true, 0.3).unwrap();
+        parameters.push(head.train().unwrap());
+        let negatives = || if drawn { Negatives::draw(3, 4, 1, 2) } else { Negatives::All };
+        let tree = |samples: &[Sample]| TokenTree::merge(samples, Some(&codes));
+        let packed: Vec<_> = groups().iter().map(|group| tree(group)).collect();
+        let plain: Vec<_> = groups().iter().flatten().map(|sample| tree(std::slice::from_ref(sample))).collect();
+        assert_eq!(packed[0].items.len(), 1, "one history has an item");
+        let of = |trees: &[TokenTree], memory_tokens, by_block| {
+            let objective = with_items(&model, &head, negatives());
+            gradients(&objective, &trees.iter().collect::<Vec<_>>(), memory_tokens, by_block).unwrap()
+        };
+        let expected = of(&plain, 1000, false);
+        let expected_gradients = taken(&parameters);
+        assert!(expected_gradients.iter().all(|gradient| gradient.abs().sum(Kind::Float).double_value(&[]) > 0.0));
+        for (memory_tokens, by_block) in [(1, false), (24, true), (1000, false)] {
+            let loss = of(&packed, memory_tokens, by_block);
+            assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
+            for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
+                assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_loss_of_items_is_that_of_its_formula() {
+    let _turn = alone();
+    tch::manual_seed(12);
+    let mut model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
+    drop(model.train_all().unwrap());
+    let trie = label_trie();
+    let codes = label_codes(&trie);
+    let mut head = ItemHead::random(&codes, &model, true, 0.3).unwrap();
+    let vectors = head.train().unwrap().tensor.detach();
+    let sample = &groups()[0][3];
+    // The history 1 4 5 6 7 20 21 22 7 has code 0 at place 7; code 3 comes next.
+    let ids: Vec<i64> = sample.tokens[..9].iter().copied().map(i64::from).collect();
+    let embedded = model.embed(&Tensor::from_slice(&ids).view([1, 9])).unwrap().detach().copy();
+    let mut row = embedded.select(1, 7);
+    row += vectors.select(0, 0);
+    let positions = Tensor::arange(9, (Kind::Int64, Device::Cpu)).view([1, 9]);
+    let hidden = model.forward_embedded(&embedded, &positions, &AttentionMask::Causal, None, false).unwrap();
+    let scores = hidden.select(1, 8).matmul(&vectors.transpose(0, 1)).view(-1);
+    let score = |code: i64| scores.double_value(&[code]);
+    let tree = TokenTree::merge([sample], Some(&codes));
+    let of = |negatives| {
+        let items = Some(ItemObjective { head: &head, weight: 2.0, negatives });
+        gradients(&Objective { model: &model, token_weight: 0.0, items }, &[&tree], 100, false).unwrap()
+    };
+    let all = (0..4).map(|code| score(code).exp()).sum::<f64>().ln() - score(3);
+    assert!((of(Negatives::All) - 2.0 * all).abs() < 1e-4);
+    let drawn = Negatives::Drawn { codes: vec![1, 3], corrections: vec![0.4, 0.9] };
+    let sampled = (score(3).exp() + (score(1) + 0.4).exp()).ln() - score(3);
+    assert!((of(drawn) - 2.0 * sampled).abs() < 1e-4);
+}
+
+/// The share of questions whose next item the head of the written model ranks first.
+fn ranked_first(folder: &Path, name: &str) -> f64 {
+    let (model, tokenizer) = nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu).unwrap();
+    let trie = Trie::of(&Codes::read(&folder.join("codes")).unwrap());
+    let codes = ItemCodes::new(&trie, &tokenizer).unwrap();
+    let head = ItemHead::read(&folder.join(name), &codes, &model).unwrap();
+    let decoder = Decoder::new(&model, &codes, head.as_ref());
+    let settings = Settings { scoring: Scoring::Head, beam: 1, head_weight: 0.0 };
+    let prompts = Prompts::read(&folder.join("tasks")).unwrap().0;
+    let next: Vec<_> = prompts.iter().filter(|prompt| prompt.kind == TaskKind::NextItem).collect();
+    let encode = |text: &str, special| -> Vec<i64> {
+        tokenizer.encode(text, special).unwrap().get_ids().iter().copied().map(i64::from).collect()
+    };
+    let right = next.iter().filter(|prompt| {
+        let leaves = decoder.leaves(&[&encode(&prompt.prompt, true)], &settings, &[Support::none()]).unwrap();
+        let best = leaves[0].iter().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap();
+        let answer = codes.find(encode(&prompt.label, false))[0].1;
+        codes.leaves()[answer as usize] == best.node
+    });
+    right.count() as f64 / next.len() as f64
+}
+
+#[test]
+fn an_item_head_learns_next_items_beside_the_tokens_and_alone() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    for (train, token_weight, item_input) in
+        [(Train::All, 1.0, true), (Train::All, 0.0, true), (Train::Lora, 1.0, false)]
+    {
+        let parameters = Parameters {
+            train,
+            token_weight,
+            item_head: true,
+            item_input,
+            item_negatives: 3,
+            learning_rate: 3e-3,
+            epochs: 200,
+            batch_tokens: 120,
+            ..Parameters::default()
+        };
+        tune(folder.path(), "tuned", parameters).unwrap();
+        let right = ranked_first(folder.path(), "tuned");
+        assert!(right > 0.95, "{train:?} {token_weight}: {right}");
+    }
+}
+
+/// Trains with `stopping = "validation"`: the choice has the questions of all users but the last four, which are asked for.
+fn tune_by_lists(folder: &Path, name: &str, parameters: &Parameters) -> Result<()> {
+    let prompts = Prompts::read(&folder.join("tasks")).unwrap().0;
+    let (choice, questions): (Vec<_>, Vec<_>) = prompts.into_iter().partition(|prompt| prompt.group < 16);
+    let questions: Vec<_> = questions.into_iter().filter(|prompt| prompt.kind == TaskKind::NextItem).collect();
+    Prompts(choice).write(&folder.join("choice")).unwrap();
+    Prompts(questions).write(&folder.join("choice_questions")).unwrap();
+    let path = |part: &str| folder.join(part);
+    let inputs = ["tasks", "codes", "llm", "choice", "choice_questions"].map(|port| (port, path(port)));
+    let outputs = [("model", path(name)), ("validation_model", path("held-out")), ("curve", path("curve"))];
+    let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    Finetune::run(parameters.clone(), &context(&inputs, &outputs))
+}
+
+#[test]
+fn held_out_lists_choose_the_epochs_of_a_second_training() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    fs_err::create_dir_all(folder.path().join("choice")).unwrap();
+    fs_err::create_dir_all(folder.path().join("choice_questions")).unwrap();
+    for item_head in [false, true] {
+        let parameters = Parameters {
+            train: Train::All,
+            item_head,
+            stopping: Stopping::Validation,
+            patience: 4,
+            learning_rate: 1e-2,
+            epochs: 40,
+            batch_tokens: 60,
+            ..Parameters::default()
+        };
+        tune_by_lists(folder.path(), "tuned", &parameters).unwrap();
+        let report = fs_err::read_to_string(folder.path().join("curve/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let (first, best) = (&report["choice"], report["choice"]["best_epoch"].as_u64().unwrap());
+        let ndcgs = first["validation"].as_array().unwrap();
+        assert!(ndcgs.len() as u64 <= best + 4 && ndcgs[best as usize - 1]["ndcg"].as_f64().unwrap() > 0.5, "{first}");
+        assert_eq!(report["steps"].as_u64().unwrap(), best * report["steps_an_epoch"].as_u64().unwrap());
+        let read = |name: &str| fs_err::read(folder.path().join(name).join("model.safetensors")).unwrap();
+        assert_ne!(read("tuned"), read("held-out"));
+        assert_eq!(folder.path().join("held-out/item_head.safetensors").is_file(), item_head);
+    }
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let refused = |parameters: Parameters| parameters.check().unwrap_err().message;
+    let nothing = Parameters { token_weight: 0.0, ..Parameters::default() };
+    assert!(refused(nothing).contains("token_weight is 0 and item_head is false"));
+    let both = Parameters { stopping: Stopping::Validation, keep: Keep::Best, ..Parameters::default() };
+    assert!(refused(both).contains("keep is \"best\""));
+    let folder = tempfile::tempdir().unwrap();
+    let _turn = alone();
+    write_inputs(folder.path());
+    let unbound =
+        tune(folder.path(), "x", Parameters { stopping: Stopping::Validation, ..Parameters::default() }).unwrap_err();
+    assert!(unbound.kind == FailureKind::Conflict && unbound.message.contains("no item is held out"), "{unbound}");
 }

@@ -1,21 +1,23 @@
 //! The loop: a step's trees, their loss, its gradients, the new weights.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Terms};
 use crate::batching::{lay_out, steps};
 use crate::checkpoint::{Checkpoints, State};
 use crate::curve::Curve;
+use crate::objective::{ItemObjective, Negatives, Objective};
 use crate::parameters::Parameters;
-use crate::samples::Samples;
+use crate::samples::{Sample, Samples};
 use crate::tree::TokenTree;
 use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
+use decoding::{ItemCodes, ItemHead};
 use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Training on its way: what it works on, and how far it is.
 pub(crate) struct Training<'a> {
-    model: &'a Llama,
+    learner: Learner<'a>,
     samples: &'a Samples,
     parameters: &'a Parameters,
     seed: u64,
@@ -24,23 +26,47 @@ pub(crate) struct Training<'a> {
     steps: Vec<Vec<u32>>,
     /// The numbers of steps after which an epoch is over.
     epoch_ends: BTreeSet<usize>,
-    validation: Validation,
+    validation: Validation<'a>,
     schedule: CosineSchedule,
     optimizer: AdamW,
     curve: Curve,
 }
 
+/// What learns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learner<'a> {
+    pub(crate) model: &'a Llama,
+    /// The item head and the codes that it has vectors for, where one is trained.
+    pub(crate) items: Option<(&'a ItemHead, &'a ItemCodes<'a>)>,
+}
+
+impl<'a> Learner<'a> {
+    fn tree<'s>(&self, samples: impl IntoIterator<Item = &'s Sample>) -> TokenTree {
+        TokenTree::merge(samples, self.items.map(|(_, codes)| codes))
+    }
+
+    /// What is minimised with these negatives.
+    fn objective(&self, parameters: &Parameters, negatives: impl FnOnce(i64) -> Negatives) -> Objective<'a> {
+        let items = self.items.map(|(head, _)| ItemObjective {
+            head,
+            weight: parameters.item_weight,
+            negatives: negatives(head.codes()),
+        });
+        Objective { model: self.model, token_weight: parameters.token_weight, items }
+    }
+}
+
 impl<'a> Training<'a> {
     /// Training that has made no step.
     pub(crate) fn new(
-        model: &'a Llama,
+        learner: Learner<'a>,
         trained: Vec<Parameter>,
         samples: &'a Samples,
-        validation: Validation,
+        validation: Validation<'a>,
         parameters: &'a Parameters,
         seed: u64,
     ) -> Result<Self> {
-        let trees: Vec<TokenTree> = samples.groups.iter().map(TokenTree::merge).collect();
+        let trees: Vec<TokenTree> = samples.groups.iter().map(|group| learner.tree(group)).collect();
         let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
         let epochs: Vec<_> =
             (0..parameters.epochs).map(|epoch| steps(&sizes, parameters.batch_tokens, seed, epoch)).collect();
@@ -59,7 +85,27 @@ impl<'a> Training<'a> {
         let steps = epochs.concat();
         let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
         let optimizer = AdamW::new(trained, parameters.weight_decay)?;
-        Ok(Self { model, samples, parameters, seed, trees, steps, epoch_ends, validation, schedule, optimizer, curve })
+        Ok(Self {
+            learner,
+            samples,
+            parameters,
+            seed,
+            trees,
+            steps,
+            epoch_ends,
+            validation,
+            schedule,
+            optimizer,
+            curve,
+        })
+    }
+
+    /// Ends the training after that many epochs of its schedule.
+    pub(crate) fn ending_after(mut self, epochs: usize) -> Self {
+        if let Some(&end) = epochs.checked_sub(1).and_then(|last| self.epoch_ends.iter().nth(last)) {
+            self.steps.truncate(end);
+        }
+        self
     }
 
     /// Makes all steps that are left, from the checkpoint on where there is one.
@@ -78,15 +124,16 @@ impl<'a> Training<'a> {
         let progress = context.progress(total);
         let (started, begun_at) = (Instant::now(), self.done());
         let (mut tokens, mut terms) = (0, 0.0);
-        while let Some(groups) = self.steps.get(self.done()) {
+        while let Some(groups) = self.steps.get(self.done()).filter(|_| !self.validation.stops()) {
             let trees = groups.iter().map(|&group| &self.trees[group as usize]);
             (tokens, terms) =
                 trees.fold((tokens, terms), |(tokens, terms), tree| (tokens + tree.len(), terms + tree.terms()));
             self.step()?;
             if self.epoch_ends.contains(&self.done())
-                && let Some(loss) = self.validation.losses.last()
+                && let Some(value) = self.validation.values.last()
             {
-                context.log(format!("epoch {}: validation loss {loss:.4}", self.validation.losses.len()));
+                let (epoch, name) = (self.validation.values.len(), self.validation.name());
+                context.log(format!("epoch {epoch}: validation {name} {value:.4}"));
             }
             let done = self.done() as u64;
             let seconds = started.elapsed().as_secs_f64().max(1e-9);
@@ -100,6 +147,10 @@ impl<'a> Training<'a> {
                 checkpoints.write(&self.state(), context);
             }
         }
+        if self.validation.stops() {
+            // So that a run that goes on does not choose again.
+            checkpoints.write(&self.state(), context);
+        }
         let (steps, seconds) = (self.done() - begun_at, started.elapsed().as_secs_f64().max(1e-9));
         context.log(format!("{steps} steps in {seconds:.0} s: {:.0} label tokens a second", terms / seconds));
         Ok(())
@@ -109,7 +160,8 @@ impl<'a> Training<'a> {
     pub(crate) fn finish(mut self) -> Result<Curve> {
         self.validation.put_back(self.optimizer.parameters())?;
         self.curve.best_epoch = self.validation.best_epoch();
-        self.curve.validation = self.validation.losses;
+        self.curve.measured_by_lists = self.validation.name() != "loss";
+        self.curve.validation = self.validation.values;
         Ok(self.curve)
     }
 
@@ -125,13 +177,15 @@ impl<'a> Training<'a> {
         // What dropout draws depends on the step alone, so that a run that goes on draws the same.
         tch::manual_seed(self.seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
         let Parameters { memory_tokens, gradient_checkpointing: by_block, .. } = *self.parameters;
+        let draw = |codes| Negatives::draw(self.parameters.item_negatives, codes, self.seed, number as u64);
+        let objective = self.learner.objective(self.parameters, draw);
         let loss = if self.parameters.packing {
             let step: Vec<&TokenTree> = groups.iter().map(|&group| &self.trees[group as usize]).collect();
-            gradients(self.model, &step, memory_tokens, by_block)?
+            gradients(&objective, &step, memory_tokens, by_block)?
         } else {
             let samples = groups.iter().flat_map(|&group| &self.samples.groups[group as usize]);
-            let plain: Vec<TokenTree> = samples.map(|sample| TokenTree::merge([sample])).collect();
-            gradients(self.model, &plain.iter().collect::<Vec<_>>(), memory_tokens, by_block)?
+            let plain: Vec<TokenTree> = samples.map(|sample| self.learner.tree([sample])).collect();
+            gradients(&objective, &plain.iter().collect::<Vec<_>>(), memory_tokens, by_block)?
         };
         let rate = self.schedule.rate(number as u64);
         if !loss.is_finite() {
@@ -143,7 +197,7 @@ impl<'a> Training<'a> {
         self.optimizer.step(rate)?;
         self.curve.losses.push(loss);
         if self.epoch_ends.contains(&self.done()) {
-            self.validation.measure(self.model, self.optimizer.parameters(), memory_tokens)?;
+            self.validation.measure(&objective, self.optimizer.parameters(), memory_tokens)?;
         }
         Ok(())
     }
@@ -152,7 +206,7 @@ impl<'a> Training<'a> {
     pub(crate) fn state(&self) -> State {
         State {
             losses: self.curve.losses.clone(),
-            validation: self.validation.losses.clone(),
+            validation: self.validation.values.clone(),
             best: self.validation.best.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect(),
             tensors: self.optimizer.state(),
         }
@@ -177,13 +231,22 @@ impl<'a> Training<'a> {
 }
 
 /// Adds the gradients of the trees' mean loss to the parameters and returns the loss.
-pub(crate) fn gradients(model: &Llama, trees: &[&TokenTree], memory_tokens: usize, by_block: bool) -> Result<f64> {
+pub(crate) fn gradients(
+    objective: &Objective<'_>,
+    trees: &[&TokenTree],
+    memory_tokens: usize,
+    by_block: bool,
+) -> Result<f64> {
     let sizes: Vec<usize> = trees.iter().map(|tree| tree.len()).collect();
-    let terms: f64 = trees.iter().map(|tree| tree.terms()).sum();
+    let terms = Terms {
+        tokens: trees.iter().map(|tree| tree.terms()).sum(),
+        items: trees.iter().map(|tree| tree.item_terms()).sum(),
+    };
+    let model = objective.model;
     let mut loss = 0.0;
     for rows in lay_out(&sizes, memory_tokens) {
         let batch = Batch::new(trees, &rows, model.tokens(), model.device())?;
-        let part = batch.backward(model, terms, by_block)?;
+        let part = batch.backward(objective, terms, by_block)?;
         loss += f64::try_from(&part).map_err(failed("read the loss"))?;
     }
     Ok(loss)

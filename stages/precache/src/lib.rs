@@ -13,50 +13,37 @@
 //! All items of a code are candidates with the code's score, in [`recommender::tie_order`]. `excluded` drops items of the
 //! user's whole history, `kept` does not.
 //!
+//! **Scoring.** With an item head (`finetune.item_head`) `scoring = "head"` ranks all items by the head's log p(item | prompt), and
+//! `scoring = "rerank"` the items that the beam search finds, by (1 − w) log p(codes) + w log p(item), w = `head_weight`.
+//!
+//! **Support.** With lists of another model (`support`), w ln q(prefix) is added to the score of each prefix before beams are chosen,
+//! w = `support_weight` and q the model's probability that the item's code begins so ([`recommender::beam::Supporters`]). A user
+//! without a list is decoded as without support. With `support_weights` held-out items choose w: the one of the best NDCG@10 of the
+//! lists by `validation_model` with `validation_support`.
+//!
+//! **Validation.** With `validation_model`, a model that has not learned each user's held-out item, the same lists are made for
+//! these items.
+//!
 //! A user's prompt is read once. The beams of a user are then fed as one sequence behind it, level by level, and a
 //! mask lets each see the prompt and its own ancestors: keys and values are never copied for beams or reordered.
 
-mod decoder;
+mod choice;
+mod parameters;
 mod prompt;
-mod search;
+mod ranker;
+
+pub use parameters::Parameters;
 
 use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
-use decoder::Decoder;
-use frames::{Codes, Interactions, RankedList, Rankings, kinds};
-use nn::Llama;
-use prompt::UserPrompt;
-use prompts::PromptTemplate;
-use recommender::beam::{Trie, ranked_items};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use tokenizers::Tokenizer;
+use frames::{Codes, Interactions, Rankings, kinds};
+use ranker::{Ranker, Users};
+use recommender::ChoiceSplit;
+use recommender::beam::Trie;
+use serde_json::json;
 
 /// The stage that ranks items for every user with the tuned language model.
 #[derive(Debug)]
 pub struct Precache;
-
-/// The parameters of the stage.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Parameters {
-    /// How many paths go on from level to level.
-    #[schemars(range(min = 1))]
-    pub beam: usize,
-    /// How many items a list holds at most.
-    #[schemars(range(min = 1))]
-    pub top_k: usize,
-    /// How many users go through the model at once. More need more memory.
-    #[schemars(range(min = 1))]
-    pub batch: usize,
-    /// The prompt template of the history. It must be the one that `tasks` was given: the model has seen no other.
-    pub prompt_template: PromptTemplate,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { beam: 20, top_k: 20, batch: 64, prompt_template: PromptTemplate::Question }
-    }
-}
 
 impl Stage for Precache {
     const NAME: &'static str = "precache";
@@ -72,11 +59,38 @@ impl Stage for Precache {
             InputPort::required("codes", kinds::CODES, "The codes of every item."),
             InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model that was tuned.").or_path(),
             InputPort::required("model", kinds::TUNED_MODEL, "The adapter, or the whole tuned model."),
+            InputPort::optional(
+                "validation_model",
+                kinds::TUNED_MODEL,
+                "A model that has not learned the held-out items, for the output `validation`.",
+            ),
+            InputPort::optional(
+                "support",
+                kinds::RANKINGS,
+                "Another model's lists, which support prefixes of the beam.",
+            ),
+            InputPort::optional(
+                "validation_support",
+                kinds::VALIDATION_RANKINGS,
+                "The same model's lists for held-out items.",
+            ),
         ]
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("rankings", kinds::RANKINGS, "rankings.parquet: user, seen, rank, item, score.")]
+        vec![
+            OutputPort::new("rankings", kinds::RANKINGS, "rankings.parquet: user, seen, rank, item, score."),
+            OutputPort::new(
+                "validation",
+                kinds::VALIDATION_RANKINGS,
+                "rankings.parquet: the same for held-out items; no rows without `validation_model`.",
+            ),
+            OutputPort::new(
+                "report",
+                kinds::REPORT,
+                "report.json: the weight of the support, and the NDCG@10 of held-out items with each that was tried.",
+            ),
+        ]
     }
 
     fn agreements() -> Vec<Agreement> {
@@ -86,56 +100,69 @@ impl Stage for Precache {
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
-        if parameters.beam == 0 || parameters.top_k == 0 || parameters.batch == 0 {
-            return Err(Failure::new(FailureKind::Conflict, "beam, top_k and batch must be at least 1"));
-        }
+        parameters.check()?;
         let device = nn::start(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = Codes::read(context.input("codes")?)?;
         recommender::same_ingest(("interactions", interactions.dataset.items), ("codes", codes.items()))?;
-        let (model, tokenizer) = nn::load_tuned(context.input("llm")?, context.input("model")?, device)?;
-        let rankings = rank(&model, tokenizer, &codes, &interactions, &parameters, context)?;
-        rankings.write(context.output("rankings"))
+        let trie = Trie::of(&codes);
+        let of_model = |folder| Ranker::open(folder, context, device, &codes, &trie, &parameters);
+        let mut weight = parameters.support_weight;
+        let (mut validation, mut tried) = (Rankings::default(), Vec::new());
+        if let Some(folder) = context.optional_input("validation_model") {
+            let split = ChoiceSplit::of(&interactions).ok_or_else(nothing_held_out)?;
+            let ranker = of_model(held_out_model(folder)?)?;
+            let support = read_support(context, "validation_support", &interactions)?;
+            let users = Users::held_out(&split, &interactions, support);
+            if !parameters.support_weights.is_empty() {
+                (weight, tried) = choice::choose(&ranker, &split, &users, &parameters, context)?;
+            }
+            validation = ranker.rank(&users, weight, context)?;
+        } else if !parameters.support_weights.is_empty() {
+            let message = "support_weights are to be chosen from, but no validation_model is bound";
+            return Err(Failure::new(FailureKind::Conflict, message).hint(
+                "bind validation_model = \"finetune.validation_model\" and validation_support, or set support_weight",
+            ));
+        }
+        let support = read_support(context, "support", &interactions)?;
+        let rankings =
+            of_model(context.input("model")?)?.rank(&Users::tested(&interactions, support)?, weight, context)?;
+        let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
+        if short > 0 {
+            context.log(format!("{short} users have fewer than {} items: a wider beam finds more", parameters.top_k));
+        }
+        rankings.write(context.output("rankings"))?;
+        validation.write(context.output("validation"))?;
+        let report = json!({"support_weight": weight, "support_weights_tried": tried});
+        frames::write_json(context.output("report"), "report.json", &report)
     }
 }
 
-/// The lists of all users that have a test item.
-fn rank(
-    model: &Llama,
-    tokenizer: Tokenizer,
-    codes: &Codes,
-    interactions: &Interactions,
-    parameters: &Parameters,
-    context: &Context,
-) -> Result<Rankings> {
-    let _no_gradients = tch::no_grad_guard();
-    let trie = Trie::of(codes);
-    let decoder = Decoder::new(model, &tokenizer, &trie)?;
-    let histories = interactions.before_test();
-    let tested = recommender::tested_users(interactions)?;
-    let max_history = interactions.dataset.max_history;
-    let prompts = prompt::encode(tokenizer, codes, tested, &histories, max_history, parameters.prompt_template)?;
+/// The folder of a model that has not learned held-out items.
+fn held_out_model(folder: &std::path::Path) -> Result<&std::path::Path> {
+    if folder.join("tokenizer.json").is_file() {
+        return Ok(folder);
+    }
+    let message = "validation_model has no model: finetune was run with stopping = \"epochs\"";
+    Err(Failure::new(FailureKind::Conflict, message)
+        .hint("set stopping = \"validation\" in finetune, or leave validation_model unbound"))
+}
 
-    let progress = context.progress(prompts.len() as u64);
-    let mut rankings = Rankings::default();
-    let mut done = 0;
-    // Prompts of one length need no padding, and come sorted by length.
-    for batch in prompts.chunk_by(|a, b| a.ids.len() == b.ids.len()).flat_map(|equal| equal.chunks(parameters.batch)) {
-        let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
-        let found = search::search(&decoder, &trie, &ids, parameters.beam)?;
-        for (UserPrompt { user, .. }, leaves) in batch.iter().zip(found) {
-            let (kept, excluded) = ranked_items(&trie, &leaves, &histories[*user as usize], parameters.top_k);
-            rankings.kept.push(RankedList { user: *user, items: kept });
-            rankings.excluded.push(RankedList { user: *user, items: excluded });
-        }
-        done += batch.len() as u64;
-        progress.set(done, "users");
+fn nothing_held_out() -> Failure {
+    let message = "validation_model is bound, but no user has 2 training items or a validation item to hold out";
+    Failure::new(FailureKind::NothingUsable, message).hint("leave validation_model unbound")
+}
+
+/// The lists of another model, if they are bound; their items must be among those of the interactions.
+fn read_support(context: &Context, port: &str, interactions: &Interactions) -> Result<Option<Rankings>> {
+    let Some(folder) = context.optional_input(port) else { return Ok(None) };
+    let rankings = Rankings::read(folder)?;
+    let items = rankings.excluded.iter().flat_map(|list| list.items.iter().map(|item| item.0));
+    if let Some(unknown) = items.max().filter(|&item| item as usize >= interactions.dataset.items) {
+        let message = format!("'{port}' has item {unknown}, 'interactions' has {}", interactions.dataset.items);
+        return Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"));
     }
-    let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
-    if short > 0 {
-        context.log(format!("{short} users have fewer than {} items: a wider beam finds more", parameters.top_k));
-    }
-    Ok(rankings)
+    Ok(Some(rankings))
 }
 
 #[cfg(test)]

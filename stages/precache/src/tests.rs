@@ -1,14 +1,13 @@
-//! Beam search against models evaluated in full.
+//! The stage as a whole, on a few users and a random model.
 
 use super::*;
-use crate::search::search;
 use contract::{Erased, Spec};
-use frames::{Dataset, Split};
-use nn::{AttentionMask, LlamaConfig};
-use recommender::beam::{Leaf, ROOT};
+use decoding::{ItemCodes, ItemHead};
+use frames::{Dataset, RankedList, Split};
+use nn::{Llama, LlamaConfig};
 use serde_json::json;
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 use tokenizers::models::bpe::BPE;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -33,99 +32,28 @@ fn codes() -> Codes {
     Codes { levels: vec![first, second, third] }
 }
 
-/// Token of column c at level l: 10 (l + 1) + c.
-fn tokens(trie: &Trie) -> Vec<Vec<i64>> {
-    let of = |(level, codes): (i64, &Vec<u32>)| (0..codes.len() as i64).map(|c| 10 * (level + 1) + c).collect();
-    (0..).zip(&trie.levels).map(of).collect()
-}
-
-const PROMPTS: [&[i64]; 3] = [&[1, 2, 3, 4], &[9, 2, 0, 7], &[5, 5, 5, 5]];
-
-/// log p of the last `after` tokens of a sequence, from one pass over all of it.
-fn brute_force(model: &Llama, prompt: &[i64], code: &[i64]) -> f32 {
-    let all = [prompt, code].concat();
-    let positions: Vec<i64> = (0..all.len() as i64).collect();
-    let row = |values: &[i64]| Tensor::from_slice(values).view([1, -1]);
-    let hidden = model.forward(&row(&all), &row(&positions), &AttentionMask::Causal, None, false).unwrap();
-    let logits = model.logits(&hidden).unwrap().log_softmax(-1, Kind::Float);
-    let score = |(step, &token): (usize, &i64)| logits.double_value(&[0, (prompt.len() + step) as i64 - 1, token]);
-    code.iter().enumerate().map(score).sum::<f64>() as f32
-}
-
-/// Every path to a depth as (node, columns).
-fn paths(trie: &Trie, depth: usize) -> Vec<(usize, Vec<usize>)> {
-    (0..depth).fold(vec![(ROOT, Vec::new())], |paths, _| {
-        let below = |(node, columns): &(usize, Vec<usize>)| {
-            let children = trie.node(*node).children.iter();
-            children.map(|child| (child.node, [columns.as_slice(), &[child.column]].concat())).collect::<Vec<_>>()
-        };
-        paths.iter().flat_map(below).collect()
-    })
-}
-
-fn sorted(mut leaves: Vec<Leaf>) -> Vec<Leaf> {
-    leaves.sort_by_key(|leaf| leaf.node);
-    leaves
-}
-
-fn assert_equal(found: Vec<Leaf>, expected: Vec<Leaf>) {
-    let (found, expected) = (sorted(found), sorted(expected));
-    let nodes = |leaves: &[Leaf]| leaves.iter().map(|leaf| leaf.node).collect::<Vec<_>>();
-    assert_eq!(nodes(&found), nodes(&expected));
-    for (found, expected) in found.iter().zip(&expected) {
-        assert!((found.score - expected.score).abs() < 1e-4, "{found:?} is not {expected:?}");
-    }
-}
-
-#[test]
-fn a_beam_of_all_codes_scores_every_item_as_a_full_pass_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = model(folder.path());
-    for levels in 1..=3 {
-        let codes = Codes { levels: codes().levels[..levels].to_vec() };
-        let trie = Trie::of(&codes);
-        let tokens = tokens(&trie);
-        let decoder = Decoder::with_tokens(&model, tokens.clone());
-        let found = search(&decoder, &trie, &PROMPTS, 1_000).unwrap();
-        for (prompt, found) in PROMPTS.iter().zip(found) {
-            let score = |columns: &[usize]| {
-                let code: Vec<i64> = columns.iter().zip(&tokens).map(|(&column, level)| level[column]).collect();
-                brute_force(&model, prompt, &code)
-            };
-            let all = paths(&trie, levels).into_iter();
-            assert_equal(found, all.map(|(node, columns)| Leaf { node, score: score(&columns) }).collect());
-        }
-    }
-}
-
-#[test]
-fn a_narrow_beam_finds_what_a_plain_beam_search_finds() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = model(folder.path());
-    let trie = Trie::of(&codes());
-    let tokens = tokens(&trie);
-    let decoder = Decoder::with_tokens(&model, tokens.clone());
-    for width in [1, 2, 3] {
-        let found = search(&decoder, &trie, &PROMPTS, width).unwrap();
-        for (prompt, found) in PROMPTS.iter().zip(found) {
-            let score = |columns: &[usize]| {
-                let code: Vec<i64> = columns.iter().zip(&tokens).map(|(&column, level)| level[column]).collect();
-                brute_force(&model, prompt, &code)
-            };
-            let mut alive: Vec<Vec<usize>> = vec![Vec::new()];
-            for depth in 1..=2 {
-                let mut scored: Vec<(f32, Vec<usize>)> = paths(&trie, depth)
-                    .into_iter()
-                    .filter(|(_, columns)| alive.contains(&columns[..depth - 1].to_vec()))
-                    .map(|(_, columns)| (score(&columns), columns))
-                    .collect();
-                scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-                alive = scored.into_iter().take(width).map(|(_, columns)| columns).collect();
-            }
-            let below = paths(&trie, 3).into_iter().filter(|(_, columns)| alive.contains(&columns[..2].to_vec()));
-            assert_equal(found, below.map(|(node, columns)| Leaf { node, score: score(&columns) }).collect());
-        }
-    }
+/// Runs the stage with those parameters and optional inputs, all bound to one folder but those of `support`, and gives its lists.
+fn run(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(&str, &str)]) -> Result<Rankings> {
+    let bound = |port: &str, place: &Path| (port.to_owned(), [(String::new(), place.to_owned())].into());
+    let required = ["interactions", "codes", "llm", "model"].map(|port| bound(port, folder));
+    let optional = optional.iter().map(|(port, place)| bound(port, &folder.join(place)));
+    let outputs = ["rankings", "validation", "report"].map(|port| {
+        let place = if port == "rankings" { folder.join(name) } else { folder.join(format!("{name}-{port}")) };
+        std::fs::create_dir_all(&place).unwrap();
+        (port.to_owned(), place)
+    });
+    let spec = Spec {
+        uses: "precache".into(),
+        parameters: parameters.as_object().unwrap().clone(),
+        inputs: required.into_iter().chain(optional).collect(),
+        outputs: outputs.into(),
+        seed: 0,
+        threads: 1,
+        device: "cpu".into(),
+        checkpoint: None,
+    };
+    (Erased::of::<Precache>().run)(spec)?;
+    Rankings::read(&folder.join(name))
 }
 
 #[test]
@@ -133,21 +61,9 @@ fn the_stage_ranks_every_tested_user_and_repeats_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
     let run = |name: &str, beam: usize| {
-        let output = folder.path().join(name);
-        std::fs::create_dir(&output).unwrap();
-        let bound = |port: &str| (port.to_owned(), [(String::new(), folder.path().into())].into());
-        let spec = Spec {
-            uses: "precache".into(),
-            parameters: json!({"beam": beam, "top_k": 5, "batch": 2}).as_object().unwrap().clone(),
-            inputs: ["interactions", "codes", "llm", "model"].map(bound).into(),
-            outputs: [("rankings".to_owned(), output.clone())].into(),
-            seed: 0,
-            threads: 1,
-            device: "cpu".into(),
-            checkpoint: None,
-        };
-        (Erased::of::<Precache>().run)(spec).unwrap();
-        (std::fs::read(output.join("rankings.parquet")).unwrap(), Rankings::read(&output).unwrap())
+        let parameters = json!({"beam": beam, "top_k": 5, "batch": 2});
+        let rankings = run(folder.path(), name, &parameters, &[]).unwrap();
+        (std::fs::read(folder.path().join(name).join("rankings.parquet")).unwrap(), rankings)
     };
     let (bytes, rankings) = run("first", 20);
     assert_eq!(bytes, run("second", 20).0);
@@ -188,4 +104,85 @@ fn write_inputs(folder: &Path) {
     tokenizer.add_tokens(&added);
     tokenizer.save(folder.join("tokenizer.json"), false).unwrap();
     model(folder).save(folder).unwrap();
+}
+
+/// Lists of all users with a test item, best first.
+fn support(folder: &Path, items: &[(u32, f32)]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let lists: Vec<RankedList> = [0, 1, 3].map(|user| RankedList { user, items: items.to_vec() }).into();
+    Rankings { kept: lists.clone(), excluded: lists }.write(folder).unwrap();
+}
+
+fn first_items(rankings: &Rankings) -> Vec<u32> {
+    rankings.excluded.iter().map(|list| list.items[0].0).collect()
+}
+
+#[test]
+fn support_brings_an_item_to_the_top_and_its_weight_is_chosen_on_held_out_items() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    support(&folder.path().join("strong"), &[(6, 9.0), (2, 0.0)]);
+    let lists = [("support", "strong")];
+    let plain = run(folder.path(), "plain", &json!({"top_k": 5}), &lists).unwrap();
+    assert_eq!(plain, run(folder.path(), "unbound", &json!({"top_k": 5}), &[]).unwrap());
+    let supported =
+        run(folder.path(), "supported", &json!({"top_k": 5, "support_weight": 3.0, "beam": 1}), &lists).unwrap();
+    assert_eq!(first_items(&supported), [6, 6, 6]);
+
+    // Users 0 and 1 have a last training item each, 8 and 9; user 1 has no other.
+    support(&folder.path().join("held-out"), &[(8, 9.0)]);
+    let all = [("validation_model", "."), ("support", "strong"), ("validation_support", "held-out")];
+    let parameters = json!({"top_k": 5, "support_weights": [0.0, 4.0]});
+    let chosen = run(folder.path(), "chosen", &parameters, &all).unwrap();
+    assert_eq!(first_items(&chosen), [6, 6, 6]);
+    let report = std::fs::read_to_string(folder.path().join("chosen-report/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["support_weight"], &report["support_weights_tried"][1]["ndcg"]), (&json!(4.0), &json!(1.0)));
+    let validation = Rankings::read(&folder.path().join("chosen-validation")).unwrap();
+    assert_eq!(validation.excluded.iter().map(|list| (list.user, list.items[0].0)).collect::<Vec<_>>(), [(0, 8)]);
+    assert!(Rankings::read(&folder.path().join("plain-validation")).unwrap().excluded.is_empty());
+}
+
+#[test]
+fn settings_that_contradict_each_other_or_the_inputs_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let empty = folder.path().join("none");
+    std::fs::create_dir_all(&empty).unwrap();
+    std::fs::write(empty.join("none.json"), "{}").unwrap();
+    support(&folder.path().join("unknown"), &[(14, 1.0)]);
+    let refused = |parameters: serde_json::Value, optional: &[(&str, &str)]| {
+        let failure = run(folder.path(), "refused", &parameters, optional).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Conflict, "{failure}");
+        format!("{} {}", failure.message, failure.hint.unwrap_or_default())
+    };
+    let message = refused(json!({"scoring": "rerank"}), &[]);
+    assert!(message.contains("scoring is \"rerank\"") && message.contains("item_head = true in finetune"), "{message}");
+    assert!(refused(json!({"scoring": "head", "support_weight": 1.0}), &[]).contains("has no beams to support"));
+    assert!(refused(json!({"support_weight": 1.0}), &[]).contains("no lists are bound"));
+    assert!(refused(json!({"support_weights": [1.0]}), &[]).contains("no validation_model is bound"));
+    assert!(refused(json!({}), &[("validation_model", "none")]).contains("stopping = \"epochs\""));
+    assert!(
+        refused(json!({"support_weight": 1.0}), &[("support", "unknown")])
+            .contains("has item 14, 'interactions' has 14")
+    );
+}
+
+#[test]
+fn the_head_alone_ranks_all_items() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let trie = Trie::of(&codes());
+    let tokenizer = nn::read_tokenizer(folder.path()).unwrap();
+    let codes = ItemCodes::new(&trie, &tokenizer).unwrap();
+    ItemHead::random(&codes, &model(folder.path()), true, 0.5).unwrap().write(folder.path()).unwrap();
+    let by_head = run(folder.path(), "head", &json!({"scoring": "head", "top_k": 14}), &[]).unwrap();
+    assert!(by_head.kept.iter().all(|list| list.items.len() == 14));
+    // A beam of all codes that the head alone orders gives the same lists.
+    let parameters = json!({"scoring": "rerank", "head_weight": 1.0, "beam": 100, "top_k": 14});
+    let reranked = run(folder.path(), "rerank", &parameters, &[]).unwrap();
+    let items = |rankings: &Rankings| -> Vec<Vec<u32>> {
+        rankings.excluded.iter().map(|list| list.items.iter().map(|item| item.0).collect()).collect()
+    };
+    assert_eq!(items(&by_head), items(&reranked));
 }

@@ -15,6 +15,9 @@
 //!
 //! Prompts of a user share a group and a variant; each text and each query is a group of its own. Where items are held
 //! out for validation, the question about each is written apart.
+//!
+//! Where `ingest` holds out no validation item, `hold_out` writes a second set of samples, made from sequences that lack each
+//! user's last training item, and the questions about these items: a training on them can choose settings.
 
 mod history;
 mod lc_rec;
@@ -27,7 +30,7 @@ pub use parameters::{Directions, Histories, Parameters};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::{Codes, Interactions, Items, Prompt, Prompts, Reviews, Split, TaskKind, Users, kinds};
-use recommender::same_ingest;
+use recommender::{hold_out_last_training_item, same_ingest};
 use report::Report;
 
 /// The stage that writes prompts.
@@ -71,6 +74,16 @@ impl Stage for Tasks {
                 "prompts.parquet: the next-item question about each validation item; empty where none is held out.",
             ),
             OutputPort::new(
+                "choice",
+                kinds::PROMPTS,
+                "prompts.parquet: with `hold_out`, the samples without each user's last training item; else empty.",
+            ),
+            OutputPort::new(
+                "choice_questions",
+                kinds::PROMPTS,
+                "prompts.parquet: with `hold_out`, the next-item question about each item that `choice` lacks; else empty.",
+            ),
+            OutputPort::new(
                 "report",
                 kinds::REPORT,
                 "report.json: samples of each kind, and what was left out and why.",
@@ -93,7 +106,7 @@ impl Stage for Tasks {
         let preferences = context.optional_input("preferences").zip(users.as_ref());
         let preferences = preferences.map(|(file, users)| preferences::read(file, users)).transpose()?;
 
-        let material = Material {
+        let mut material = Material {
             sequences: interactions.sequences(&[Split::Train]),
             validation: interactions.sequences(&[Split::Validation]),
             max_history: interactions.dataset.max_history,
@@ -110,8 +123,38 @@ impl Stage for Tasks {
         }
         prompts.write(context.output("prompts"))?;
         history::validation(&material, &parameters, context.seed()).write(context.output("validation"))?;
-        frames::write_json(context.output("report"), "report.json", &report)
+        frames::write_json(context.output("report"), "report.json", &report)?;
+        let (choice, questions) = hold_out(&mut material, &interactions, &parameters, context);
+        choice.write(context.output("choice"))?;
+        questions.write(context.output("choice_questions"))
     }
+}
+
+/// With `hold_out`, the samples without each user's last training item and the questions about these items.
+fn hold_out(
+    material: &mut Material,
+    interactions: &Interactions,
+    parameters: &Parameters,
+    context: &Context,
+) -> (Prompts, Prompts) {
+    if !parameters.hold_out {
+        return Default::default();
+    }
+    if interactions.split.contains(&Split::Validation) {
+        context.log("hold_out writes nothing: ingest holds out validation items already");
+        return Default::default();
+    }
+    let held = hold_out_last_training_item(interactions);
+    material.sequences = held.sequences(&[Split::Train]);
+    material.validation = held.sequences(&[Split::Validation]);
+    let (choice, _) = write_prompts(material, parameters, context.seed());
+    let questions = history::validation(material, parameters, context.seed());
+    context.log(format!(
+        "{} samples without each user's last training item, {} of which are asked for",
+        choice.0.len(),
+        questions.0.len()
+    ));
+    (choice, questions)
 }
 
 /// All that prompts are made from.

@@ -39,6 +39,9 @@ pub struct Parameters {
     /// Which way training sequences are read: `forward` in time, or in `both` directions, where each sequence is
     /// repeated in reverse, so that what was chosen close together is learned in either order.
     pub directions: Directions,
+    /// Whether to write `choice` and `choice_questions`: the samples that are left without each user's last training item, and
+    /// the questions about these items. Where `ingest` holds out validation items there are none.
+    pub hold_out: bool,
     /// How many items a history must have to be asked about.
     pub min_history: usize,
     /// How many words of a description are kept. 0 leaves descriptions out.
@@ -64,6 +67,7 @@ impl Default for Parameters {
             negative_histories: Histories::Every,
             windows: Windows::Sliding,
             directions: Directions::Forward,
+            hold_out: false,
             min_history: 1,
             description_words: 64,
             query_words: 48,

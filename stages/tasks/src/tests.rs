@@ -152,14 +152,19 @@ fn equal_runs_write_equal_bytes_and_other_seeds_draw_other_negatives() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, seed: u64, parameters: &Value| {
         let of = |port: &str| folder.path().join(name).join(port);
-        [of("prompts"), of("validation"), of("report")].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+        ["prompts", "validation", "report", "choice", "choice_questions"]
+            .map(&of)
+            .iter()
+            .for_each(|path| std::fs::create_dir_all(path).unwrap());
         let inputs =
             ["interactions", "codes"].map(|port| (port.to_owned(), [(String::new(), folder.path().into())].into()));
         let spec = Spec {
             uses: "tasks".into(),
             parameters: parameters.as_object().unwrap().clone(),
             inputs: inputs.into(),
-            outputs: ["prompts", "validation", "report"].map(|port| (port.to_owned(), of(port))).into(),
+            outputs: ["prompts", "validation", "report", "choice", "choice_questions"]
+                .map(|port| (port.to_owned(), of(port)))
+                .into(),
             seed,
             threads: 1,
             device: "cpu".into(),
@@ -199,4 +204,18 @@ fn write_inputs(folder: &Path, items: u32) {
     };
     table.write(folder).unwrap();
     Codes { levels: vec![(0..items).collect()] }.write(folder).unwrap();
+}
+
+#[test]
+fn the_samples_of_the_choice_lack_each_users_last_training_item() {
+    let parameters = Parameters { prompt_template: PromptTemplate::Continuation, ..Parameters::default() };
+    let mut held = material();
+    (held.sequences, held.validation) = (vec![vec![2, 0], vec![1]], vec![vec![1], vec![]]);
+    let (choice, _) = write_prompts(&held, &parameters, 7);
+    let of = |kind| choice.0.iter().filter(move |one| one.kind == kind);
+    assert!(of(TaskKind::NextItem).all(|one| one.label == "<a_0><b_0>"));
+    assert_eq!(of(TaskKind::NextItem).count(), 1);
+    let questions = history::validation(&held, &parameters, 7).0;
+    assert!(questions.len() == 1 && questions[0].prompt.ends_with(":<a_1><b_0><a_0><b_0>"), "{questions:?}");
+    assert_eq!(questions[0].label, "<a_0><b_1>");
 }

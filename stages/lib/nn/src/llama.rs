@@ -108,7 +108,22 @@ impl Llama {
         cache: Option<&mut KvCache>,
         train: bool,
     ) -> Result<Tensor> {
-        self.run(ids, positions, mask, cache, train).map_err(failed("run the language model"))
+        self.forward_embedded(&self.embed(ids)?, positions, mask, cache, train)
+    }
+
+    /// [`Llama::forward`] from input embeddings `[B, T, h]`, such as those of [`Llama::embed`].
+    ///
+    /// # Errors
+    /// When shapes do not fit, or the device has too little memory.
+    pub fn forward_embedded(
+        &self,
+        embedded: &Tensor,
+        positions: &Tensor,
+        mask: &AttentionMask,
+        cache: Option<&mut KvCache>,
+        train: bool,
+    ) -> Result<Tensor> {
+        self.run(embedded, positions, mask, cache, train).map_err(failed("run the language model"))
     }
 
     /// Logits `[.., V]` of hidden states `[.., h]`.
@@ -266,15 +281,15 @@ impl Llama {
 
     fn run(
         &self,
-        ids: &Tensor,
+        embedded: &Tensor,
         positions: &Tensor,
         mask: &AttentionMask,
         mut cache: Option<&mut KvCache>,
         train: bool,
     ) -> Torch<Tensor> {
-        let mut x = self.input(ids, train)?;
+        let mut x = self.input(embedded, train)?;
         let past = cache.as_ref().map_or(0, |cache| cache.length());
-        let mask = KernelMask::new(mask, ids.size()[1], past, x.kind(), x.device())?;
+        let mask = KernelMask::new(mask, embedded.size()[1], past, x.kind(), x.device())?;
         let rotation = self.rotary.at(positions, x.kind())?;
         for (number, block) in self.blocks.iter().enumerate() {
             x = self.block(block, &x, &rotation, &mask, cache.as_deref_mut().map(|cache| (cache, number)), train)?;
@@ -283,8 +298,8 @@ impl Llama {
     }
 
     /// What the first block is given.
-    pub(crate) fn input(&self, ids: &Tensor, train: bool) -> Torch<Tensor> {
-        self.drop(self.embedding.lookup(ids)?.f_to_kind(self.precision)?, train)
+    pub(crate) fn input(&self, embedded: &Tensor, train: bool) -> Torch<Tensor> {
+        self.drop(embedded.f_to_kind(self.precision)?, train)
     }
 
     /// What a block makes of its input `[B, T, h]`.

@@ -9,20 +9,20 @@ use tch::{Kind, Tensor};
 
 impl Llama {
     /// Adds the gradients of `loss`, a scalar of the last hidden states `[B, T, h]`, to what is trained, and returns it.
-    /// Equal to [`Llama::forward`] and a backward pass, but for what dropout draws.
+    /// Equal to [`Llama::forward_embedded`] and a backward pass, but for what dropout draws.
     ///
     /// # Errors
-    /// When shapes do not fit, a token is unknown, `loss` fails, or the device has too little memory.
+    /// When shapes do not fit, `loss` fails, or the device has too little memory.
     pub fn backward_by_block(
         &self,
-        ids: &Tensor,
+        embedded: &Tensor,
         positions: &Tensor,
         mask: &AttentionMask,
         loss: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let failed = || failed("compute gradients block by block");
-        let pass = Pass::new(self, ids, positions, mask).map_err(failed())?;
-        let (input, inputs, last) = pass.forward(ids).map_err(failed())?;
+        let pass = Pass::new(self, embedded, positions, mask).map_err(failed())?;
+        let (input, inputs, last) = pass.forward(embedded).map_err(failed())?;
         let value = loss(&self.normalise(&last, &self.norm).map_err(failed())?)?;
         value.f_backward().map_err(failed())?;
         pass.backward(&input, inputs, &last).map_err(failed())?;
@@ -40,12 +40,12 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(model: &'a Llama, ids: &Tensor, positions: &Tensor, mask: &AttentionMask) -> Torch<Self> {
+    fn new(model: &'a Llama, embedded: &Tensor, positions: &Tensor, mask: &AttentionMask) -> Torch<Self> {
         let kind = model.precision;
         Ok(Self {
             model,
             rotation: model.rotary.at(positions, kind)?,
-            mask: KernelMask::new(mask, ids.size()[1], 0, kind, model.device())?,
+            mask: KernelMask::new(mask, embedded.size()[1], 0, kind, model.device())?,
             seed: i64::try_from(Tensor::f_randint(i64::from(i32::MAX), [1], (Kind::Int64, tch::Device::Cpu))?)?,
         })
     }
@@ -58,8 +58,8 @@ impl<'a> Pass<'a> {
     }
 
     /// The input of the first block with its graph, the inputs of all blocks without one, and the output of the last.
-    fn forward(&self, ids: &Tensor) -> Torch<(Tensor, Vec<Tensor>, Tensor)> {
-        let input = self.model.input(ids, true)?;
+    fn forward(&self, embedded: &Tensor) -> Torch<(Tensor, Vec<Tensor>, Tensor)> {
+        let input = self.model.input(embedded, true)?;
         let mut x = input.f_detach()?;
         let mut inputs = Vec::with_capacity(self.model.blocks.len());
         for number in 0..self.model.blocks.len() {
@@ -121,7 +121,9 @@ mod tests {
         let (ids, positions) = batch();
         let mask = AttentionMask::Causal;
         let value = if by_block {
-            model.backward_by_block(&ids, &positions, &mask, |hidden| loss(&model, hidden)).unwrap()
+            model
+                .backward_by_block(&model.embed(&ids).unwrap(), &positions, &mask, |hidden| loss(&model, hidden))
+                .unwrap()
         } else {
             let value = loss(&model, &model.forward(&ids, &positions, &mask, None, true).unwrap()).unwrap();
             value.backward();

@@ -12,7 +12,10 @@ fn loss(model: &Llama) -> f64 {
     let positions = Tensor::arange(5, (Kind::Int64, Device::Cpu)).expand([2, 5], false);
     let of = |hidden: &Tensor| Ok(model.logits(hidden)?.log_softmax(-1, Kind::Double).select(2, 3).mean(Kind::Double));
     tch::manual_seed(11);
-    model.backward_by_block(&ids, &positions, &AttentionMask::Causal, of).unwrap().double_value(&[])
+    model
+        .backward_by_block(&model.embed(&ids).unwrap(), &positions, &AttentionMask::Causal, of)
+        .unwrap()
+        .double_value(&[])
 }
 
 /// Moves all that is trained along its gradient, by that much.

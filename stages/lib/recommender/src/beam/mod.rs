@@ -2,8 +2,10 @@
 
 mod lists;
 mod search;
+mod support;
 mod trie;
 
 pub use lists::{Ranked, ranked_items};
-pub use search::{Fed, Leaf, LogProbabilities, NextCode, ancestors, beam_search};
+pub use search::{Fed, Leaf, LogProbabilities, NextCode, ancestors, beam_search, supported_beam_search};
+pub use support::{Support, Supporters};
 pub use trie::{Child, Node, ROOT, Trie};

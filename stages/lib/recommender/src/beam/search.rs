@@ -1,5 +1,6 @@
 //! Beam search under the trie, for a batch of users at once.
 
+use super::support::Support;
 use super::trie::{ROOT, Trie};
 use contract::Result;
 
@@ -66,7 +67,7 @@ pub fn ancestors(beams: &[Vec<Fed<'_>>], widths: &[usize], before: usize) -> Vec
 pub struct Leaf {
     /// Its node in the trie.
     pub node: usize,
-    /// The log-probability of its tokens.
+    /// The log-probability of its tokens, and its support.
     pub score: f32,
 }
 
@@ -74,6 +75,7 @@ pub struct Leaf {
 #[derive(Clone, Debug)]
 struct Beam {
     node: usize,
+    /// The log-probability of its codes, without support.
     score: f32,
     /// The column of its newest code.
     column: usize,
@@ -87,7 +89,10 @@ struct Candidate {
     parent: usize,
     column: usize,
     node: usize,
+    /// The log-probability of its codes, without support.
     score: f32,
+    /// The same with support: what beams are chosen by.
+    supported: f32,
 }
 
 /// The leaves below the last beams of each of `users`, in no particular order.
@@ -99,23 +104,39 @@ struct Candidate {
 /// When the model cannot compute log-probabilities.
 pub fn beam_search(
     model: &mut impl NextCode,
-    mut next: LogProbabilities,
+    next: LogProbabilities,
     users: usize,
     trie: &Trie,
     width: usize,
 ) -> Result<Vec<Vec<Leaf>>> {
+    let none: Vec<Support> = (0..users).map(|_| Support::none()).collect();
+    supported_beam_search(model, next, &none, trie, width)
+}
+
+/// [`beam_search`] in which each user's support of a prefix is added to its log-probability before beams are chosen.
+///
+/// # Errors
+/// When the model cannot compute log-probabilities.
+pub fn supported_beam_search(
+    model: &mut impl NextCode,
+    mut next: LogProbabilities,
+    supports: &[Support],
+    trie: &Trie,
+    width: usize,
+) -> Result<Vec<Vec<Leaf>>> {
+    let users = supports.len();
     let root = Beam { node: ROOT, score: 0.0, column: 0, path: Vec::new() };
     let mut beams = vec![vec![root]; users];
     for _ in 1..trie.levels.len() {
         for (user, beams) in beams.iter_mut().enumerate() {
-            *beams = best(candidates(trie, beams, &next, user), beams, width);
+            *beams = best(candidates(trie, beams, &next, user, &supports[user]), beams, width);
         }
         let fed: Vec<Vec<Fed<'_>>> = beams.iter().map(|beams| beams.iter().map(Beam::fed).collect()).collect();
         next = model.feed(&fed)?;
     }
     let leaves = beams.iter().enumerate().map(|(user, beams)| {
-        let candidates = candidates(trie, beams, &next, user).into_iter();
-        candidates.map(|Candidate { node, score, .. }| Leaf { node, score }).collect()
+        let candidates = candidates(trie, beams, &next, user, &supports[user]).into_iter();
+        candidates.map(|Candidate { node, supported, .. }| Leaf { node, score: supported }).collect()
     });
     Ok(leaves.collect())
 }
@@ -127,15 +148,14 @@ impl Beam {
 }
 
 /// All children of all beams, in the order of beams and of codes.
-fn candidates(trie: &Trie, beams: &[Beam], next: &LogProbabilities, user: usize) -> Vec<Candidate> {
+fn candidates(trie: &Trie, beams: &[Beam], next: &LogProbabilities, user: usize, support: &Support) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (parent, beam) in beams.iter().enumerate() {
         let after = next.after(user, parent);
-        candidates.extend(trie.node(beam.node).children.iter().map(|child| Candidate {
-            parent,
-            column: child.column,
-            node: child.node,
-            score: beam.score + after[child.column],
+        candidates.extend(trie.node(beam.node).children.iter().map(|child| {
+            let score = beam.score + after[child.column];
+            let supported = score + support.of(trie, child.node);
+            Candidate { parent, column: child.column, node: child.node, score, supported }
         }));
     }
     candidates
@@ -144,7 +164,7 @@ fn candidates(trie: &Trie, beams: &[Beam], next: &LogProbabilities, user: usize)
 /// The best candidates as beams; among equals the better parent's, then the smaller code.
 fn best(mut candidates: Vec<Candidate>, parents: &[Beam], width: usize) -> Vec<Beam> {
     let order = |a: &Candidate, b: &Candidate| {
-        b.score.total_cmp(&a.score).then_with(|| (a.parent, a.column).cmp(&(b.parent, b.column)))
+        b.supported.total_cmp(&a.supported).then_with(|| (a.parent, a.column).cmp(&(b.parent, b.column)))
     };
     if candidates.len() > width {
         candidates.select_nth_unstable_by(width - 1, order);

@@ -21,6 +21,8 @@ pub struct Node {
     pub children: Vec<Child>,
     /// The items of a whole code, in [`tie_order`].
     pub items: Vec<u32>,
+    /// How many items have a code that begins with this prefix.
+    pub count: usize,
 }
 
 /// One step down.
@@ -46,7 +48,12 @@ impl Trie {
         order.sort_unstable_by_key(|(code, item)| (code.clone(), tie_order(*item)));
         let mut trie = Self { levels, nodes: vec![Node::default()] };
         for (code, item) in order {
-            let leaf = code.iter().enumerate().fold(ROOT, |node, (level, &code)| trie.below(node, level, code));
+            trie.nodes[ROOT].count += 1;
+            let leaf = code.iter().enumerate().fold(ROOT, |node, (level, &code)| {
+                let below = trie.below(node, level, code);
+                trie.nodes[below].count += 1;
+                below
+            });
             trie.nodes[leaf].items.push(item);
         }
         trie
@@ -56,6 +63,36 @@ impl Trie {
     #[must_use]
     pub fn node(&self, node: usize) -> &Node {
         &self.nodes[node]
+    }
+
+    /// The node below `node` for the code of that column, if an item has it.
+    #[must_use]
+    pub fn child(&self, node: usize, column: usize) -> Option<usize> {
+        let children = &self.nodes[node].children;
+        children.binary_search_by_key(&column, |child| child.column).ok().map(|place| children[place].node)
+    }
+
+    /// The nodes of all whole codes, in the order of the codes.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&node| !self.nodes[node].items.is_empty()).collect()
+    }
+
+    /// By item, the nodes of its code from the first level to the last.
+    #[must_use]
+    pub fn paths(&self) -> Vec<Vec<usize>> {
+        let mut paths = vec![Vec::new(); self.nodes[ROOT].count];
+        let mut open = vec![(ROOT, Vec::new())];
+        while let Some((node, path)) = open.pop() {
+            for &item in &self.nodes[node].items {
+                paths[item as usize].clone_from(&path);
+            }
+            open.extend(self.nodes[node].children.iter().map(|child| {
+                let path: Vec<usize> = path.iter().copied().chain([child.node]).collect();
+                (child.node, path)
+            }));
+        }
+        paths
     }
 
     /// The child of `node` for a code, made if it is new. Codes come sorted, so that a known child is the last one.
@@ -94,5 +131,10 @@ mod tests {
             items
         };
         assert_eq!(paths, [([2, 1], ordered(vec![1, 4])), ([9, 1], ordered(vec![0, 2])), ([9, 7], vec![3])]);
+        let nines = trie.child(ROOT, 1).unwrap();
+        assert_eq!((trie.node(ROOT).count, trie.node(nines).count), (5, 3));
+        assert_eq!(trie.paths()[3], [nines, trie.child(nines, 1).unwrap()]);
+        assert_eq!(trie.leaves().iter().map(|&leaf| trie.node(leaf).items.len()).collect::<Vec<_>>(), [2, 2, 1]);
+        assert_eq!(trie.child(trie.child(ROOT, 0).unwrap(), 1), None);
     }
 }

@@ -1,0 +1,103 @@
+//! Questions about held-out items, and the NDCG@10 of the lists that the model answers them with.
+//!
+//! A question holds a user's history and its answer the held-out item. All items are ranked but those in the question.
+//! `NDCG@10` is the mean of 1 / log2(rank + 1) over the questions, 0 where the rank is above 10.
+
+use crate::samples::Samples;
+use contract::{Failure, FailureKind, Result};
+use decoding::{Decoder, ItemCodes, Scoring, Settings};
+use recommender::beam::{Leaf, Support};
+use recommender::{best_first, tie_order};
+
+/// The k of the measure.
+const CUTOFF: usize = 10;
+
+/// Questions that are asked at once.
+const BATCH: usize = 128;
+
+/// Paths of the beam search, as `precache` has them by default.
+const BEAM: usize = 20;
+
+/// Questions, and what answers them.
+#[derive(Debug)]
+pub(crate) struct Questions<'a> {
+    decoder: Decoder<'a>,
+    codes: &'a ItemCodes<'a>,
+    scoring: Scoring,
+    /// By length.
+    questions: Vec<Question>,
+}
+
+#[derive(Debug)]
+struct Question {
+    tokens: Vec<i64>,
+    /// Numbers of the codes in it, ascending.
+    seen: Vec<u32>,
+    /// The number of the answer's code.
+    answer: u32,
+}
+
+impl<'a> Questions<'a> {
+    /// At most `most` of the samples as questions, drawn by a hash of their number.
+    ///
+    /// # Errors
+    /// When no sample's answer is an item.
+    pub(crate) fn of(
+        samples: &Samples,
+        most: usize,
+        decoder: Decoder<'a>,
+        codes: &'a ItemCodes<'a>,
+        scoring: Scoring,
+    ) -> Result<Self> {
+        let numbered = (0_u32..).zip(samples.groups.iter().flatten());
+        let mut all: Vec<(u64, Question)> = numbered
+            .filter_map(|(number, sample)| {
+                let tokens: Vec<i64> = sample.tokens.iter().copied().map(i64::from).collect();
+                let &(_, answer) = codes.find(tokens[sample.label..].iter().copied()).first()?;
+                let tokens = tokens[..sample.label].to_vec();
+                let mut seen: Vec<u32> = codes.find(tokens.iter().copied()).iter().map(|found| found.1).collect();
+                seen.sort_unstable();
+                Some((tie_order(number), Question { tokens, seen, answer }))
+            })
+            .collect();
+        if all.is_empty() {
+            let message = format!("none of {} held-out questions is answered by an item", samples.read);
+            return Err(
+                Failure::new(FailureKind::NothingUsable, message).hint("bind the codes that the tasks were given")
+            );
+        }
+        all.sort_by_key(|(order, _)| *order);
+        all.truncate(most);
+        let mut questions: Vec<Question> = all.into_iter().map(|(_, question)| question).collect();
+        questions.sort_by(|a, b| (a.tokens.len(), &a.tokens).cmp(&(b.tokens.len(), &b.tokens)));
+        Ok(Self { decoder, codes, scoring, questions })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// NDCG@10 of the model as it is now.
+    pub(crate) fn ndcg(&self) -> Result<f64> {
+        let settings = Settings { scoring: self.scoring, beam: BEAM, head_weight: 0.0 };
+        let mut sum = 0.0;
+        let equal = self.questions.chunk_by(|a, b| a.tokens.len() == b.tokens.len());
+        for batch in equal.flat_map(|equal| equal.chunks(BATCH)) {
+            let prompts: Vec<&[i64]> = batch.iter().map(|question| question.tokens.as_slice()).collect();
+            let supports: Vec<Support> = batch.iter().map(|_| Support::none()).collect();
+            let found = self.decoder.leaves(&prompts, &settings, &supports)?;
+            sum += batch.iter().zip(found).map(|(question, leaves)| self.gain(question, &leaves)).sum::<f64>();
+        }
+        Ok(sum / self.questions.len() as f64)
+    }
+
+    fn gain(&self, question: &Question, leaves: &[Leaf]) -> f64 {
+        let number = |leaf: &Leaf| Some((self.codes.leaves().binary_search(&leaf.node).ok()? as u32, leaf.score));
+        let unseen = |(code, _): &(u32, f32)| question.seen.binary_search(code).is_err();
+        let list: Vec<(u32, f32)> = leaves.iter().filter_map(number).filter(unseen).collect();
+        let Some(answer) = list.iter().find(|(code, _)| *code == question.answer) else { return 0.0 };
+        let rank = 1 + list.iter().filter(|other| best_first(other, answer).is_lt()).count();
+        if rank <= CUTOFF { 1.0 / (rank as f64 + 1.0).log2() } else { 0.0 }
+    }
+}

@@ -1,0 +1,195 @@
+//! The language model behind a search: log-probabilities of the next code after a prompt and after each beam, and of items.
+
+use crate::item_codes::ItemCodes;
+use crate::item_head::ItemHead;
+use crate::search;
+use contract::{Failure, FailureKind, Result};
+use frames::{Rows, check_finite};
+use nn::{AttentionMask, KvCache, Llama, failed};
+use recommender::beam::{Fed, Leaf, LogProbabilities, Support, ancestors};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, TchError, Tensor};
+
+/// What items are ranked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scoring {
+    /// The log-probability of an item's codes, found by beam search.
+    #[default]
+    Beam,
+    /// The items that the beam search finds, by a mean of both log-probabilities.
+    Rerank,
+    /// The log-probability of the item head, for all items.
+    Head,
+}
+
+/// How items are searched and ranked.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What they are ranked by.
+    pub scoring: Scoring,
+    /// How many paths go on from level to level.
+    pub beam: usize,
+    /// With [`Scoring::Rerank`] the weight of the head's log-probability; the beam's has the rest to 1.
+    pub head_weight: f64,
+}
+
+/// A tuned model that finds the items of a trie.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    model: &'a Llama,
+    codes: &'a ItemCodes<'a>,
+    head: Option<&'a ItemHead>,
+}
+
+/// A batch of users whose prompts were read, and the beams fed behind them.
+#[derive(Debug)]
+pub(crate) struct Session {
+    cache: KvCache,
+    users: usize,
+    prompt: usize,
+    /// How many beams were fed for each user at each level so far.
+    widths: Vec<usize>,
+}
+
+impl<'a> Decoder<'a> {
+    /// The model with the tokens of the codes, and the item head where it has one.
+    #[must_use]
+    pub fn new(model: &'a Llama, codes: &'a ItemCodes<'a>, head: Option<&'a ItemHead>) -> Self {
+        Self { model, codes, head }
+    }
+
+    /// The whole codes that are found for each of several prompts of equal length, not 0, in no particular order. Each user's
+    /// support is added to the beam search.
+    ///
+    /// # Errors
+    /// When the settings need a head and there is none, a log-probability is not finite, or the device has too little memory.
+    pub fn leaves(&self, prompts: &[&[i64]], settings: &Settings, supports: &[Support]) -> Result<Vec<Vec<Leaf>>> {
+        if settings.scoring == Scoring::Head {
+            let last = self.read(prompts, None)?;
+            let log_p = self.item_log_probabilities(&last)?;
+            let of_user = |row: &[f32]| {
+                let leaves = self.codes.leaves().iter().zip(row);
+                leaves.map(|(&node, &score)| Leaf { node, score }).collect()
+            };
+            return Ok(log_p.chunks_exact(self.codes.leaves().len()).map(of_user).collect());
+        }
+        let mut cache = self.model.new_cache();
+        let last = self.read(prompts, Some(&mut cache))?;
+        let session = Session { cache, users: prompts.len(), prompt: prompts[0].len(), widths: Vec::new() };
+        let first = self.log_probabilities(&last, 0)?;
+        let mut found = search::search(self, session, first, supports, settings.beam)?;
+        if settings.scoring == Scoring::Rerank {
+            let log_p = self.item_log_probabilities(&last)?;
+            let weight = settings.head_weight as f32;
+            for (leaves, row) in found.iter_mut().zip(log_p.chunks_exact(self.codes.leaves().len())) {
+                for leaf in leaves {
+                    let number = self.codes.leaves().binary_search(&leaf.node).unwrap_or_default();
+                    leaf.score = (1.0 - weight) * leaf.score + weight * row[number];
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The codes, as tokens.
+    pub(crate) fn codes(&self) -> &'a ItemCodes<'a> {
+        self.codes
+    }
+
+    /// Reads prompts of equal length and gives their last hidden states `[users, 1, h]`.
+    fn read(&self, prompts: &[&[i64]], cache: Option<&mut KvCache>) -> Result<Tensor> {
+        let (users, length) = (prompts.len(), prompts[0].len());
+        let positions: Vec<i64> = (0..length as i64).collect();
+        let ids = self.matrix(&prompts.concat(), users)?;
+        let positions = self.matrix(&positions.repeat(users), users)?;
+        let embedded = match self.head {
+            Some(head) => head.embed(self.model, &ids, &self.items_of(prompts))?,
+            None => self.model.embed(&ids)?,
+        };
+        let hidden = self.model.forward_embedded(&embedded, &positions, &AttentionMask::Causal, cache, false)?;
+        hidden.f_narrow(1, length as i64 - 1, 1).map_err(failed("take the last hidden state"))
+    }
+
+    /// The items of prompts of equal length: where each ends in the rows laid out one after the other, and its code's number.
+    fn items_of(&self, prompts: &[&[i64]]) -> Vec<(i64, i64)> {
+        let of_user = |(user, prompt): (usize, &&[i64])| {
+            let found = self.codes.find(prompt.iter().copied()).into_iter();
+            let start = user * prompt.len();
+            found.map(move |(place, number)| ((start + place) as i64, i64::from(number))).collect::<Vec<_>>()
+        };
+        prompts.iter().enumerate().flat_map(of_user).collect()
+    }
+
+    /// log p of every whole code after hidden states `[users, 1, h]`: `[users, codes]`, row by row.
+    fn item_log_probabilities(&self, last: &Tensor) -> Result<Vec<f32>> {
+        let head = self.head.ok_or_else(|| {
+            Failure::new(FailureKind::Conflict, "items are to be scored by the item head, but the model has none")
+        })?;
+        let scores = head.scores(&last.f_squeeze_dim(1).map_err(failed("score the items"))?)?;
+        let values = || -> std::result::Result<Vec<f32>, TchError> {
+            let flat = scores.f_log_softmax(-1, Kind::Float)?.f_contiguous()?.f_view(-1)?;
+            Vec::try_from(flat)
+        };
+        let values = values().map_err(failed("score the items"))?;
+        check(&values, self.codes.leaves().len())?;
+        Ok(values)
+    }
+
+    /// Feeds the newest code of every beam, `beams[user][slot]`, and gives log p of the level after it.
+    pub(crate) fn feed(&self, session: &mut Session, beams: &[Vec<Fed<'_>>]) -> Result<LogProbabilities> {
+        let level = session.widths.len();
+        let width = beams.iter().map(Vec::len).max().unwrap_or(0);
+        session.widths.push(width);
+        let mut ids = vec![0_i64; session.users * width];
+        for (row, beams) in ids.chunks_mut(width).zip(beams) {
+            for (id, beam) in row.iter_mut().zip(beams) {
+                *id = self.codes.tokens(level)[beam.column];
+            }
+        }
+        let positions = vec![(session.prompt + level) as i64; ids.len()];
+        let (ids, positions) = (self.matrix(&ids, session.users)?, self.matrix(&positions, session.users)?);
+        let mask = AttentionMask::Explicit(self.mask(session, beams)?);
+        let hidden = self.model.forward(&ids, &positions, &mask, Some(&mut session.cache), false)?;
+        self.log_probabilities(&hidden, level + 1)
+    }
+
+    /// The mask `[users, 1, width, S]` by which a beam sees the prompt, its ancestors and itself.
+    fn mask(&self, session: &Session, beams: &[Vec<Fed<'_>>]) -> Result<Tensor> {
+        let mask = ancestors(beams, &session.widths, session.prompt);
+        let width = session.widths.last().copied().unwrap_or(0) as i64;
+        Tensor::f_from_slice(&mask)
+            .and_then(|mask| mask.f_view([session.users as i64, 1, width, -1])?.f_to_device(self.model.device()))
+            .map_err(failed("make the mask of the beams"))
+    }
+
+    fn log_probabilities(&self, hidden: &Tensor, level: usize) -> Result<LogProbabilities> {
+        let logits = self.model.logits(hidden)?;
+        let tokens = self.codes.tokens(level);
+        let values = self.normalised(&logits, tokens).map_err(failed("compute log-probabilities"))?;
+        check(&values, tokens.len())?;
+        Ok(LogProbabilities { values, slots: hidden.size()[1] as usize, columns: tokens.len() })
+    }
+
+    fn normalised(&self, logits: &Tensor, tokens: &[i64]) -> std::result::Result<Vec<f32>, TchError> {
+        let logits = logits.f_to_kind(Kind::Float)?;
+        let sum = logits.f_logsumexp(-1, true)?;
+        let tokens = Tensor::f_from_slice(tokens)?.f_to_device(self.model.device())?;
+        let chosen = logits.f_index_select(-1, &tokens)?.f_sub(&sum)?.f_contiguous()?;
+        Vec::try_from(chosen.f_view(-1)?)
+    }
+
+    /// An i64 matrix of that many rows on the model's device.
+    fn matrix(&self, values: &[i64], rows: usize) -> Result<Tensor> {
+        Tensor::f_from_slice(values)
+            .and_then(|values| values.f_view([rows as i64, -1])?.f_to_device(self.model.device()))
+            .map_err(failed("move tokens to the device"))
+    }
+}
+
+fn check(values: &[f32], columns: usize) -> Result<()> {
+    check_finite("log-probabilities", values, columns, Rows::PLAIN).map_err(|found| {
+        found.computed().hint("the training of the model diverged: tune it again with a lower learning rate")
+    })
+}

@@ -1,0 +1,137 @@
+//! Lists for users, by one tuned model.
+
+use crate::parameters::Parameters;
+use crate::prompt::{self, UserPrompt};
+use contract::{Context, Failure, FailureKind, Result};
+use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
+use frames::{Codes, Interactions, RankedList, Rankings};
+use nn::Llama;
+use recommender::ChoiceSplit;
+use recommender::beam::{Support, Supporters, Trie, ranked_items};
+use std::collections::HashMap;
+use std::path::Path;
+use tch::Device;
+use tokenizers::Tokenizer;
+
+/// A tuned model and all that it needs to rank.
+pub(crate) struct Ranker<'a> {
+    model: Llama,
+    tokenizer: Tokenizer,
+    codes: ItemCodes<'a>,
+    head: Option<ItemHead>,
+    of_items: &'a Codes,
+    parameters: &'a Parameters,
+}
+
+/// Whom lists are made for, and by what.
+#[derive(Debug)]
+pub(crate) struct Users {
+    users: Vec<u32>,
+    /// By user.
+    histories: Vec<Vec<u32>>,
+    max_history: usize,
+    /// Another model's lists, without items of the history.
+    support: HashMap<u32, Vec<(u32, f32)>>,
+}
+
+impl Users {
+    /// All with a test item.
+    pub(crate) fn tested(interactions: &Interactions, support: Option<Rankings>) -> Result<Self> {
+        let users = recommender::tested_users(interactions)?;
+        Ok(Self::of(users, interactions.before_test(), interactions, support))
+    }
+
+    /// All with a held-out item.
+    pub(crate) fn held_out(split: &ChoiceSplit, interactions: &Interactions, support: Option<Rankings>) -> Self {
+        let users = split.validation(1).map(|validation| validation.users().to_vec()).unwrap_or_default();
+        Self::of(users, split.histories(), interactions, support)
+    }
+
+    fn of(users: Vec<u32>, histories: Vec<Vec<u32>>, interactions: &Interactions, support: Option<Rankings>) -> Self {
+        let lists = support.into_iter().flat_map(|rankings| rankings.excluded);
+        let support = lists.map(|list| (list.user, list.items)).collect();
+        Self { users, histories, max_history: interactions.dataset.max_history, support }
+    }
+
+    /// The first of them by a hash of their numbers.
+    pub(crate) fn sample(&self, most: usize) -> Self {
+        let mut users = self.users.clone();
+        users.sort_by_key(|&user| recommender::tie_order(user));
+        users.truncate(most);
+        users.sort_unstable();
+        let (histories, support) = (self.histories.clone(), self.support.clone());
+        Self { users, histories, max_history: self.max_history, support }
+    }
+
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether another model's lists are known.
+    pub(crate) fn is_supported(&self) -> bool {
+        !self.support.is_empty()
+    }
+}
+
+impl<'a> Ranker<'a> {
+    /// Reads a tuned model.
+    ///
+    /// # Errors
+    /// When it does not fit the codes, or lacks the item head by which it is to rank.
+    pub(crate) fn open(
+        folder: &Path,
+        context: &Context,
+        device: Device,
+        codes: &'a Codes,
+        trie: &'a Trie,
+        parameters: &'a Parameters,
+    ) -> Result<Self> {
+        let (model, tokenizer) = nn::load_tuned(context.input("llm")?, folder, device)?;
+        let item_codes = ItemCodes::new(trie, &tokenizer)?;
+        let head = ItemHead::read(folder, &item_codes, &model)?;
+        if head.is_none() && parameters.scoring != Scoring::Beam {
+            let scoring = if parameters.scoring == Scoring::Head { "head" } else { "rerank" };
+            let message = format!("scoring is \"{scoring}\", but the tuned model has no item head");
+            return Err(Failure::new(FailureKind::Conflict, message)
+                .hint("set item_head = true in finetune, or scoring = \"beam\" in precache"));
+        }
+        Ok(Self { model, tokenizer, codes: item_codes, head, of_items: codes, parameters })
+    }
+
+    /// The lists of users, with that weight of the support.
+    pub(crate) fn rank(&self, users: &Users, weight: f64, context: &Context) -> Result<Rankings> {
+        if weight > 0.0 && !users.is_supported() {
+            let message = format!("the weight of the support is {weight}, but no lists are bound to support the beams");
+            return Err(Failure::new(FailureKind::Conflict, message)
+                .hint("bind support, and with validation_model validation_support, or set support_weight = 0"));
+        }
+        let _no_gradients = tch::no_grad_guard();
+        let Parameters { top_k, batch, prompt_template, support_floor, .. } = *self.parameters;
+        let trie = self.codes.trie();
+        let decoder = Decoder::new(&self.model, &self.codes, self.head.as_ref());
+        let supporters = Supporters::new(trie, weight, support_floor);
+        let Users { users, histories, max_history, support } = users;
+        let tokenizer = self.tokenizer.clone();
+        let prompts =
+            prompt::encode(tokenizer, self.of_items, users.clone(), histories, *max_history, prompt_template)?;
+        let progress = context.progress(prompts.len() as u64);
+        let mut rankings = Rankings::default();
+        let mut done = 0;
+        // Prompts of one length need no padding, and come sorted by length.
+        for batch in prompts.chunk_by(|a, b| a.ids.len() == b.ids.len()).flat_map(|equal| equal.chunks(batch)) {
+            let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
+            let list = |prompt: &UserPrompt| support.get(&prompt.user).map_or(&[][..], Vec::as_slice);
+            let supports: Vec<Support> = batch.iter().map(|prompt| supporters.of(list(prompt))).collect();
+            let found = decoder.leaves(&ids, &self.parameters.settings(), &supports)?;
+            for (UserPrompt { user, .. }, leaves) in batch.iter().zip(found) {
+                let (kept, excluded) = ranked_items(trie, &leaves, &histories[*user as usize], top_k);
+                rankings.kept.push(RankedList { user: *user, items: kept });
+                rankings.excluded.push(RankedList { user: *user, items: excluded });
+            }
+            done += batch.len() as u64;
+            progress.set(done, "users");
+        }
+        Ok(rankings)
+    }
+}
