@@ -17,6 +17,12 @@
 //! **Validation.** With prompts of held-out items (`tasks.validation`, where `ingest` has `holdout = "last-two"`), their loss
 //! is measured after each epoch. `keep = "best"` writes the weights of the epoch in which it was lowest.
 //!
+//! **Item head.** With `item_head` a vector for each item is trained beside the tokens, by a sampled softmax over items at the end of
+//! every next-item question ([`decoding::ItemHead`], and the equations in `objective`).
+//!
+//! **Number of epochs.** With `stopping = "validation"` a training on `choice`, which lacks each user's last training item, ends when
+//! the NDCG@10 of lists for these items does not rise any more; a second one on `tasks` has as many epochs of the same schedule.
+//!
 //! **Going on.** What a step draws at random depends on the seed and on its number alone. A run that was stopped goes on
 //! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not.
 
