@@ -90,17 +90,17 @@ pub enum Error {
         /// The input.
         path: PathBuf,
     },
-    /// A stage said that it failed.
+    /// A stage reported a failure.
     #[error("{stage} failed: {}", failure.message)]
     Stage {
         /// The stage.
         stage: String,
-        /// What it said.
+        /// Its message.
         failure: Failure,
         /// Its log.
         log: PathBuf,
     },
-    /// A stage ended without a word: killed, or out of memory.
+    /// A stage ended without an event: killed, or out of memory.
     #[error("{stage} was ended by {how}")]
     Killed {
         /// The stage.
@@ -141,7 +141,7 @@ pub enum Error {
     StoreNotWritable {
         /// The folder or file.
         path: PathBuf,
-        /// What the system said.
+        /// The message of the system.
         source: io::Error,
     },
     /// The disk is full.
@@ -157,7 +157,7 @@ pub enum Error {
         doing: &'static str,
         /// To what.
         path: PathBuf,
-        /// What the system said.
+        /// The message of the system.
         source: io::Error,
     },
     /// The worker is not there, or does not answer as it should.

@@ -56,22 +56,22 @@ pub(crate) struct CompareArguments {
 
 /// Prints a comparison.
 pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
-    let mut gathering = Gathering { arguments, subjects: Vec::new(), said: None };
+    let mut gathering = Gathering { arguments, subjects: Vec::new(), settings: None };
     for what in &arguments.what {
         gathering.add(what)?;
     }
-    let said = gathering.said.unwrap_or_default();
+    let settings = gathering.settings.unwrap_or_default();
     let wanted = Wanted {
-        metrics: if arguments.metric.is_empty() { said.metrics } else { arguments.metric.clone() },
+        metrics: if arguments.metric.is_empty() { settings.metrics } else { arguments.metric.clone() },
         rows: arguments.rows.iter().map(|row| condition(row)).collect::<Result<_>>()?,
-        reference: arguments.reference.clone().or(said.reference),
-        numbers: said.columns.into_iter().map(|(name, _)| name).collect(),
+        reference: arguments.reference.clone().or(settings.reference),
+        numbers: settings.columns.into_iter().map(|(name, _)| name).collect(),
     };
     let mut comparison = Comparison::of(&gathering.subjects, &wanted)?;
     test(&mut comparison, arguments);
-    if let Some(name) = arguments.paper.as_ref().or(said.paper.as_ref()) {
+    if let Some(name) = arguments.paper.as_ref().or(settings.paper.as_ref()) {
         let file = pipeline::project()?.join("pipelines").join("paper.toml");
-        comparison.beside(PaperTable::read(&file, name)?, said.differs);
+        comparison.beside(PaperTable::read(&file, name)?, settings.differs);
     }
     let text = match arguments {
         CompareArguments { output: OutputArguments { json: true }, .. } => format!("{}\n", comparison.json()),
@@ -100,14 +100,14 @@ fn test(comparison: &mut Comparison, arguments: &CompareArguments) {
         .map_err(|error| error.to_string())
         .and_then(|answer| apply(comparison, &request, answer));
     if let Err(message) = answer {
-        tracing::warn!("whether differences are more than chance is not said: {message}");
+        tracing::warn!("no significance test: {message}");
     }
 }
 
 struct Gathering<'a> {
     arguments: &'a CompareArguments,
     subjects: Vec<Subject>,
-    said: Option<Compare>,
+    settings: Option<Compare>,
 }
 
 impl Gathering<'_> {
@@ -149,7 +149,7 @@ impl Gathering<'_> {
             self.subjects.push(subject);
         }
         if let Some(compare) = &session.compare {
-            self.said.get_or_insert_with(|| compare.clone());
+            self.settings.get_or_insert_with(|| compare.clone());
         }
         Ok(())
     }

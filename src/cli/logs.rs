@@ -1,4 +1,4 @@
-//! `pipe logs`: what the stages of a run said.
+//! `pipe logs`: the logs of the stages of a run.
 
 use crate::cli::completion;
 use crate::cli::options::{OutputArguments, StoreArguments};
@@ -14,7 +14,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Print what the stages of a run said.
+/// Print the logs of the stages of a run.
 #[derive(Debug, Args)]
 pub(crate) struct LogsArguments {
     #[command(flatten)]

@@ -168,7 +168,7 @@ fn say_incomplete(session: &Session, selection: &Selection, summary: &Summary) {
     print_error(&text);
 }
 
-/// The last word: how many stages are in each state.
+/// The last line: how many stages are in each state.
 fn conclude(summary: &Summary, seconds: f64, as_json: bool) {
     let Summary { done, cached, failed, skipped, failure, .. } = summary;
     if as_json {

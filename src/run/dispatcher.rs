@@ -114,7 +114,7 @@ pub(super) struct Dispatcher<'a, 'p> {
     pub(super) sender: StageEvents,
     pub(super) receiver: Receiver<(NodeIndex, StageEvent)>,
     pub(super) summary: Summary,
-    /// What was said already of inputs that many points of a sweep have.
+    /// Inputs of many points that were already reported of a sweep have.
     pub(super) noted: BTreeSet<String>,
     /// Whether nothing more may start.
     pub(super) stopping: bool,
@@ -180,8 +180,8 @@ impl Dispatcher<'_, '_> {
                 Ok(Decision::Run(job)) if !self.selection.runnable.contains(&stage) => {
                     let name = &self.graph.stages[stage].name;
                     let error = Error::Usage {
-                        message: format!("'{name}' has no result to build on: {}", job.reason),
-                        hint: Some("leave --only away to run what it needs as well".to_owned()),
+                        message: format!("--only needs a cached result of '{name}': {}", job.reason),
+                        hint: Some("run it first, or drop --only".to_owned()),
                     };
                     self.fail(stage, None, 0.0, error);
                 }

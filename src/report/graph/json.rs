@@ -24,6 +24,6 @@ fn node(node: &Node) -> Value {
         Kind::Stage { uses, state, reason } => json!({
             "name": node.name, "kind": "stage", "uses": uses, "status": state.as_str(), "reason": reason,
         }),
-        Kind::External => json!({ "name": node.name, "kind": "outside" }),
+        Kind::External => json!({ "name": node.name, "kind": "external" }),
     }
 }

@@ -1,4 +1,4 @@
-//! One line of a lock: the stage, what is said of it, and the value.
+//! One line of a lock: the stage, the field, and the value.
 
 use crate::key::{InputName, Key, KeyField, Label, Manifest, PortName, format_1};
 
@@ -77,7 +77,7 @@ impl Subject {
     }
 }
 
-/// A line: the stage, what is said of it, and the value.
+/// A line: the stage, the field, and the value.
 pub(super) struct Line<'a> {
     pub(super) stage: String,
     pub(super) subject: Subject,

@@ -31,12 +31,12 @@ impl Chain<'_> {
         stage: NodeIndex,
         now: &Manifest,
         past: &Past,
-        said: &RefCell<BTreeSet<NodeIndex>>,
+        seen: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Vec<Changed> {
         let differences = now.differences(&past.manifest).into_iter();
         differences
             .map(|difference| {
-                let source = self.source(stage, &difference, past, said);
+                let source = self.source(stage, &difference, past, seen);
                 Changed { difference, source }
             })
             .collect()
@@ -47,7 +47,7 @@ impl Chain<'_> {
         stage: NodeIndex,
         difference: &Difference,
         past: &Past,
-        said: &RefCell<BTreeSet<NodeIndex>>,
+        seen: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Option<Source> {
         let origin = match &difference.field {
             KeyField::Input(input_name) => self.graph.stages[stage].inputs.get(input_name)?,
@@ -64,7 +64,7 @@ impl Chain<'_> {
             Origin::Output { stage, port } => Source::Output {
                 stage: self.graph.stages[*stage].name.clone(),
                 port: port.clone(),
-                cause: old.map_or(Cause::Unknown, |old| self.cause(*stage, port, old, past, said)),
+                cause: old.map_or(Cause::Unknown, |old| self.cause(*stage, port, old, past, seen)),
             },
         })
     }
@@ -82,16 +82,16 @@ impl Chain<'_> {
         port: &PortName,
         old: Digest,
         past: &Past,
-        said: &RefCell<BTreeSet<NodeIndex>>,
+        seen: &RefCell<BTreeSet<NodeIndex>>,
     ) -> Cause {
         let Some(Decision::Cached(now)) = self.decisions.get(&stage) else { return Cause::Unknown };
-        if !said.borrow_mut().insert(stage) {
+        if !seen.borrow_mut().insert(stage) {
             return Cause::AsSaid;
         }
         match self.maker(&self.graph.stages[stage].name, &now.manifest, port, old, past) {
             None => Cause::Unknown,
             Some(before) if before.manifest == now.manifest => Cause::NotReproducible,
-            Some(before) => Cause::RanAgain(self.follow(stage, &now.manifest, &before, said)),
+            Some(before) => Cause::RanAgain(self.follow(stage, &now.manifest, &before, seen)),
         }
     }
 

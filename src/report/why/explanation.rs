@@ -73,7 +73,7 @@ pub enum Source {
 pub enum Cause {
     /// Its stage ran again, because of this.
     RanAgain(Vec<Changed>),
-    /// Its stage ran again, as was said of it already.
+    /// Its stage ran again, as was reported already.
     AsSaid,
     /// Its stage made something else from the same key.
     NotReproducible,

@@ -91,7 +91,7 @@ fn add_cause(text: &mut String, output: &str, cause: &Cause, depth: usize) {
     let stage = output.split_once('.').map_or(output, |(stage, _)| stage);
     let line = match cause {
         Cause::RanAgain(_) => format!("{output} differs because {stage} ran again:"),
-        Cause::AsSaid => format!("{output} differs because {stage} ran again, as said above"),
+        Cause::AsSaid => format!("{output} differs because {stage} ran again, as reported above"),
         Cause::NotReproducible => {
             format!("{output} differs though nothing of {stage} changed: it is not reproducible")
         }
