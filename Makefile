@@ -32,15 +32,20 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 	done
 
 # Gigabytes, as PyTorch is; PIPE_REFERENCE_PYTHON=FILE takes a Python that has all of it, and installs nothing.
-PEERS := scikit-learn numpy torch==2.11.0 transformers peft sentencepiece
+PEERS := scikit-learn numpy torch==2.11.0 transformers peft sentencepiece safetensors
+# What RecBole's models import. Its own list of dependencies names versions that newer Pythons cannot install.
+RECBOLE := pandas scipy tqdm colorlog colorama pyyaml tabulate texttable psutil thop tensorboard
 PIPE_REFERENCE_PYTHON ?= $(CURDIR)/target/reference/bin/python
 
-reference: build ## check metrics, dccf and the language model against scikit-learn, PyTorch, transformers and peft
+# PIPE_FMLP_REC=FOLDER names a checkout of FMLP-Rec's own code, which no package has.
+reference: build ## compare metrics, models and training steps with scikit-learn, PyTorch, transformers, peft and RecBole
 	@test -x $(PIPE_REFERENCE_PYTHON) || python3 -m venv target/reference
-	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece' 2>/dev/null \
-		|| $(PIPE_REFERENCE_PYTHON) -m pip install --quiet $(PEERS)
+	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece, recbole, tensorboard' \
+		2>/dev/null || { $(PIPE_REFERENCE_PYTHON) -m pip install --quiet $(PEERS) $(RECBOLE) \
+		&& $(PIPE_REFERENCE_PYTHON) -m pip install --quiet --no-deps recbole==1.2.1; }
 	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face --test hugging_face_t5
-	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch
+	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch \
+		computes_and_learns_as
 
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check

@@ -15,6 +15,9 @@ mod store;
 mod stream;
 mod train;
 
+#[cfg(test)]
+mod reference_tests;
+
 pub(crate) use batch::Packed;
 pub(crate) use layers::{Attention, Embedding, FeedForward, LayerNorm, Linear, Sees};
 pub(crate) use samples::Sampling;

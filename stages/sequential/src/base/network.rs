@@ -110,6 +110,12 @@ impl<M: Model> Network<M> {
             .map_err(failed("score the items"))
     }
 
+    /// The gradients of the last batch that was summed up, in the order of the weights.
+    #[cfg(test)]
+    pub(crate) fn gradients(&self) -> &[Tensor] {
+        &self.gradients
+    }
+
     /// Copies of the weights.
     pub(crate) fn copy_weights(&self) -> Result<Vec<Tensor>> {
         self.weights.iter().map(Tensor::f_detach_copy).collect::<Torch<_>>().map_err(failed("copy the weights"))
