@@ -7,10 +7,10 @@ CARGO ?= cargo
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines build libtorch
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, then run the pipeline sample, which needs no data
 	$(PIPE) run sample
@@ -73,6 +73,9 @@ bench-sweep: build ## time the sweep of Table 4 beside six runs one by one and D
 
 bench-models: build ## time the training of embeddings and codes beside plain implementations; MODELS holds options
 	python3 benches/models $(MODELS)
+
+bench-baselines: build ## time an epoch of sasrec and bert4rec beside RecBole; BASELINES holds options
+	python3 benches/baselines $(BASELINES)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template

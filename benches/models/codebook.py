@@ -98,7 +98,7 @@ def ours(rows: np.ndarray, levels: int, parameters: dict, options: argparse.Name
         started = time.perf_counter()
         worker = subprocess.Popen([options.worker, "stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert worker.stdin and worker.stdout
-        worker.stdin.write(json.dumps(spec) + "\n")
+        worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
         worker.stdin.flush()  # It ends when its input closes, so that stays open.
         said: list[str] = []
         reader = threading.Thread(target=said.extend, args=(worker.stdout,))

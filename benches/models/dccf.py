@@ -81,7 +81,7 @@ def _ours(name: str, settings: dict, folder: Path, given: argparse.Namespace) ->
             "device": "cpu",
             "checkpoint": None,
         }
-        runs.append(_timed([given.worker, "stage"], json.dumps(spec) + "\n"))
+        runs.append(_timed([given.worker, "stage"], json.dumps({"protocol": 2, "request": spec}) + "\n"))
     none, one = runs
     return Measured(one.seconds - none.seconds, one.cpu - none.cpu, one.peak)
 

@@ -34,7 +34,7 @@ def main() -> int:
     }
     worker = subprocess.Popen([os.environ["PIPE_WORKER"], "stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert worker.stdin and worker.stdout
-    worker.stdin.write(json.dumps(spec) + "\n")
+    worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
     worker.stdin.flush()
     # It ends when its input closes, so that stays open until it has said all.
     last = ""

@@ -1,6 +1,7 @@
 //! A user's candidates: all items of the models' lists, with what they count in each.
 
 use crate::normalisation::{Normalisation, confidence};
+use frames::NO_ITEM;
 use recommender::best_first;
 
 /// The items of all lists of one user.
@@ -18,11 +19,13 @@ pub(crate) struct Candidates {
 impl Candidates {
     pub(crate) fn of(user: u32, lists: &[&[(u32, f32)]], normalisation: Normalisation, rank_constant: f64) -> Self {
         let mut items: Vec<u32> = lists.iter().flat_map(|list| list.iter().map(|item| item.0)).collect();
+        items.retain(|&item| item != NO_ITEM);
         items.sort_unstable();
         items.dedup();
         let mut values = vec![None; items.len() * lists.len()];
         for (model, list) in lists.iter().enumerate() {
-            for ((item, _), value) in list.iter().zip(normalisation.apply(list, rank_constant)) {
+            let values_of_list = list.iter().zip(normalisation.apply(list, rank_constant));
+            for ((item, _), value) in values_of_list.filter(|((item, _), _)| *item != NO_ITEM) {
                 let place = items.partition_point(|known| known < item);
                 values[place * lists.len() + model] = Some(value);
             }

@@ -1,7 +1,7 @@
 //! The lists of all models.
 
 use contract::{Context, Failure, FailureKind, Result};
-use frames::{Interactions, RankedList, Rankings};
+use frames::{Interactions, NO_ITEM, RankedList, Rankings};
 use std::collections::BTreeMap;
 
 /// The models' lists, in the order of their labels.
@@ -72,7 +72,7 @@ pub(crate) fn by_user<'a>(models: &[&'a [RankedList]]) -> BTreeMap<u32, Vec<&'a 
 fn check(name: &str, rankings: &Rankings, interactions: &Interactions) -> Result<()> {
     let (users, items) = (interactions.dataset.users, interactions.dataset.items);
     for list in rankings.kept.iter().chain(&rankings.excluded) {
-        let item = list.items.iter().map(|item| item.0).max().unwrap_or(0);
+        let item = list.items.iter().map(|item| item.0).filter(|&item| item != NO_ITEM).max().unwrap_or(0);
         if list.user as usize >= users || item as usize >= items {
             let message = format!(
                 "{name} has user {} and item {item}, 'interactions' has {users} users and {items} items",

@@ -6,7 +6,7 @@
 use crate::samples::Samples;
 use contract::{Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, Scoring, Settings};
-use recommender::beam::{Leaf, Support};
+use recommender::beam::{Constraint, Leaf, Support};
 use recommender::{best_first, tie_order};
 
 /// The k of the measure.
@@ -80,7 +80,7 @@ impl<'a> Questions<'a> {
 
     /// NDCG@10 of the model as it is now.
     pub(crate) fn ndcg(&self) -> Result<f64> {
-        let settings = Settings { scoring: self.scoring, beam: BEAM, head_weight: 0.0 };
+        let settings = Settings { scoring: self.scoring, constraint: Constraint::Trie, beam: BEAM, head_weight: 0.0 };
         let mut sum = 0.0;
         let equal = self.questions.chunk_by(|a, b| a.tokens.len() == b.tokens.len());
         for batch in equal.flat_map(|equal| equal.chunks(BATCH)) {
@@ -93,7 +93,7 @@ impl<'a> Questions<'a> {
     }
 
     fn gain(&self, question: &Question, leaves: &[Leaf]) -> f64 {
-        let number = |leaf: &Leaf| Some((self.codes.leaves().binary_search(&leaf.node).ok()? as u32, leaf.score));
+        let number = |leaf: &Leaf| Some((self.codes.leaves().binary_search(&leaf.node?).ok()? as u32, leaf.score));
         let unseen = |(code, _): &(u32, f32)| question.seen.binary_search(code).is_err();
         let list: Vec<(u32, f32)> = leaves.iter().filter_map(number).filter(unseen).collect();
         let Some(answer) = list.iter().find(|(code, _)| *code == question.answer) else { return 0.0 };

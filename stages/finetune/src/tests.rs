@@ -13,7 +13,7 @@ use decoding::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
 use recommender::Stopping;
-use recommender::beam::{Support, Trie};
+use recommender::beam::{Constraint, Support, Trie};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -515,7 +515,7 @@ fn ranked_first(folder: &Path, name: &str) -> f64 {
     let codes = ItemCodes::new(&trie, &tokenizer).unwrap();
     let head = ItemHead::read(&folder.join(name), &codes, &model).unwrap();
     let decoder = Decoder::new(&model, &codes, head.as_ref());
-    let settings = Settings { scoring: Scoring::Head, beam: 1, head_weight: 0.0 };
+    let settings = Settings { scoring: Scoring::Head, constraint: Constraint::Trie, beam: 1, head_weight: 0.0 };
     let prompts = Prompts::read(&folder.join("tasks")).unwrap().0;
     let next: Vec<_> = prompts.iter().filter(|prompt| prompt.kind == TaskKind::NextItem).collect();
     let encode = |text: &str, special| -> Vec<i64> {
@@ -525,7 +525,7 @@ fn ranked_first(folder: &Path, name: &str) -> f64 {
         let leaves = decoder.leaves(&[&encode(&prompt.prompt, true)], &settings, &[Support::none()]).unwrap();
         let best = leaves[0].iter().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap();
         let answer = codes.find(encode(&prompt.label, false))[0].1;
-        codes.leaves()[answer as usize] == best.node
+        Some(codes.leaves()[answer as usize]) == best.node
     });
     right.count() as f64 / next.len() as f64
 }

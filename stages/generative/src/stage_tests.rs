@@ -220,7 +220,29 @@ fn short_histories_unseen_items_and_a_wide_beam_reach_every_item() {
 }
 
 #[test]
+fn p5_ranks_short_histories_and_items_that_nobody_has() {
+    let mut rows = walk_rows();
+    rows.extend([(40, 3, Split::Test), (41, 4, Split::Train), (41, 5, Split::Test)]);
+    let given = interactions(42, ITEMS as usize + 1, &rows);
+    for index in ["sequential", "collaborative"] {
+        let more = json!({ "index": index, "base": 5, "beam": 100, "top_k": 21 });
+        let outputs = run::<P5>(&given, &codes(ITEMS + 1), 2, &with(small(3), &more)).unwrap();
+        let rankings = outputs.rankings("rankings");
+        assert!(rankings.kept.iter().all(|list| list.items.len() == 21), "{index}");
+        let of = |user: u32| rankings.kept.iter().find(|list| list.user == user).unwrap();
+        assert_eq!(of(40).items[20], (20, 0.0), "{index}: without history the most frequent come first");
+        assert!(of(41).items.iter().any(|one| one.0 == 20), "{index}: what nobody has can be written");
+        assert_eq!(outputs.report()["users_with_fewer_than_two_training_items"], 2);
+    }
+}
+
+#[test]
 fn of_histories_longer_than_the_window_only_the_latest_items_count() {
+    reads_the_window_alone::<Tiger>();
+    reads_the_window_alone::<P5>();
+}
+
+fn reads_the_window_alone<S: Stage>() {
     // What user 40 had before the last item is outside the window.
     let scores = |early: u32| {
         let rows: Vec<(u32, u32, Split)> = (0..40)
@@ -231,11 +253,11 @@ fn of_histories_longer_than_the_window_only_the_latest_items_count() {
             .chain([(40, early, Split::Validation), (40, 2, Split::Validation), (40, 3, Split::Test)])
             .collect();
         let given = interactions(41, ITEMS as usize, &rows);
-        let outputs = run::<Tiger>(&given, &codes(ITEMS), 1, &with(small(2), &json!({ "max_length": 1 }))).unwrap();
+        let outputs = run::<S>(&given, &codes(ITEMS), 1, &with(small(2), &json!({ "max_length": 1 }))).unwrap();
         outputs.rankings("rankings").kept.pop().unwrap()
     };
     let (one, other) = (scores(15), scores(16));
-    assert_eq!((one.user, one.items), (40, other.items));
+    assert_eq!((one.user, one.items), (40, other.items), "{}", S::NAME);
 }
 
 #[test]

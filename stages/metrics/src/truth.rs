@@ -1,7 +1,7 @@
 //! What was held out, and where lists have it.
 
 use contract::{Failure, FailureKind, Result};
-use frames::{Codes, Hits, Interactions, RankedList, Rankings, Seen, Split, UserRank};
+use frames::{Codes, Hits, Interactions, NO_ITEM, RankedList, Rankings, Seen, Split, UserRank};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What was held out, and which items share their codes.
@@ -64,7 +64,7 @@ impl Truth {
             if list.user as usize >= users {
                 return refuse("user", list.user, users);
             }
-            if let Some(&(item, _)) = list.items.iter().find(|(item, _)| *item as usize >= items) {
+            if let Some(&(item, _)) = list.items.iter().find(|(item, _)| *item as usize >= items && *item != NO_ITEM) {
                 return refuse("item", item, items);
             }
         }
@@ -97,7 +97,7 @@ impl Truth {
     /// The ranks of every user that has a test item, in the order of users.
     pub(crate) fn ranks(&self, lists: &[RankedList], hits: Hits) -> Vec<UserRank> {
         let wanted: Vec<Vec<u32>> =
-            self.targets.iter().map(|items| self.entries(items.iter().copied(), hits).collect()).collect();
+            self.targets.iter().map(|items| self.entries(items.iter().copied(), hits).flatten().collect()).collect();
         let mut ranks: Vec<Vec<Option<u32>>> = wanted.iter().map(|entries| vec![None; entries.len()]).collect();
         for list in lists {
             ranks[list.user as usize] = self.ranks_in(list, &wanted[list.user as usize], hits);
@@ -111,6 +111,7 @@ impl Truth {
         let mut best = vec![u32::MAX; self.code.len()];
         for list in lists {
             for (place, entry) in (1..).zip(self.entries(listed(list), hits)) {
+                let Some(entry) = entry else { continue };
                 let best = &mut best[entry as usize];
                 *best = place.min(*best);
             }
@@ -125,18 +126,21 @@ impl Truth {
 
     /// For each of the `wanted` items or codes its place in the list.
     fn ranks_in(&self, list: &RankedList, wanted: &[u32], hits: Hits) -> Vec<Option<u32>> {
-        let places: HashMap<u32, u32> = self.entries(listed(list), hits).zip(1..).collect();
+        let entries = self.entries(listed(list), hits).zip(1..);
+        let places: HashMap<u32, u32> = entries.filter_map(|(entry, place)| Some((entry?, place))).collect();
         wanted.iter().map(|entry| places.get(entry).copied()).collect()
     }
 
-    /// What counts among these items, in their order, each once: they themselves, or their codes.
-    fn entries(&self, items: impl Iterator<Item = u32>, hits: Hits) -> impl Iterator<Item = u32> {
+    /// What counts among these items, in their order, each once: they themselves, or their codes. A place without an item
+    /// counts as a place.
+    fn entries(&self, items: impl Iterator<Item = u32>, hits: Hits) -> impl Iterator<Item = Option<u32>> {
         let mut known = HashSet::new();
         let entry = move |item: u32| match hits {
-            Hits::Item => item,
-            Hits::Code => self.code[item as usize],
+            _ if item == NO_ITEM => None,
+            Hits::Item => Some(item),
+            Hits::Code => Some(self.code[item as usize]),
         };
-        items.map(entry).filter(move |&entry| known.insert(entry))
+        items.map(entry).filter(move |entry| entry.is_none_or(|entry| known.insert(entry)))
     }
 }
 
@@ -178,5 +182,17 @@ mod tests {
         assert_eq!(truth.coverage(&lists, Hits::Item, &[1, 2, 9]), [0.6, 0.8, 1.0]);
         assert_eq!(truth.coverage(&lists, Hits::Code, &[1, 2]), [2.0 / 3.0, 1.0]);
         assert_eq!(truth.coverage(&[], Hits::Item, &[1]), [0.0]);
+    }
+
+    #[test]
+    fn a_place_without_an_item_is_a_miss_that_counts_as_a_place() {
+        let codes = Codes { levels: vec![vec![5, 5, 6]] };
+        let truth = Truth { targets: vec![vec![1]], history: vec![3], known: vec![0], code: number_codes(&codes) };
+        let lists = [list(0, &[NO_ITEM, 0, NO_ITEM, 1])];
+        let rankings = Rankings { kept: lists.to_vec(), excluded: Vec::new() };
+        assert!(truth.check("one", &rankings).is_ok());
+        assert_eq!(truth.ranks(&lists, Hits::Item)[0].ranks, [Some(4)]);
+        assert_eq!(truth.ranks(&lists, Hits::Code)[0].ranks, [Some(2)]);
+        assert_eq!(truth.coverage(&lists, Hits::Item, &[2, 4]), [1.0 / 3.0, 2.0 / 3.0]);
     }
 }

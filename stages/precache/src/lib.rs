@@ -10,6 +10,9 @@
 //! paths go on. At the last level every child of every remaining path is a candidate, so a list may hold more than
 //! `beam` codes, and it is shorter than `top_k` only when those children are fewer: then widen the beam.
 //!
+//! With `constraint = "per-level"`, as in LC-Rec, a beam may go on with any code of the next level, the `beam` best paths are
+//! the list, and a path that no item has takes a place in it: a miss.
+//!
 //! All items of a code are candidates with the code's score, in [`recommender::tie_order`]. `excluded` drops items of the
 //! user's whole history, `kept` does not.
 //!
@@ -35,10 +38,10 @@ mod ranker;
 pub use parameters::Parameters;
 
 use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
-use frames::{Codes, Interactions, Rankings, kinds};
+use frames::{Codes, Interactions, NO_ITEM, Rankings, kinds};
 use ranker::{Ranker, Users};
 use recommender::ChoiceSplit;
-use recommender::beam::Trie;
+use recommender::beam::{Constraint, Trie};
 use serde_json::json;
 
 /// The stage that ranks items for every user with the tuned language model.
@@ -128,6 +131,12 @@ impl Stage for Precache {
         let rankings =
             of_model(context.input("model")?)?.rank(&Users::tested(&interactions, support)?, weight, context)?;
         let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
+        if parameters.constraint == Constraint::PerLevel {
+            let places = rankings.kept.iter().map(|list| list.items.len()).sum::<usize>();
+            let entries = rankings.kept.iter().flat_map(|list| &list.items);
+            let of_none = entries.filter(|(item, _)| *item == NO_ITEM).count();
+            context.log(format!("{of_none} of {places} places of the lists have codes that no item has"));
+        }
         if short > 0 {
             context.log(format!("{short} users have fewer than {} items: a wider beam finds more", parameters.top_k));
         }

@@ -3,6 +3,7 @@
 use contract::{Failure, FailureKind, Result};
 use decoding::{Scoring, Settings};
 use prompts::PromptTemplate;
+use recommender::beam::Constraint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub struct Parameters {
     pub batch: usize,
     /// The prompt template of the history. It must be the one that `tasks` was given: the model has seen no other.
     pub prompt_template: PromptTemplate,
+    /// Which codes may follow each other. `per-level` is LC-Rec's, to compare with.
+    pub constraint: Constraint,
     /// What items are ranked by; `rerank` and `head` need a model with an item head (`finetune.item_head`).
     pub scoring: Scoring,
     /// With `rerank` the weight of the head's log-probability; the beam's has the rest to 1.
@@ -43,6 +46,7 @@ impl Default for Parameters {
             top_k: 20,
             batch: 64,
             prompt_template: PromptTemplate::Question,
+            constraint: Constraint::Trie,
             scoring: Scoring::Beam,
             head_weight: 0.5,
             support_weight: 0.0,
@@ -55,7 +59,7 @@ impl Default for Parameters {
 impl Parameters {
     /// How items are searched and ranked.
     pub(crate) fn settings(&self) -> Settings {
-        Settings { scoring: self.scoring, beam: self.beam, head_weight: self.head_weight }
+        Settings { scoring: self.scoring, constraint: self.constraint, beam: self.beam, head_weight: self.head_weight }
     }
 
     /// Whether any support is to be added.
@@ -79,6 +83,11 @@ impl Parameters {
         }
         if self.asks_for_support() && self.support_floor == 0.0 {
             return conflict("support_floor is 0, so items outside a list would have no probability".to_owned());
+        }
+        if self.constraint == Constraint::PerLevel && (self.scoring != Scoring::Beam || self.asks_for_support()) {
+            return conflict(
+                "constraint is \"per-level\", which goes with scoring = \"beam\" and without support alone".to_owned(),
+            );
         }
         if self.asks_for_support() && self.scoring == Scoring::Head {
             return conflict(

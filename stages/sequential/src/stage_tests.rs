@@ -240,12 +240,42 @@ fn users_with_one_item_and_items_that_nobody_has_are_ranked() {
     ranks_short_users::<Gru4rec>(30, &json!({}));
 }
 
+fn compares_a_small_catalogue_whole<S: Stage>() {
+    let sampled = run::<S>(&walkers(), 1, &with(small(1), &json!({ "negatives": 2048 }))).unwrap();
+    let full = run::<S>(&walkers(), 1, &with(small(1), &json!({ "loss": "full-softmax" }))).unwrap();
+    assert_eq!(sampled.report()["negatives"], 30, "{}", S::NAME);
+    assert!(sampled.bytes("rankings/rankings.parquet") == full.bytes("rankings/rankings.parquet"), "{}", S::NAME);
+}
+
 #[test]
 fn a_catalogue_smaller_than_the_negatives_is_compared_whole() {
-    let sampled = run::<Sasrec>(&walkers(), 1, &with(small(2), &json!({ "negatives": 2048 }))).unwrap();
-    let full = run::<Sasrec>(&walkers(), 1, &with(small(2), &json!({ "loss": "full-softmax" }))).unwrap();
-    assert_eq!(sampled.report()["negatives"], 30);
-    assert!(sampled.bytes("rankings/rankings.parquet") == full.bytes("rankings/rankings.parquet"));
+    compares_a_small_catalogue_whole::<Sasrec>();
+    compares_a_small_catalogue_whole::<Bert4rec>();
+    compares_a_small_catalogue_whole::<Fmlp>();
+    compares_a_small_catalogue_whole::<Gru4rec>();
+}
+
+/// User 90 has nothing but a history of eight items, of which the window has five.
+fn ranks_by_the_window_alone<S: Stage>() {
+    let list = |early: u32| {
+        let given = walkers();
+        let of_walkers = (0..given.user.len()).map(|row| (given.user[row], given.item[row], given.split[row]));
+        let later = [4, 9, 2, 3, 4, 5, 6].map(|item| (90, item, Split::Validation));
+        let rows: Vec<_> =
+            of_walkers.chain([(90, early, Split::Validation)]).chain(later).chain([(90, 7, Split::Test)]).collect();
+        let parameters = with(small(1), &json!({ "max_length": 5, "top_k": 30 }));
+        run::<S>(&interactions(91, ITEMS as usize, &rows), 1, &parameters).unwrap().rankings().kept.pop().unwrap()
+    };
+    let (one, other) = (list(20), list(21));
+    assert_eq!((one.user, one.items), (90, other.items), "{}", S::NAME);
+}
+
+#[test]
+fn histories_longer_than_the_window_are_ranked_by_their_latest_items() {
+    ranks_by_the_window_alone::<Sasrec>();
+    ranks_by_the_window_alone::<Bert4rec>();
+    ranks_by_the_window_alone::<Fmlp>();
+    ranks_by_the_window_alone::<Gru4rec>();
 }
 
 #[test]

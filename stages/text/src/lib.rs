@@ -39,7 +39,14 @@ impl Stage for TextEmbedding {
     }
 
     fn outputs() -> Vec<OutputPort> {
-        vec![OutputPort::new("embeddings", kinds::TEXT_EMBEDDINGS, "embeddings.safetensors: items, f32 [items, h].")]
+        vec![
+            OutputPort::new("embeddings", kinds::TEXT_EMBEDDINGS, "embeddings.safetensors: items, f32 [items, h]."),
+            OutputPort::new(
+                "items",
+                kinds::ITEM_EMBEDDINGS,
+                "The same vectors as embeddings of the items, for codes of text alone.",
+            ),
+        ]
     }
 
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
@@ -62,7 +69,8 @@ impl Stage for TextEmbedding {
         let embedder = Embedder::open(context.input("llm")?, &parameters, device)?;
         let progress = context.progress(texts.len() as u64);
         let vectors = embedder.embed(&texts, |done| progress.set(done as u64, "texts"))?;
-        write(&vectors, &items.id, context.output("embeddings"))
+        write(&vectors, &items.id, context.output("embeddings"))?;
+        write(&vectors, &items.id, context.output("items"))
     }
 }
 

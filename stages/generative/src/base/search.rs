@@ -6,7 +6,7 @@ use contract::Result;
 use frames::{RankedList, Rankings, Rows, check_finite};
 use nn::{AttentionMask, DecoderCache, Dropout, Memory, T5, failed};
 use rayon::prelude::*;
-use recommender::beam::{Fed, LogProbabilities, NextCode, ancestors, beam_search, ranked_items};
+use recommender::beam::{Constraint, Fed, LogProbabilities, NextCode, ancestors, beam_search, ranked_items};
 use recommender::top_k;
 use tch::{Kind, TchError, Tensor, no_grad};
 
@@ -65,7 +65,7 @@ impl Decoding<'_> {
         }
         let mut session = Session::read(replica, language, &known)?;
         let first = session.first()?;
-        let found = beam_search(&mut session, first, known.len(), &language.trie, self.beam)?;
+        let found = beam_search(&mut session, first, known.len(), &language.trie, Constraint::Trie, self.beam)?;
         for (&(user, seen), leaves) in known.iter().zip(&found) {
             let (kept, excluded) = ranked_items(&language.trie, leaves, seen, self.top_k);
             lists.push((RankedList { user, items: kept }, RankedList { user, items: excluded }));

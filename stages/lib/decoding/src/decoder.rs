@@ -6,7 +6,7 @@ use crate::search;
 use contract::{Failure, FailureKind, Result};
 use frames::{Rows, check_finite};
 use nn::{AttentionMask, KvCache, Llama, failed};
-use recommender::beam::{Fed, Leaf, LogProbabilities, Support, ancestors};
+use recommender::beam::{Constraint, Fed, Leaf, LogProbabilities, Support, ancestors};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor};
@@ -29,6 +29,8 @@ pub enum Scoring {
 pub struct Settings {
     /// What they are ranked by.
     pub scoring: Scoring,
+    /// Which codes may follow each other in the beam search.
+    pub constraint: Constraint,
     /// How many paths go on from level to level.
     pub beam: usize,
     /// With [`Scoring::Rerank`] the weight of the head's log-probability; the beam's has the rest to 1.
@@ -71,7 +73,7 @@ impl<'a> Decoder<'a> {
             let log_p = self.item_log_probabilities(&last)?;
             let of_user = |row: &[f32]| {
                 let leaves = self.codes.leaves().iter().zip(row);
-                leaves.map(|(&node, &score)| Leaf { node, score }).collect()
+                leaves.map(|(&node, &score)| Leaf { node: Some(node), score }).collect()
             };
             return Ok(log_p.chunks_exact(self.codes.leaves().len()).map(of_user).collect());
         }
@@ -79,14 +81,16 @@ impl<'a> Decoder<'a> {
         let last = self.read(prompts, Some(&mut cache))?;
         let session = Session { cache, users: prompts.len(), prompt: prompts[0].len(), widths: Vec::new() };
         let first = self.log_probabilities(&last, 0)?;
-        let mut found = search::search(self, session, first, supports, settings.beam)?;
+        let mut found = search::search(self, session, first, supports, settings.constraint, settings.beam)?;
         if settings.scoring == Scoring::Rerank {
             let log_p = self.item_log_probabilities(&last)?;
             let weight = settings.head_weight as f32;
             for (leaves, row) in found.iter_mut().zip(log_p.chunks_exact(self.codes.leaves().len())) {
                 for leaf in leaves {
-                    let number = self.codes.leaves().binary_search(&leaf.node).unwrap_or_default();
-                    leaf.score = (1.0 - weight) * leaf.score + weight * row[number];
+                    // The head knows nothing of codes that no item has.
+                    let number = leaf.node.and_then(|node| self.codes.leaves().binary_search(&node).ok());
+                    let of_head = number.map_or(f32::MIN, |number| row[number]);
+                    leaf.score = (1.0 - weight) * leaf.score + weight * of_head;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::decoder::{Decoder, Session};
 use contract::Result;
-use recommender::beam::{Fed, Leaf, LogProbabilities, NextCode, Support, supported_beam_search};
+use recommender::beam::{Constraint, Fed, Leaf, LogProbabilities, NextCode, Support, supported_beam_search};
 
 /// A batch of users whose prompts the model has read.
 struct Batch<'a> {
@@ -22,8 +22,9 @@ pub(crate) fn search(
     session: Session,
     first: LogProbabilities,
     supports: &[Support],
+    constraint: Constraint,
     width: usize,
 ) -> Result<Vec<Vec<Leaf>>> {
     let trie = decoder.codes().trie();
-    supported_beam_search(&mut Batch { decoder, session }, first, supports, trie, width)
+    supported_beam_search(&mut Batch { decoder, session }, first, supports, trie, constraint, width)
 }

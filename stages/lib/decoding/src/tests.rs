@@ -3,7 +3,7 @@
 use crate::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
 use frames::Codes;
 use nn::{AttentionMask, Llama, LlamaConfig};
-use recommender::beam::{Leaf, ROOT, Support, Trie};
+use recommender::beam::{Constraint, Leaf, ROOT, Support, Trie};
 use serde_json::json;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -38,7 +38,7 @@ fn tokens(trie: &Trie) -> Vec<Vec<i64>> {
 const PROMPTS: [&[i64]; 3] = [&[1, 2, 3, 4], &[9, 2, 0, 7], &[5, 5, 5, 5]];
 
 fn beam(beam: usize) -> Settings {
-    Settings { scoring: Scoring::Beam, beam, head_weight: 0.0 }
+    Settings { scoring: Scoring::Beam, constraint: Constraint::Trie, beam, head_weight: 0.0 }
 }
 
 fn no_support() -> Vec<Support> {
@@ -98,7 +98,7 @@ fn a_beam_of_all_codes_scores_every_item_as_a_full_pass_does() {
                 brute_force(&model, prompt, &code)
             };
             let all = paths(&trie, levels).into_iter();
-            assert_equal(found, all.map(|(node, columns)| Leaf { node, score: score(&columns) }).collect());
+            assert_equal(found, all.map(|(node, columns)| Leaf { node: Some(node), score: score(&columns) }).collect());
         }
     }
 }
@@ -129,7 +129,10 @@ fn a_narrow_beam_finds_what_a_plain_beam_search_finds() {
                 alive = scored.into_iter().take(width).map(|(_, columns)| columns).collect();
             }
             let below = paths(&trie, 3).into_iter().filter(|(_, columns)| alive.contains(&columns[..2].to_vec()));
-            assert_equal(found, below.map(|(node, columns)| Leaf { node, score: score(&columns) }).collect());
+            assert_equal(
+                found,
+                below.map(|(node, columns)| Leaf { node: Some(node), score: score(&columns) }).collect(),
+            );
         }
     }
 }
@@ -167,20 +170,22 @@ fn the_item_head_ranks_all_items_and_what_the_beam_found() {
     assert_eq!(items[0].iter().map(|item| item.0).collect::<Vec<_>>(), [3, 6]);
     let supports = [Support::none(), Support::none()];
     let leaves = |scoring, head_weight| {
-        decoder.leaves(&WITH_ITEMS, &Settings { scoring, beam: 2, head_weight }, &supports).unwrap()
+        decoder
+            .leaves(&WITH_ITEMS, &Settings { scoring, constraint: Constraint::Trie, beam: 2, head_weight }, &supports)
+            .unwrap()
     };
     let (all, beams, mixed) = (leaves(Scoring::Head, 0.0), leaves(Scoring::Beam, 0.0), leaves(Scoring::Rerank, 0.3));
     for user in 0..2 {
         let items: Vec<(i64, i64)> = items[user].iter().map(|&(place, code)| (place as i64, i64::from(code))).collect();
         let expected = head_brute_force(&model, &vectors, WITH_ITEMS[user], &items);
         let of_node = |node: usize| expected[codes.leaves().binary_search(&node).unwrap()];
-        let leaf = |&node: &usize| Leaf { node, score: of_node(node) };
+        let leaf = |&node: &usize| Leaf { node: Some(node), score: of_node(node) };
         assert_equal(all[user].clone(), codes.leaves().iter().map(leaf).collect());
-        let mean = |leaf: &Leaf| Leaf { score: 0.7 * leaf.score + 0.3 * of_node(leaf.node), ..*leaf };
+        let mean = |leaf: &Leaf| Leaf { score: 0.7 * leaf.score + 0.3 * of_node(leaf.node.unwrap()), ..*leaf };
         assert_equal(mixed[user].clone(), beams[user].iter().map(mean).collect());
     }
     let none = Decoder::new(&model, &codes, None);
-    let settings = Settings { scoring: Scoring::Head, beam: 2, head_weight: 0.0 };
+    let settings = Settings { scoring: Scoring::Head, constraint: Constraint::Trie, beam: 2, head_weight: 0.0 };
     assert_eq!(none.leaves(&WITH_ITEMS, &settings, &supports).unwrap_err().kind, contract::FailureKind::Conflict);
 }
 

@@ -26,7 +26,7 @@ pub use interactions::{Dataset, Interactions, Split};
 pub use items::Items;
 pub use json::write_json;
 pub use prompts::{Prompt, Prompts, TaskKind};
-pub use rankings::{RankedList, Rankings, Seen};
+pub use rankings::{NO_ITEM, RankedList, Rankings, Seen};
 pub use ranks::{Hits, Measured, Ranks, UserRank};
 pub use reviews::Reviews;
 pub use users::Users;

@@ -1,7 +1,7 @@
 //! Rows of ranked lists as any program may write them: brought to one form, with every fault that is found.
 
 use crate::parquet::Table;
-use crate::rankings::Seen;
+use crate::rankings::{NO_ITEM, Seen};
 use contract::{Failure, FailureKind, Result};
 use polars::prelude::DataType;
 use std::collections::{BTreeSet, HashSet};
@@ -88,7 +88,7 @@ fn check_lists(rows: &[Row], faulty: &BTreeSet<usize>, faults: &mut Faults) {
                 faults.add(row.place, format!("rank is {}, expected {expected} for user {}{more}", row.rank, row.user));
                 break;
             }
-            if !items.insert(row.item) {
+            if row.item != NO_ITEM && !items.insert(row.item) {
                 faults.add(row.place, format!("item {} stands twice in the list of user {}", row.item, row.user));
             }
         }

@@ -9,6 +9,10 @@ use std::path::Path;
 
 const TABLE: &str = "rankings.parquet";
 
+/// Stands in a list for a place that counts although no item is there: codes were written that no item has. The only number
+/// that may occur several times in a list.
+pub const NO_ITEM: u32 = u32::MAX;
+
 /// Whether items of the user's history may stand in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,7 +43,7 @@ impl Seen {
 pub struct RankedList {
     /// The user.
     pub user: u32,
-    /// Item and score, best first.
+    /// Item and score, best first; [`NO_ITEM`] where a place has no item.
     pub items: Vec<(u32, f32)>,
 }
 
@@ -145,6 +149,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         two_users().write(folder.path()).unwrap();
         assert_eq!(Rankings::read(folder.path()).unwrap(), two_users());
+    }
+
+    #[test]
+    fn places_without_an_item_survive_and_may_occur_several_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let items = vec![(NO_ITEM, 2.0), (5, 1.0), (NO_ITEM, 0.5)];
+        let rankings = Rankings { kept: vec![RankedList { user: 1, items }], excluded: Vec::new() };
+        rankings.write(folder.path()).unwrap();
+        assert_eq!(Rankings::read(folder.path()).unwrap(), rankings);
     }
 
     #[test]

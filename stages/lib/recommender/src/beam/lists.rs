@@ -3,15 +3,19 @@
 use super::search::Leaf;
 use super::trie::Trie;
 use crate::top_k::best_first;
+use frames::NO_ITEM;
 
 /// A list of items and scores, best first.
 pub type Ranked = Vec<(u32, f32)>;
 
 /// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score stand in
-/// [`tie_order`](crate::tie_order).
+/// [`tie_order`](crate::tie_order). A leaf that no item has is a place with [`NO_ITEM`].
 #[must_use]
 pub fn ranked_items(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
-    let of_leaf = |leaf: &Leaf| trie.node(leaf.node).items.iter().map(|&item| (item, leaf.score)).collect::<Vec<_>>();
+    let of_leaf = |leaf: &Leaf| match leaf.node {
+        Some(node) => trie.node(node).items.iter().map(|&item| (item, leaf.score)).collect::<Vec<_>>(),
+        None => vec![(NO_ITEM, leaf.score)],
+    };
     let mut items: Ranked = leaves.iter().flat_map(of_leaf).collect();
     // No list reaches further down than this.
     let enough = top_k + seen.len();
@@ -37,7 +41,8 @@ mod tests {
         let trie = Trie::of(&Codes { levels: vec![vec![0, 1, 1, 1, 2]] });
         let scores = [-2.0, -1.0, -3.0];
         let children = trie.node(ROOT).children.iter();
-        let leaves: Vec<Leaf> = children.map(|child| Leaf { node: child.node, score: scores[child.column] }).collect();
+        let leaves: Vec<Leaf> =
+            children.map(|child| Leaf { node: Some(child.node), score: scores[child.column] }).collect();
         let (kept, excluded) = ranked_items(&trie, &leaves, &[2, 0], 4);
         let mut equals = [1, 2, 3];
         equals.sort_by_key(|&item| tie_order(item));

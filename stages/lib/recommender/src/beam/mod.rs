@@ -6,6 +6,6 @@ mod support;
 mod trie;
 
 pub use lists::{Ranked, ranked_items};
-pub use search::{Fed, Leaf, LogProbabilities, NextCode, ancestors, beam_search, supported_beam_search};
+pub use search::{Constraint, Fed, Leaf, LogProbabilities, NextCode, ancestors, beam_search, supported_beam_search};
 pub use support::{Support, Supporters};
 pub use trie::{Child, Node, ROOT, Trie};

@@ -75,7 +75,7 @@ impl Support {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::beam::{Fed, LogProbabilities, NextCode, supported_beam_search};
+    use crate::beam::{Constraint, Fed, LogProbabilities, NextCode, supported_beam_search};
     use contract::Result;
     use frames::Codes;
 
@@ -144,11 +144,11 @@ mod tests {
             let mut model = Fixed(log.clone(), 0);
             let first = model.next(2, 1);
             let supports = [supporters.of(&list), supporters.of(&[])];
-            let found = supported_beam_search(&mut model, first, &supports, &trie, width).unwrap();
+            let found = supported_beam_search(&mut model, first, &supports, &trie, Constraint::Trie, width).unwrap();
             let paths = trie.paths();
             let mut leaves: Vec<(Vec<u32>, f64)> = found[0]
                 .iter()
-                .map(|leaf| (codes.of(trie.node(leaf.node).items[0] as usize), f64::from(leaf.score)))
+                .map(|leaf| (codes.of(trie.node(leaf.node.unwrap()).items[0] as usize), f64::from(leaf.score)))
                 .collect();
             leaves.sort_by(|a, b| a.0.cmp(&b.0));
             assert_eq!(leaves.len(), expected.len(), "beam {width}");
@@ -158,7 +158,7 @@ mod tests {
             // Without a list the search is the plain one.
             let mut plain = Fixed(log.clone(), 0);
             let first = plain.next(1, 1);
-            let unsupported = crate::beam::beam_search(&mut plain, first, 1, &trie, width).unwrap();
+            let unsupported = crate::beam::beam_search(&mut plain, first, 1, &trie, Constraint::Trie, width).unwrap();
             assert_eq!(found[1], unsupported[0]);
             assert!(paths.iter().all(|path| path.len() == 3));
         }

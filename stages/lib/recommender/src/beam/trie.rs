@@ -130,6 +130,8 @@ mod tests {
             items.sort_by_key(|&item| tie_order(item));
             items
         };
+        let first = trie.node(ROOT).children[0].node;
+        assert_eq!((trie.child(ROOT, 0), trie.child(first, 1)), (Some(first), None));
         assert_eq!(paths, [([2, 1], ordered(vec![1, 4])), ([9, 1], ordered(vec![0, 2])), ([9, 7], vec![3])]);
         let nines = trie.child(ROOT, 1).unwrap();
         assert_eq!((trie.node(ROOT).count, trie.node(nines).count), (5, 3));
