@@ -268,6 +268,8 @@ fn settings() -> Settings {
         keep_going: false,
         device: "cpu".to_owned(),
         arguments: Vec::new(),
+        label: pipe::store::RunLabel::default(),
+        project: PathBuf::new(),
     }
 }
 

@@ -38,10 +38,13 @@ pub(crate) fn rows(table: &Table) -> Result<(Vec<Row>, Vec<String>)> {
         notes.extend(note);
         let whole = values.into_iter().enumerate().map(|(row, value)| {
             let is_whole = |value: &f64| value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(value);
-            value.filter(is_whole).map(|value| value as u32).unwrap_or_else(|| {
-                faults.add(row, format!("{name} is {}, expected a whole number from 0 on", shown(value)));
-                0
-            })
+            value.filter(is_whole).map_or_else(
+                || {
+                    faults.add(row, format!("{name} is {}, expected a whole number from 0 on", shown(value)));
+                    0
+                },
+                |value| value as u32,
+            )
         });
         Ok(whole.collect())
     };
