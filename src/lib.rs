@@ -47,7 +47,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::print_error(terminal::diagnostic(&error));
-            if cli::wants_json() {
+            // A command that has printed its one object prints no second one.
+            if cli::wants_json() && (command.prints_events() || !terminal::has_printed()) {
                 terminal::print_line(terminal::diagnostic_json(&error));
             }
             ExitCode::from(error.exit_code())

@@ -101,6 +101,13 @@ commands! {
     Pin(pin::PinArguments) => pin::pin,
 }
 
+impl Command {
+    /// Whether it prints JSON as a line for each event, not as one object.
+    pub(crate) fn prints_events(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Plan(_) | Self::Reproduce(_))
+    }
+}
+
 /// Answers a shell that asks for completions. `None` when it did not ask, or is none of the shells that we know.
 pub(crate) fn complete() -> Option<()> {
     std::env::var_os(completion::VARIABLE)?;

@@ -12,7 +12,7 @@ pub use amounts::size;
 pub use bars::Bars;
 pub use diagnostic::{diagnostic, diagnostic_json};
 pub use lines::Lines;
-pub use stream::{has_colours, print, print_bytes, print_error, print_line, styled};
+pub use stream::{has_colours, has_printed, print, print_bytes, print_error, print_line, styled};
 pub use table::table;
 pub use time::{ago, local};
 

@@ -8,9 +8,19 @@ use anstream::stream::RawStream;
 use anstyle::Style;
 use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether anything was written to standard output here.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether anything was printed by [`print`].
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
 
 /// Writes text to standard output.
 pub fn print(text: &str) {
+    PRINTED.store(true, Ordering::Relaxed);
     drop(AutoStream::auto(stdout().lock()).write_all(text.as_bytes()));
 }
 
