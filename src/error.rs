@@ -248,6 +248,11 @@ impl Error {
         Self::Worker { message, hint: hint.to_owned() }
     }
 
+    /// What only a worker does that was built from other sources than this program.
+    pub(crate) fn other_sources(message: String) -> Self {
+        Self::Worker { message, hint: "build pipe and pipe-worker from the same sources".to_owned() }
+    }
+
     /// The limit of the system that a message of another process means, if it means one.
     pub(crate) fn limit_in(message: &str) -> Option<Self> {
         let (limit, hint) = limits::reached_in(message)?;

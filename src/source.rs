@@ -20,6 +20,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Its text, and what an error calls it.
+    pub fn shown(&self) -> (&str, String) {
+        match self {
+            Self::File { path, text } => (text, path.display().to_string()),
+            Self::Argument(text) => (text, "--set".to_owned()),
+        }
+    }
+
     /// The folder that relative paths in it start from, for a file.
     pub fn folder(&self) -> Option<PathBuf> {
         let Self::File { path, .. } = self else { return None };

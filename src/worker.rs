@@ -141,15 +141,9 @@ fn parse(bytes: &[u8]) -> std::result::Result<Vec<Description>, String> {
 }
 
 fn unreadable(worker: &Path, name: &str, message: &str) -> Error {
-    Error::Worker {
-        message: format!("the worker {} did not answer '{name}': {message}", worker.display()),
-        hint: "build pipe and pipe-worker from the same sources".to_owned(),
-    }
+    Error::other_sources(format!("the worker {} did not answer '{name}': {message}", worker.display()))
 }
 
 fn mismatch(worker: &Path, message: &str) -> Error {
-    Error::Worker {
-        message: format!("the worker {} does not describe its stages: {message}", worker.display()),
-        hint: "build pipe and pipe-worker from the same sources".to_owned(),
-    }
+    Error::other_sources(format!("the worker {} does not describe its stages: {message}", worker.display()))
 }

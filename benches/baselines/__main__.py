@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "benches/engine"))
 
 from machine import this_machine  # noqa: E402
+from processes import children_seconds, high_water  # noqa: E402
 
 _DATA = Path(os.environ.get("PIPE_DATA", REPOSITORY / "../shared/data"))
 _PEER = Path(__file__).with_name("recbole_peer.py")
@@ -131,9 +132,9 @@ class Bench:
             "threads": self.given.threads, "device": "cpu", "checkpoint": None,
         }
         request = json.dumps({"protocol": self.given.protocol, "request": spec}) + "\n"
-        begin, before = time.perf_counter(), _children()
+        begin, before = time.perf_counter(), children_seconds()
         _, peak = self._run([self.given.worker, "stage"], request)
-        runs.append((time.perf_counter() - begin, _children() - before, peak))
+        runs.append((time.perf_counter() - begin, children_seconds() - before, peak))
         return outputs
 
     def _run(self, command: list, text: str | None) -> tuple[str, float]:
@@ -148,24 +149,11 @@ class Bench:
             peak = 0.0
             # A stage ends when its input closes, so that stays open until it has said all.
             while program.poll() is None:
-                peak = max(peak, _high_water(program.pid))
+                peak = max(peak, high_water(program.pid))
                 time.sleep(0.02)
         if program.returncode:
             sys.exit(f"{command[0]} ended with {program.returncode}:\n{log.read_text()[-2000:]}")
         return log.read_text(), peak
-
-
-def _children() -> float:
-    used = os.times()
-    return used.children_user + used.children_system
-
-
-def _high_water(process: int) -> float:
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return max((float(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), default=0.0)
 
 
 def _sequences(users: int | None) -> dict[str, list[str]]:

@@ -44,7 +44,7 @@ class Processes:
         peak = 0.0
         with self._started(command) as process:
             while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                peak = max(peak, _high_water(process))
+                peak = max(peak, high_water(process))
                 time.sleep(_POLL)
             _, status = os.waitpid(process, 0)
         self._require_success(command, status)
@@ -86,7 +86,7 @@ class Processes:
             raise Failed(f"{program} ended with {code}: {' '.join(said.split())}")
 
 
-def _high_water(process: int) -> float:
+def high_water(process: int) -> float:
     """The peak resident size so far in bytes; 0 when the process has just ended."""
     try:
         with open(f"/proc/{process}/status", encoding="ascii", errors="replace") as status:
@@ -120,3 +120,9 @@ class Repetition:
         if times < self.fewest:
             return False
         return seconds >= self.budget or times >= self.most or (times >= self.usual and seconds >= self.short)
+
+
+def children_seconds() -> float:
+    """The processor seconds of all children that have ended."""
+    used = os.times()
+    return used.children_user + used.children_system

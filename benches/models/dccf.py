@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "benches/engine"))
+
+from processes import children_seconds, high_water  # noqa: E402
+
 _DATA = Path(os.environ.get("PIPE_DATA", REPOSITORY / "../shared/data"))
 _PEER = Path(__file__).with_name("dccf_torch.py")
 _MOST_MEMORY, _LEAST_SPEED = 1 / 3, 3.0
@@ -105,31 +109,18 @@ def _torch(
 
 def _timed(command: list, text: str) -> Measured:
     """Runs a program; its peak is read from /proc while it runs, for that of a child begins at its parent's."""
-    begin, before, peak = time.perf_counter(), _children(), 0.0
+    begin, before, peak = time.perf_counter(), children_seconds(), 0.0
     program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert program.stdin
     program.stdin.write(text)
     program.stdin.flush()
     # It ends when its input closes, so that stays open until it has said all.
     while program.poll() is None:
-        peak = max(peak, _high_water(program.pid))
+        peak = max(peak, high_water(program.pid))
         time.sleep(0.01)
     if program.returncode:
         sys.exit(f"{command[0]} ended with {program.returncode}")
-    return Measured(time.perf_counter() - begin, _children() - before, peak)
-
-
-def _children() -> float:
-    used = os.times()
-    return used.children_user + used.children_system
-
-
-def _high_water(process: int) -> float:
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return max((float(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), default=0.0)
+    return Measured(time.perf_counter() - begin, children_seconds() - before, peak)
 
 
 def _settings(name: str, worker: Path) -> dict:

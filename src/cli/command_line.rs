@@ -49,17 +49,23 @@ pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> 
 
 /// The same error with the usage of the whole command. The usage that it comes with has every option that a variable of the
 /// environment sets, as if it were required.
-pub(super) fn with_whole_usage(mut error: clap::Error, words: &[OsString], mut definition: Command) -> clap::Error {
+pub(super) fn with_whole_usage(
+    mut error: clap::Error,
+    words: &[OsString],
+    definition: impl FnOnce() -> Command,
+) -> clap::Error {
+    if error.get(ContextKind::Usage).is_none() {
+        return error;
+    }
+    let mut definition = definition();
     definition.build();
     let mut command = &definition;
-    while let Some(found) = words.iter().skip(1).find_map(|word| command.find_subcommand(word)) {
+    for word in words.iter().skip(1) {
+        let Some(found) = command.find_subcommand(word) else { break };
         command = found;
     }
-    let mut command = command.clone();
-    if error.get(ContextKind::Usage).is_some() {
-        let usage = command.render_usage();
-        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
-    }
+    let usage = command.clone().render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     error
 }
 

@@ -124,7 +124,7 @@ pub(crate) fn parse() -> Arguments {
         words = command_line::with_forced_stages(words, &Arguments::command());
     }
     Arguments::try_parse_from(&words)
-        .unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command()).exit())
+        .unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
 }
 
 /// Whether the command line asks for JSON, so that a failure is told in that form too.

@@ -1,14 +1,15 @@
 //! `pipe stages`: what a pipeline can use, from what the stages say of themselves.
 
 use crate::cli::options::{OutputArguments, WorkerArguments};
+use crate::cli::reference::traits;
 use crate::error::{Error, Result};
 use crate::key::suggestion;
-use crate::plan::parameters;
+use crate::plan::parameters_of;
 use crate::report::metrics::Row;
 use crate::terminal::table;
 use crate::worker;
 use clap::Args;
-use contract::{Description, InputPort};
+use contract::Description;
 use serde_json::{Value, json};
 
 /// List the stages, or show the inputs, outputs and parameters of one.
@@ -49,10 +50,6 @@ fn list(known: &[Description]) -> String {
 
 /// The ports, the parameters, and an entry to begin with.
 fn show(stage: &Description) -> Result<String> {
-    let fault = |message: String| Error::Worker {
-        message: format!("stage '{}' describes itself wrongly: {message}", stage.name),
-        hint: "build pipe and pipe-worker from the same sources".to_owned(),
-    };
     let inputs = stage.inputs.iter().map(|port| {
         json!({ "input": port.name, "kind": port.kind.0, "": traits(port), "for": port.doc.trim_end_matches('.') })
     });
@@ -60,7 +57,7 @@ fn show(stage: &Description) -> Result<String> {
         .outputs
         .iter()
         .map(|port| json!({ "output": port.name, "kind": port.kind.0, "content": port.doc.trim_end_matches('.') }));
-    let settings = parameters(&stage.parameters).map_err(fault)?;
+    let settings = parameters_of(stage)?;
     let settings = settings.iter().map(|parameter| {
         json!({
             "parameter": parameter.name, "default": parameter.default.to_string(),
@@ -70,11 +67,6 @@ fn show(stage: &Description) -> Result<String> {
     let parts = [rows_of(inputs), rows_of(outputs), rows_of(settings)];
     let tables = parts.iter().filter(|rows| !rows.is_empty()).map(|rows| format!("\n{}", table(rows)));
     Ok(format!("{}: {}\n{}", stage.name, stage.about, tables.collect::<String>()))
-}
-
-fn traits(port: &InputPort) -> String {
-    let words = [(!port.required, "optional"), (port.many, "several, each with a label"), (port.external, "or a path")];
-    words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }
 
 fn rows_of(values: impl Iterator<Item = Value>) -> Vec<Row> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{CommandFields, FILES, InputName, Label, PortName, suggestion};
-use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve, variables};
+use crate::pipeline::{COMMAND, CommandEntry, StageEntry, resolve};
 use crate::plan::origin::Origin;
 use crate::plan::template::{Piece, Placeholder, Template};
 use crate::source::{Place, Placed};
@@ -41,7 +41,7 @@ pub(crate) struct CommandParts {
     pub(crate) description: Description,
     pub(crate) parameters: Map<String, Value>,
     pub(crate) inputs: BTreeMap<InputName, Origin>,
-    pub(crate) variables: BTreeMap<InputName, String>,
+    pub(crate) written_paths: BTreeMap<InputName, String>,
     pub(crate) line: CommandLine,
 }
 
@@ -49,14 +49,15 @@ pub(crate) struct CommandParts {
 pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -> Result<CommandParts> {
     let reader = Reader { entry, command, folder };
     reader.check_names()?;
-    let mut inputs = reader.files()?;
+    let (mut inputs, mut written_paths) = (reader.files()?, reader.written_paths());
     let Some((program, arguments)) = command.arguments.split_first() else {
         let hint = Some("say which program, such as command = [\"python3\", \"{files.script}\"]".to_owned());
         return Err(reader.fault("it has no 'command'".to_owned(), &entry.place, hint));
     };
     let program_template = if program.value.contains('/') && !program.value.starts_with('{') {
-        let input_name = InputName { port: PortName::new(FILES), label: Label::new(PROGRAM) };
+        let input_name = file_input(PROGRAM);
         inputs.insert(input_name.clone(), Origin::External(reader.path(&program.value, &program.place)?));
+        written_paths.insert(input_name.clone(), program.value.clone());
         Template(vec![Piece::Place(Placeholder::Input(input_name))])
     } else {
         reader.template(program)?
@@ -75,8 +76,7 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
         checkpoints: uses(&Placeholder::Checkpoint),
         ..reader.description()
     };
-    let variables = reader.variables();
-    Ok(CommandParts { description, parameters: reader.parameters(), inputs, variables, line })
+    Ok(CommandParts { description, parameters: reader.parameters(), inputs, written_paths, line })
 }
 
 struct Reader<'a> {
@@ -120,20 +120,14 @@ impl Reader<'_> {
     fn files(&self) -> Result<BTreeMap<InputName, Origin>> {
         let entries = self.command.files.iter();
         entries
-            .map(|(name, path)| {
-                let input_name = InputName { port: PortName::new(FILES), label: Label::new(&*name.value) };
-                Ok((input_name, Origin::External(self.path(&path.value, &path.place)?)))
-            })
+            .map(|(name, path)| Ok((file_input(&name.value), Origin::External(self.path(&path.value, &path.place)?))))
             .collect()
     }
 
-    /// The variables in the paths of its files, in words.
-    fn variables(&self) -> BTreeMap<InputName, String> {
-        let told = |(name, path): &(Placed<String>, Placed<String>)| {
-            let input_name = InputName { port: PortName::new(FILES), label: Label::new(&*name.value) };
-            variables(&path.value).map(|variables| (input_name, variables))
-        };
-        self.command.files.iter().filter_map(told).collect()
+    /// The paths of its files as they are written.
+    fn written_paths(&self) -> BTreeMap<InputName, String> {
+        let files = self.command.files.iter();
+        files.map(|(name, path)| (file_input(&name.value), path.value.clone())).collect()
     }
 
     /// A word whose names in braces all stand for something.
@@ -218,6 +212,11 @@ impl Reader<'_> {
     fn parameters(&self) -> Map<String, Value> {
         self.entry.settings.iter().map(|set| (set.key.value.clone(), set.value.value.clone())).collect()
     }
+}
+
+/// The input of a file that a command names.
+fn file_input(name: &str) -> InputName {
+    InputName { port: PortName::new(FILES), label: Label::new(name) }
 }
 
 /// A parameter as a command has it: strings without their quotes.

@@ -17,7 +17,7 @@ pub use command::CommandLine;
 pub use graph::Graph;
 pub use node::{Node, Program};
 pub use origin::Origin;
-pub use parameter::{Expected, Parameter, parameters};
+pub use parameter::{Expected, Parameter, parameters, parameters_of};
 pub use planner::{Decision, Job, Lacks, Outlook, Outputs, Planned, Planner, Reason, outputs_of};
 pub use points::Point;
 pub use selection::{Selection, SelectionOptions};

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, suggestion};
-use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve, variables};
+use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
-use crate::plan::parameter::parameters;
+use crate::plan::parameter::parameters_of;
 use contract::Description;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ pub struct Node {
     pub seed: Option<u64>,
     /// What enters, by input.
     pub inputs: BTreeMap<InputName, Origin>,
-    /// The variables of the environment that decide where an external input is, in words, by input.
-    pub variables: BTreeMap<InputName, String>,
+    /// The paths of external inputs as they are written, with their variables.
+    pub written_paths: BTreeMap<InputName, String>,
     /// What it needs of the machine.
     pub resources: Resources,
     /// What does the work.
@@ -120,7 +120,7 @@ fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, fo
         description: Arc::new(parts.description),
         parameters: parts.parameters,
         inputs: parts.inputs,
-        variables: parts.variables,
+        written_paths: parts.written_paths,
         resources: entry.resources.clone(),
         program: Program::Command(Arc::new(parts.line)),
         retries: entry.retries,
@@ -145,13 +145,10 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn node(self, pipeline_seed: u64) -> Result<Node> {
-        let expected = parameters(&self.description.parameters).map_err(|message| Error::Worker {
-            message: format!("stage '{}' describes itself wrongly: {message}", self.description.name),
-            hint: "build pipe and pipe-worker from the same sources".to_owned(),
-        })?;
+        let expected = parameters_of(&self.description)?;
         let mut values: Map<String, Value> =
             expected.iter().map(|parameter| (parameter.name.clone(), parameter.default.clone())).collect();
-        let (mut inputs, mut told) = (BTreeMap::new(), BTreeMap::new());
+        let (mut inputs, mut written_paths) = (BTreeMap::new(), BTreeMap::new());
         for setting in &self.entry.settings {
             let key = setting.key.value.as_str();
             if let Some(parameter) = expected.iter().find(|parameter| parameter.name == key) {
@@ -164,8 +161,8 @@ impl Builder<'_> {
                 values.insert(key.to_owned(), value);
             } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
                 inputs.insert(input_name(&port.name), Origin::External(self.path(setting)?));
-                let variables = setting.value.value.as_str().and_then(variables);
-                told.extend(variables.map(|variables| (input_name(&port.name), variables)));
+                let text = setting.value.value.as_str().unwrap_or_default();
+                written_paths.insert(input_name(&port.name), text.to_owned());
             } else {
                 let names = expected.iter().map(|parameter| parameter.name.as_str());
                 let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
@@ -180,7 +177,7 @@ impl Builder<'_> {
             parameters: values,
             seed,
             inputs,
-            variables: told,
+            written_paths,
             resources: self.entry.resources.clone(),
             program: Program::Worker,
             retries: self.entry.retries,

@@ -2,7 +2,9 @@
 //!
 //! The schemas are those that the stages' own types give, so only the few forms that such types have are understood.
 
+use crate::error::Error;
 use crate::key::did_you_mean;
+use contract::Description;
 use serde_json::{Map, Value};
 
 /// A parameter of a stage.
@@ -110,6 +112,15 @@ impl std::fmt::Display for Expected {
             Self::Optional(inner) => inner.fmt(f),
         }
     }
+}
+
+/// The parameters of a stage.
+///
+/// # Errors
+/// [`Error::Worker`], when its schema has a form that no parameter of ours has.
+pub fn parameters_of(stage: &Description) -> Result<Vec<Parameter>, Error> {
+    let wrong = |message| Error::other_sources(format!("stage '{}' describes itself wrongly: {message}", stage.name));
+    parameters(&stage.parameters).map_err(wrong)
 }
 
 /// The parameters that a stage's schema describes.

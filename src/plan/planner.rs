@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::inputs::{ExternalInputs, StatSnapshot, python_imports};
 use crate::key::{Difference, Digest, FILES, InputName, Key, Manifest, PortName, StageName};
+use crate::pipeline::variables;
 use crate::plan::graph::Graph;
 use crate::plan::node::{Node, Program};
 use crate::plan::origin::Origin;
@@ -358,8 +359,8 @@ impl<'a> Planner<'a> {
             .iter()
             .filter_map(|(input_name, origin)| match origin {
                 Origin::External(path) if !path.exists() => {
-                    let variables = node.variables.get(input_name).map(|told| format!(" ({told})"));
-                    let variables = variables.unwrap_or_default();
+                    let variables = node.written_paths.get(input_name).and_then(|text| variables(text));
+                    let variables = variables.map(|variables| format!(" ({variables})")).unwrap_or_default();
                     Some(format!("{}.{input_name}: there is nothing at {}{variables}", node.name, path.display()))
                 }
                 _ => None,

@@ -1,7 +1,7 @@
 //! An error for people and for programs: what is wrong, the line of the file where it is, and the way out.
 
 use crate::error::Error;
-use crate::source::{Place, Source};
+use crate::source::Place;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
@@ -11,10 +11,7 @@ pub fn diagnostic(error: &Error) -> String {
     let hint = error.hint();
     let mut group = Group::with_title(Level::ERROR.primary_title(title.as_str()));
     if let Some(Place { source, span }) = error.place() {
-        let (text, path) = match &**source {
-            Source::File { path, text } => (text.as_str(), path.display().to_string()),
-            Source::Argument(text) => (text.as_str(), "--set".to_owned()),
-        };
+        let (text, path) = source.shown();
         let span = span.start.min(text.len())..span.end.min(text.len());
         group = group.element(Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(span)));
     }
@@ -30,10 +27,7 @@ pub fn diagnostic_json(error: &Error) -> Value {
         "event": "error", "code": error.exit_code(), "message": error.to_string(), "hint": error.hint(),
     });
     if let Some(Place { source, span }) = error.place() {
-        let (text, file) = match &**source {
-            Source::File { path, text } => (text.as_str(), path.display().to_string()),
-            Source::Argument(text) => (text.as_str(), "--set".to_owned()),
-        };
+        let (text, file) = source.shown();
         let before = text.get(..span.start).unwrap_or(text);
         event["file"] = file.into();
         event["line"] = (before.matches('\n').count() + 1).into();

@@ -9,6 +9,7 @@ mod stages;
 pub use commands::commands;
 pub use schema::schema;
 pub use stages::stages;
+pub(super) use stages::traits;
 
 use contract::Description;
 

@@ -32,7 +32,8 @@ fn ports(stage: &Description) -> String {
     text
 }
 
-fn traits(port: &InputPort) -> String {
+/// What is special about an input port, in words.
+pub(crate) fn traits(port: &InputPort) -> String {
     let words = [(!port.required, "optional"), (port.many, "several, each with a label"), (port.external, "or a path")];
     words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }

@@ -66,11 +66,7 @@ impl Store {
         let named = self.verify_records(&mut found)?;
         self.verify_names(&named, &mut found)?;
         let look = if deep { Look::Bytes } else { Look::Sizes };
-        let faults: Vec<Option<Damage>> = named
-            .into_par_iter()
-            .map(|(_, (artifact, keys))| self.damage_of(artifact, keys, look))
-            .collect::<Result<_>>()?;
-        found.damage.extend(faults.into_iter().flatten());
+        found.damage.extend(self.damage_in(named, look)?);
         Ok(found)
     }
 
@@ -88,13 +84,9 @@ impl Store {
         let mut found = Verification {
             artifacts: named.len(),
             bytes: saturating_sum(named.values().map(|(artifact, _)| artifact.bytes())),
+            damage: self.damage_in(named, Look::Bytes)?,
             ..Verification::default()
         };
-        let faults: Vec<Option<Damage>> = named
-            .into_par_iter()
-            .map(|(_, (artifact, keys))| self.damage_of(artifact, keys, Look::Bytes))
-            .collect::<Result<_>>()?;
-        found.damage.extend(faults.into_iter().flatten());
         self.repair(&mut found)?;
         Ok(found)
     }
@@ -165,6 +157,12 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn damage_in(&self, named: Named, look: Look) -> Result<Vec<Damage>> {
+        let look_at = |(_, (artifact, keys))| self.damage_of(artifact, keys, look);
+        let faults: Vec<Option<Damage>> = named.into_par_iter().map(look_at).collect::<Result<_>>()?;
+        Ok(faults.into_iter().flatten().collect())
     }
 
     fn damage_of(&self, artifact: Artifact, keys: Vec<Key>, look: Look) -> Result<Option<Damage>> {
