@@ -21,10 +21,13 @@ mod options;
 mod peek;
 mod pin;
 mod plan;
+mod rankings;
+mod recommend;
 pub mod reference;
 mod reproduce;
 mod run;
 mod runs;
+mod serve;
 mod session;
 mod show;
 mod stages;
@@ -85,6 +88,8 @@ commands! {
     Compare(compare::CompareArguments) => compare::compare,
     Diff(diff::DiffArguments) => diff::diff,
     Tokenize(tokenize::TokenizeArguments) => tokenize::tokenize,
+    Recommend(recommend::RecommendArguments) => recommend::recommend,
+    Serve(serve::ServeArguments) => serve::serve,
     Peek(peek::PeekArguments) => peek::peek,
     Export(export::ExportModelArguments) => export::export,
     Graph(graph::GraphArguments) => graph::graph,

@@ -31,11 +31,13 @@
 //! mask lets each see the prompt and its own ancestors: keys and values are never copied for beams or reordered.
 
 mod choice;
+mod live;
 mod parameters;
 mod prompt;
 mod ranker;
 
-pub use parameters::Parameters;
+pub use live::{Live, LiveModel, LiveRequest};
+pub use parameters::{Parameters, UserSelection};
 
 use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
 use frames::{Codes, Interactions, NO_ITEM, Rankings, kinds};
@@ -109,7 +111,8 @@ impl Stage for Precache {
         let codes = Codes::read(context.input("codes")?)?;
         recommender::same_ingest(("interactions", interactions.dataset.items), ("codes", codes.items()))?;
         let trie = Trie::of(&codes);
-        let of_model = |folder| Ranker::open(folder, context, device, &codes, &trie, &parameters);
+        let base = context.input("llm")?;
+        let of_model = |folder| Ranker::open(folder, base, device, &codes, &trie, &parameters);
         let mut weight = parameters.support_weight;
         let (mut validation, mut tried) = (Rankings::default(), Vec::new());
         if let Some(folder) = context.optional_input("validation_model") {
@@ -128,8 +131,8 @@ impl Stage for Precache {
             ));
         }
         let support = read_support(context, "support", &interactions)?;
-        let rankings =
-            of_model(context.input("model")?)?.rank(&Users::tested(&interactions, support)?, weight, context)?;
+        let users = Users::selected(parameters.users, &interactions, support)?;
+        let rankings = of_model(context.input("model")?)?.rank(&users, weight, context)?;
         let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
         if parameters.constraint == Constraint::PerLevel {
             let places = rankings.kept.iter().map(|list| list.items.len()).sum::<usize>();

@@ -7,6 +7,17 @@ use recommender::beam::Constraint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Which users get lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserSelection {
+    /// Those with a test item.
+    #[default]
+    Tested,
+    /// All; a user without a test item gets a list after the whole history.
+    All,
+}
+
 /// The parameters of the stage.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +28,8 @@ pub struct Parameters {
     /// How many items a list holds at most.
     #[schemars(range(min = 1))]
     pub top_k: usize,
+    /// Which users get lists. Metrics count those with a test item alone; a service answers all.
+    pub users: UserSelection,
     /// How many users go through the model at once. More need more memory.
     #[schemars(range(min = 1))]
     pub batch: usize,
@@ -44,6 +57,7 @@ impl Default for Parameters {
         Self {
             beam: 20,
             top_k: 20,
+            users: UserSelection::Tested,
             batch: 64,
             prompt_template: PromptTemplate::Question,
             constraint: Constraint::Trie,

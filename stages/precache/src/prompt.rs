@@ -1,49 +1,52 @@
-//! The users' prompts as tokens.
+//! Histories as prompts, and these as tokens.
 
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
 use prompts::{PromptTemplate, inference_prompt, item_texts};
 use tokenizers::Tokenizer;
 
-/// A user and the tokens that the model is given.
+/// Writes histories as the tokens that the model is given.
 #[derive(Debug)]
-pub(crate) struct UserPrompt {
-    /// The user.
-    pub(crate) user: u32,
-    /// The tokens of the prompt.
-    pub(crate) ids: Vec<i64>,
+pub(crate) struct PromptEncoder {
+    tokenizer: Tokenizer,
+    /// Each item as text.
+    texts: Vec<String>,
+    template: PromptTemplate,
 }
 
-/// The prompts of `users`, whose histories are cut to the newest `max_history` items; sorted by length, then by user.
-pub(crate) fn encode(
-    mut tokenizer: Tokenizer,
-    codes: &Codes,
-    users: Vec<u32>,
-    histories: &[Vec<u32>],
-    max_history: usize,
-    template: PromptTemplate,
-) -> Result<Vec<UserPrompt>> {
-    tokenizer.with_padding(None);
-    tokenizer.with_truncation(None).map_err(|error| Failure::other("switch truncation off", error))?;
-    let texts = item_texts(codes);
-    let prompt = |&user: &u32| {
-        let history = &histories[user as usize];
-        let newest = &history[history.len().saturating_sub(max_history)..];
-        let items: Vec<&str> = newest.iter().map(|&item| texts[item as usize].as_str()).collect();
-        inference_prompt(template, &items)
-    };
-    let encodings = tokenizer
-        .encode_batch_fast(users.iter().map(prompt).collect(), true)
-        .map_err(|error| Failure::other("split the prompts into tokens", error))?;
-    let mut prompts = Vec::with_capacity(users.len());
-    for (user, encoding) in users.into_iter().zip(encodings) {
-        let ids: Vec<i64> = encoding.get_ids().iter().copied().map(i64::from).collect();
-        if ids.is_empty() {
-            let message = format!("the tokenizer gives no token for the prompt of user {user}");
-            return Err(Failure::new(FailureKind::Conflict, message));
-        }
-        prompts.push(UserPrompt { user, ids });
+impl PromptEncoder {
+    /// Of the items of these codes.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot be set up.
+    pub(crate) fn new(mut tokenizer: Tokenizer, codes: &Codes, template: PromptTemplate) -> Result<Self> {
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|error| Failure::other("switch truncation off", error))?;
+        Ok(Self { tokenizer, texts: item_texts(codes), template })
     }
-    prompts.sort_by_key(|prompt| (prompt.ids.len(), prompt.user));
-    Ok(prompts)
+
+    /// The tokens of each history, of which the newest `max_history` items count.
+    ///
+    /// # Errors
+    /// When the tokenizer gives no tokens for one.
+    pub(crate) fn encode(&self, histories: &[&[u32]], max_history: usize) -> Result<Vec<Vec<i64>>> {
+        let prompt = |history: &&[u32]| {
+            let newest = &history[history.len().saturating_sub(max_history)..];
+            let items: Vec<&str> = newest.iter().map(|&item| self.texts[item as usize].as_str()).collect();
+            inference_prompt(self.template, &items)
+        };
+        let encodings = self
+            .tokenizer
+            .encode_batch_fast(histories.iter().map(prompt).collect(), true)
+            .map_err(|error| Failure::other("split the prompts into tokens", error))?;
+        let tokens = |(number, encoding): (usize, tokenizers::Encoding)| {
+            let ids: Vec<i64> = encoding.get_ids().iter().copied().map(i64::from).collect();
+            if ids.is_empty() {
+                let message = format!("the tokenizer gives no token for prompt {number}");
+                return Err(Failure::new(FailureKind::Conflict, message));
+            }
+            Ok(ids)
+        };
+        encodings.into_iter().enumerate().map(tokens).collect()
+    }
 }

@@ -1,26 +1,31 @@
 //! Lists for users, by one tuned model.
 
-use crate::parameters::Parameters;
-use crate::prompt::{self, UserPrompt};
+use crate::parameters::{Parameters, UserSelection};
+use crate::prompt::PromptEncoder;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
 use frames::{Codes, Interactions, RankedList, Rankings};
 use nn::Llama;
 use recommender::ChoiceSplit;
-use recommender::beam::{Support, Supporters, Trie, ranked_items};
+use recommender::beam::{Leaf, Support, Supporters, Trie, ranked_items};
 use std::collections::HashMap;
 use std::path::Path;
 use tch::Device;
-use tokenizers::Tokenizer;
 
 /// A tuned model and all that it needs to rank.
 pub(crate) struct Ranker<'a> {
     model: Llama,
-    tokenizer: Tokenizer,
+    prompts: PromptEncoder,
     codes: ItemCodes<'a>,
     head: Option<ItemHead>,
-    of_items: &'a Codes,
     parameters: &'a Parameters,
+}
+
+/// A user and the tokens that the model is given.
+#[derive(Debug)]
+struct UserPrompt {
+    user: u32,
+    ids: Vec<i64>,
 }
 
 /// Whom lists are made for, and by what.
@@ -35,9 +40,16 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// All with a test item.
-    pub(crate) fn tested(interactions: &Interactions, support: Option<Rankings>) -> Result<Self> {
-        let users = recommender::tested_users(interactions)?;
+    /// Those that are selected, after what precedes their test item; a user without one has the whole history.
+    pub(crate) fn selected(
+        selection: UserSelection,
+        interactions: &Interactions,
+        support: Option<Rankings>,
+    ) -> Result<Self> {
+        let users = match selection {
+            UserSelection::Tested => recommender::tested_users(interactions)?,
+            UserSelection::All => (0..).take(interactions.dataset.users).collect(),
+        };
         Ok(Self::of(users, interactions.before_test(), interactions, support))
     }
 
@@ -81,13 +93,13 @@ impl<'a> Ranker<'a> {
     /// When it does not fit the codes, or lacks the item head by which it is to rank.
     pub(crate) fn open(
         folder: &Path,
-        context: &Context,
+        base: &Path,
         device: Device,
         codes: &'a Codes,
         trie: &'a Trie,
         parameters: &'a Parameters,
     ) -> Result<Self> {
-        let (model, tokenizer) = nn::load_tuned(context.input("llm")?, folder, device)?;
+        let (model, tokenizer) = nn::load_tuned(base, folder, device)?;
         let item_codes = ItemCodes::new(trie, &tokenizer)?;
         let head = ItemHead::read(folder, &item_codes, &model)?;
         if head.is_none() && parameters.scoring != Scoring::Beam {
@@ -96,7 +108,17 @@ impl<'a> Ranker<'a> {
             return Err(Failure::new(FailureKind::Conflict, message)
                 .hint("set item_head = true in finetune, or scoring = \"beam\" in precache"));
         }
-        Ok(Self { model, tokenizer, codes: item_codes, head, of_items: codes, parameters })
+        let prompts = PromptEncoder::new(tokenizer, codes, parameters.prompt_template)?;
+        Ok(Self { model, prompts, codes: item_codes, head, parameters })
+    }
+
+    /// The whole codes found for histories, of which the newest `max_history` items count, without support.
+    pub(crate) fn leaves(&self, histories: &[&[u32]], max_history: usize) -> Result<Vec<Vec<Leaf>>> {
+        let _no_gradients = tch::no_grad_guard();
+        let prompts = self.prompts.encode(histories, max_history)?;
+        let ids: Vec<&[i64]> = prompts.iter().map(Vec::as_slice).collect();
+        let supports: Vec<Support> = histories.iter().map(|_| Support::none()).collect();
+        Decoder::new(&self.model, &self.codes, self.head.as_ref()).leaves(&ids, &self.parameters.settings(), &supports)
     }
 
     /// The lists of users, with that weight of the support.
@@ -107,14 +129,12 @@ impl<'a> Ranker<'a> {
                 .hint("bind support, and with validation_model validation_support, or set support_weight = 0"));
         }
         let _no_gradients = tch::no_grad_guard();
-        let Parameters { top_k, batch, prompt_template, support_floor, .. } = *self.parameters;
+        let Parameters { top_k, batch, support_floor, .. } = *self.parameters;
         let trie = self.codes.trie();
         let decoder = Decoder::new(&self.model, &self.codes, self.head.as_ref());
         let supporters = Supporters::new(trie, weight, support_floor);
         let Users { users, histories, max_history, support } = users;
-        let tokenizer = self.tokenizer.clone();
-        let prompts =
-            prompt::encode(tokenizer, self.of_items, users.clone(), histories, *max_history, prompt_template)?;
+        let prompts = self.by_length(users, histories, *max_history)?;
         let progress = context.progress(prompts.len() as u64);
         let mut rankings = Rankings::default();
         let mut done = 0;
@@ -133,5 +153,15 @@ impl<'a> Ranker<'a> {
             progress.set(done, "users");
         }
         Ok(rankings)
+    }
+
+    /// The prompts of users, sorted by length, then by user.
+    fn by_length(&self, users: &[u32], histories: &[Vec<u32>], max_history: usize) -> Result<Vec<UserPrompt>> {
+        let of_users: Vec<&[u32]> = users.iter().map(|&user| histories[user as usize].as_slice()).collect();
+        let encoded = self.prompts.encode(&of_users, max_history)?;
+        let mut prompts: Vec<UserPrompt> =
+            users.iter().zip(encoded).map(|(&user, ids)| UserPrompt { user, ids }).collect();
+        prompts.sort_by_key(|prompt| (prompt.ids.len(), prompt.user));
+        Ok(prompts)
     }
 }

@@ -1,6 +1,7 @@
 //! The stage as a whole, on a few users and a random model.
 
 use super::*;
+use contract::questions::Lineage;
 use contract::{Erased, Spec};
 use decoding::{ItemCodes, ItemHead};
 use frames::{Dataset, RankedList, Split};
@@ -185,4 +186,38 @@ fn the_head_alone_ranks_all_items() {
         rankings.excluded.iter().map(|list| list.items.iter().map(|item| item.0).collect()).collect()
     };
     assert_eq!(items(&by_head), items(&reranked));
+}
+
+#[test]
+fn all_users_get_lists_on_request_and_those_tested_get_the_same_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let tested = run(folder.path(), "tested", &json!({"top_k": 5}), &[]).unwrap();
+    let all = run(folder.path(), "all", &json!({"top_k": 5, "users": "all"}), &[]).unwrap();
+    assert_eq!(all.kept.iter().map(|list| list.user).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(all.excluded[2].items.iter().all(|&(item, _)| item != 11) && all.excluded[2].items.len() == 5);
+    let of_tested: Vec<RankedList> = all.excluded.into_iter().filter(|list| list.user != 2).collect();
+    assert_eq!(of_tested, tested.excluded);
+}
+
+#[test]
+fn a_history_decoded_live_gets_the_list_of_the_user_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let lists = run(folder.path(), "lists", &json!({"top_k": 5}), &[]).unwrap();
+    let inputs = ["codes", "llm", "model"].map(|port| (port, json!([{"path": folder.path(), "producer": null}])));
+    let stage = json!({
+        "name": "precache", "uses": "precache", "parameters": {"top_k": 5}, "outputs": {},
+        "inputs": serde_json::Map::from_iter(inputs.map(|(port, paths)| (port.to_owned(), paths))),
+    });
+    let model = LiveModel::of(&serde_json::from_value(stage.clone()).unwrap(), 2).unwrap();
+    let live = model.load(Device::Cpu).unwrap();
+    let asked = LiveRequest { history: &[3, 4, 8], exclude: &[], count: 5 };
+    assert_eq!(live.rank(&[asked]).unwrap(), [lists.excluded[0].items.clone()]);
+    let best = lists.excluded[0].items[0].0;
+    let without = LiveRequest { exclude: &[best], count: 4, ..asked };
+    assert_eq!(live.rank(&[without]).unwrap()[0], lists.excluded[0].items[1..]);
+    assert!(live.rank(&[LiveRequest { history: &[14], ..asked }]).unwrap_err().message.contains("no item 14 among 14"));
+    let popular = Lineage { uses: "popularity".to_owned(), ..serde_json::from_value(stage).unwrap() };
+    assert!(LiveModel::of(&popular, 2).unwrap_err().message.contains("makes lists of known users alone"));
 }

@@ -2,23 +2,33 @@
 //!
 //! - `pipe-worker describe` prints a [`Described`]: ports, parameters and code version of each stage.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as [`contract::questions::Libraries`].
-//! - `pipe-worker compare`, `difference`, `merge`, `peek` and `tokenize` each read one [`contract::questions::Request`] from the standard input,
-//!   to its end, and print the answer; [`contract::questions`] has the form of both.
+//! - `pipe-worker compare`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
+//!   [`contract::questions::Request`] from the standard input, to its end, and print the answer; [`contract::questions`] has the form
+//!   of both. `lists` prints several lines.
+//! - `pipe-worker decode` reads a request as its first line, then one [`contract::questions::DecodeRequest`] a line, and prints
+//!   [`contract::questions::DecodeEvent`]s until the standard input closes.
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::questions::Request`] of a [`Spec`], from the standard input and prints
 //!   [`Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
+mod catalogue;
+mod decoding;
 mod difference;
 mod doctor;
+mod lists;
 mod merging;
 mod mkl;
 mod new_items;
 mod orphan;
 mod panics;
 mod peek;
+mod recommend;
 mod registry;
+mod similar;
 
-use contract::questions::{Compare, Described, Difference, Merge, PROTOCOL, Peek, Question, Tokenize, parse};
+use contract::questions::{
+    Compare, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend, Tokenize, parse,
+};
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
 use std::io::{Read as _, Write as _, stderr, stdin, stdout};
@@ -32,6 +42,9 @@ usage:
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
   pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
+  pipe-worker recommend  recommend items to a user or for a history: a request on the standard input, the answer as JSON
+  pipe-worker lists      print all that an online service looks up, as lines of JSON: a request on the standard input
+  pipe-worker decode     decode lists on request until the standard input closes; print events
   pipe-worker tokenize   give codes to new items: a request on the standard input, the codes as JSON
   pipe-worker merge      write a tuned model as one plain folder: a request on the standard input
   pipe-worker peek       print a part of what is in outputs: a request on the standard input, the answer as JSON
@@ -52,6 +65,9 @@ fn main() -> ExitCode {
         [Tokenize::NAME] => finish(answer(new_items::answer)),
         [Merge::NAME] => finish(answer(merging::answer)),
         [Peek::NAME] => finish(answer(peek::answer)),
+        [Recommend::NAME] => finish(answer(recommend::answer)),
+        [Lists::NAME] => finish(rows()),
+        [Decode::NAME] => finish(decode()),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
             ExitCode::SUCCESS
@@ -73,11 +89,29 @@ fn print(answer: &impl Serialize) -> Result<()> {
     writeln!(stdout(), "{line}").map_err(|error| Failure::other("write the answer", error))
 }
 
-/// Answers the request on the standard input.
-fn answer<Q: Question>(answer: fn(&Q) -> Result<Q::Answer>) -> Result<()> {
+/// Answers a request of many rows.
+fn rows() -> Result<()> {
+    let request = parse(&whole_input()?)?;
+    panics::as_failures(|| lists::answer(&request))
+}
+
+/// Decodes until the standard input closes.
+fn decode() -> Result<()> {
+    let mut line = String::new();
+    stdin().read_line(&mut line).map_err(|error| Failure::other("read the request", error))?;
+    let request = parse(&line)?;
+    panics::as_failures(|| decoding::serve(&request))
+}
+
+fn whole_input() -> Result<String> {
     let mut text = String::new();
     stdin().read_to_string(&mut text).map_err(|error| Failure::other("read the request", error))?;
-    let request = parse(&text)?;
+    Ok(text)
+}
+
+/// Answers the request on the standard input.
+fn answer<Q: Question>(answer: fn(&Q) -> Result<Q::Answer>) -> Result<()> {
+    let request = parse(&whole_input()?)?;
     panics::as_failures(|| print(&answer(&request)?))
 }
 

@@ -2,11 +2,12 @@
 
 use crate::item_codes::ItemCodes;
 use crate::item_head::ItemHead;
+use crate::padded::Padded;
 use crate::search;
 use contract::{Failure, FailureKind, Result};
 use frames::{Rows, check_finite};
 use nn::{AttentionMask, KvCache, Llama, failed};
-use recommender::beam::{Constraint, Fed, Leaf, LogProbabilities, Support, ancestors};
+use recommender::beam::{Constraint, Fed, Leaf, LogProbabilities, Support};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor};
@@ -49,8 +50,7 @@ pub struct Decoder<'a> {
 #[derive(Debug)]
 pub(crate) struct Session {
     cache: KvCache,
-    users: usize,
-    prompt: usize,
+    prompts: Padded,
     /// How many beams were fed for each user at each level so far.
     widths: Vec<usize>,
 }
@@ -62,14 +62,16 @@ impl<'a> Decoder<'a> {
         Self { model, codes, head }
     }
 
-    /// The whole codes that are found for each of several prompts of equal length, not 0, in no particular order. Each user's
-    /// support is added to the beam search.
+    /// The whole codes that are found for each of several prompts, none of them empty, in no particular order. Each user's
+    /// support is added to the beam search. Prompts of unequal length are padded: then scores differ in their last digits from
+    /// those of the prompts by themselves.
     ///
     /// # Errors
     /// When the settings need a head and there is none, a log-probability is not finite, or the device has too little memory.
     pub fn leaves(&self, prompts: &[&[i64]], settings: &Settings, supports: &[Support]) -> Result<Vec<Vec<Leaf>>> {
+        let padded = Padded::of(prompts);
         if settings.scoring == Scoring::Head {
-            let last = self.read(prompts, None)?;
+            let last = self.read(&padded, prompts, None)?;
             let log_p = self.item_log_probabilities(&last)?;
             let of_user = |row: &[f32]| {
                 let leaves = self.codes.leaves().iter().zip(row);
@@ -78,8 +80,8 @@ impl<'a> Decoder<'a> {
             return Ok(log_p.chunks_exact(self.codes.leaves().len()).map(of_user).collect());
         }
         let mut cache = self.model.new_cache();
-        let last = self.read(prompts, Some(&mut cache))?;
-        let session = Session { cache, users: prompts.len(), prompt: prompts[0].len(), widths: Vec::new() };
+        let last = self.read(&padded, prompts, Some(&mut cache))?;
+        let session = Session { cache, prompts: padded, widths: Vec::new() };
         let first = self.log_probabilities(&last, 0)?;
         let mut found = search::search(self, session, first, supports, settings.constraint, settings.beam)?;
         if settings.scoring == Scoring::Rerank {
@@ -102,25 +104,27 @@ impl<'a> Decoder<'a> {
         self.codes
     }
 
-    /// Reads prompts of equal length and gives their last hidden states `[users, 1, h]`.
-    fn read(&self, prompts: &[&[i64]], cache: Option<&mut KvCache>) -> Result<Tensor> {
-        let (users, length) = (prompts.len(), prompts[0].len());
-        let positions: Vec<i64> = (0..length as i64).collect();
-        let ids = self.matrix(&prompts.concat(), users)?;
-        let positions = self.matrix(&positions.repeat(users), users)?;
+    /// Reads prompts and gives their last hidden states `[users, 1, h]`.
+    fn read(&self, padded: &Padded, prompts: &[&[i64]], cache: Option<&mut KvCache>) -> Result<Tensor> {
+        let ids = self.matrix(&padded.ids(prompts), padded.users())?;
+        let positions = self.matrix(&padded.positions(), padded.users())?;
         let embedded = match self.head {
-            Some(head) => head.embed(self.model, &ids, &self.items_of(prompts))?,
+            Some(head) => head.embed(self.model, &ids, &self.items_of(padded, prompts))?,
             None => self.model.embed(&ids)?,
         };
-        let hidden = self.model.forward_embedded(&embedded, &positions, &AttentionMask::Causal, cache, false)?;
-        hidden.f_narrow(1, length as i64 - 1, 1).map_err(failed("take the last hidden state"))
+        let mask = match padded.mask() {
+            Some(mask) => AttentionMask::Explicit(self.mask(&mask, padded.users(), padded.length)?),
+            None => AttentionMask::Causal,
+        };
+        let hidden = self.model.forward_embedded(&embedded, &positions, &mask, cache, false)?;
+        hidden.f_narrow(1, padded.length as i64 - 1, 1).map_err(failed("take the last hidden state"))
     }
 
-    /// The items of prompts of equal length: where each ends in the rows laid out one after the other, and its code's number.
-    fn items_of(&self, prompts: &[&[i64]]) -> Vec<(i64, i64)> {
+    /// The items of prompts: where each ends in the rows laid out one after the other, and its code's number.
+    fn items_of(&self, padded: &Padded, prompts: &[&[i64]]) -> Vec<(i64, i64)> {
         let of_user = |(user, prompt): (usize, &&[i64])| {
             let found = self.codes.find(prompt.iter().copied()).into_iter();
-            let start = user * prompt.len();
+            let start = padded.start(user);
             found.map(move |(place, number)| ((start + place) as i64, i64::from(number))).collect::<Vec<_>>()
         };
         prompts.iter().enumerate().flat_map(of_user).collect()
@@ -146,26 +150,26 @@ impl<'a> Decoder<'a> {
         let level = session.widths.len();
         let width = beams.iter().map(Vec::len).max().unwrap_or(0);
         session.widths.push(width);
-        let mut ids = vec![0_i64; session.users * width];
+        let users = session.prompts.users();
+        let mut ids = vec![0_i64; users * width];
         for (row, beams) in ids.chunks_mut(width).zip(beams) {
             for (id, beam) in row.iter_mut().zip(beams) {
                 *id = self.codes.tokens(level)[beam.column];
             }
         }
-        let positions = vec![(session.prompt + level) as i64; ids.len()];
-        let (ids, positions) = (self.matrix(&ids, session.users)?, self.matrix(&positions, session.users)?);
-        let mask = AttentionMask::Explicit(self.mask(session, beams)?);
+        let positions = session.prompts.positions_behind(level, width);
+        let (ids, positions) = (self.matrix(&ids, users)?, self.matrix(&positions, users)?);
+        let mask = session.prompts.mask_behind(beams, &session.widths);
+        let mask = AttentionMask::Explicit(self.mask(&mask, users, width)?);
         let hidden = self.model.forward(&ids, &positions, &mask, Some(&mut session.cache), false)?;
         self.log_probabilities(&hidden, level + 1)
     }
 
-    /// The mask `[users, 1, width, S]` by which a beam sees the prompt, its ancestors and itself.
-    fn mask(&self, session: &Session, beams: &[Vec<Fed<'_>>]) -> Result<Tensor> {
-        let mask = ancestors(beams, &session.widths, session.prompt);
-        let width = session.widths.last().copied().unwrap_or(0) as i64;
-        Tensor::f_from_slice(&mask)
-            .and_then(|mask| mask.f_view([session.users as i64, 1, width, -1])?.f_to_device(self.model.device()))
-            .map_err(failed("make the mask of the beams"))
+    /// A mask `[users, 1, tokens, S]` on the model's device.
+    fn mask(&self, cells: &[bool], users: usize, tokens: usize) -> Result<Tensor> {
+        Tensor::f_from_slice(cells)
+            .and_then(|mask| mask.f_view([users as i64, 1, tokens as i64, -1])?.f_to_device(self.model.device()))
+            .map_err(failed("make the mask of the tokens"))
     }
 
     fn log_probabilities(&self, hidden: &Tensor, level: usize) -> Result<LogProbabilities> {

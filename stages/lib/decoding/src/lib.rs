@@ -7,6 +7,7 @@
 mod decoder;
 mod item_codes;
 mod item_head;
+mod padded;
 mod search;
 
 pub use decoder::{Decoder, Scoring, Settings};

@@ -202,3 +202,24 @@ fn a_head_of_other_codes_is_refused() {
     let failure = ItemHead::read(folder.path(), &fewer_codes, &model).unwrap_err();
     assert!(failure.message.contains("'output' is [13, 16], expected [9, 16]"), "{failure}");
 }
+
+#[test]
+fn prompts_of_unequal_length_find_together_what_each_finds_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let trie = Trie::of(&codes());
+    let codes = ItemCodes::with_tokens(&trie, tokens(&trie));
+    tch::manual_seed(6);
+    let head = ItemHead::random(&codes, &model, true, 0.5).unwrap();
+    let decoder = Decoder::new(&model, &codes, Some(&head));
+    // The second one has items, whose vectors the prompt carries.
+    let prompts: [&[i64]; 3] = [&[1, 2], &[3, 10, 20, 30, 4, 11, 20, 30], &[9, 2, 0, 7, 6]];
+    for scoring in [Scoring::Beam, Scoring::Rerank, Scoring::Head] {
+        let settings = Settings { scoring, head_weight: 0.5, ..beam(3) };
+        let together = decoder.leaves(&prompts, &settings, &no_support()).unwrap();
+        for (prompt, found) in prompts.iter().zip(together) {
+            let alone = decoder.leaves(&[prompt], &settings, &[Support::none()]).unwrap().remove(0);
+            assert_equal(found, alone);
+        }
+    }
+}

@@ -1,12 +1,16 @@
 //! What the runner asks the worker: a request on the standard input, the answer on the standard output, both as JSON.
 
 mod compare;
+mod decode;
 mod difference;
 mod doctor;
 mod lineage;
+mod lists;
 mod merge;
 mod peek;
+mod recommend;
 mod request;
+mod service;
 mod tokenize;
 
 use crate::describe::Description;
@@ -14,12 +18,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Compare, Compared, ComparedPair, Comparison, Pair, RankList};
+pub use decode::{Decode, DecodeEvent, DecodeRequest};
 pub use difference::{Difference, Differences, LargestDifference};
 pub use doctor::{Cuda, Libraries, Libtorch};
 pub use lineage::{Lineage, LineageInput};
+pub use lists::{ItemRow, Lists, ListsHead, ListsRow, UserRow};
 pub use merge::{Merge, Merged};
 pub use peek::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
+pub use recommend::{ListSource, NamedItem, Recommend, Recommended, ScoredItem, Whom};
 pub use request::{PROTOCOL, Request, parse};
+pub use service::Service;
 pub use tokenize::{CodeSource, Tokenize, Tokenized, TokenizedItem};
 
 /// Something that the runner asks the worker.

@@ -1,0 +1,107 @@
+//! All that an online service looks up, one row a line, for `pipe serve`.
+
+use crate::catalogue::Catalogue;
+use crate::similar::{nearest_by_codes, nearest_by_embedding};
+use contract::questions::{ItemRow, Lineage, Lists, ListsHead, ListsRow, UserRow};
+use contract::{Failure, FailureKind, Result};
+use frames::{Codes, Embeddings, EmbeddingsOf, NO_ITEM, Rankings, Split};
+use precache::LiveModel;
+use std::io::{BufWriter, Write, stdout};
+
+/// Writes the rows to the standard output.
+///
+/// # Errors
+/// When a result cannot be read, or the output closes.
+pub(crate) fn answer(request: &Lists) -> Result<()> {
+    let catalogue = Catalogue::read(&request.stage)?;
+    let mut out = BufWriter::new(stdout().lock());
+    let max_history = catalogue.interactions.dataset.max_history;
+    let head = ListsHead {
+        items: catalogue.items.id.len() as u32,
+        max_history,
+        popular: popular(&catalogue),
+        not_live: LiveModel::of(&request.stage, max_history).err().map(|failure| failure.message),
+    };
+    write(&mut out, &ListsRow::Head(head))?;
+    write_items(&mut out, &catalogue, request)?;
+    write_users(&mut out, catalogue, &Rankings::read(request.stage.output("rankings")?)?)?;
+    out.flush().map_err(|error| unwritable(&error))
+}
+
+/// Items by their number of training interactions, ties in [`recommender::tie_order`].
+fn popular(catalogue: &Catalogue) -> Vec<u32> {
+    let mut counts = vec![0_u32; catalogue.items.id.len()];
+    let training = catalogue.interactions.item.iter().zip(&catalogue.interactions.split);
+    training.filter(|(_, split)| **split == Split::Train).for_each(|(&item, _)| counts[item as usize] += 1);
+    let mut items: Vec<u32> = (0..).take(counts.len()).collect();
+    items.sort_by_key(|&item| (std::cmp::Reverse(counts[item as usize]), recommender::tie_order(item)));
+    items
+}
+
+fn write_items(out: &mut impl Write, catalogue: &Catalogue, request: &Lists) -> Result<()> {
+    let codes = if request.stage.inputs.contains_key("codes") {
+        Some(Codes::read(request.stage.input("codes")?)?)
+    } else {
+        None
+    };
+    let embeddings = embeddings(&request.stage, catalogue.items.id.len())?;
+    let by_codes = codes.as_ref().map(|codes| nearest_by_codes(codes, request.similar));
+    let by_embedding = embeddings.map(|items| nearest_by_embedding(&items, request.similar)).transpose()?;
+    let items = &catalogue.items;
+    for item in 0..items.id.len() {
+        let of = |lists: &Option<Vec<Vec<u32>>>| lists.as_ref().map(|lists| lists[item].clone()).unwrap_or_default();
+        let row = ItemRow {
+            id: items.id[item].clone(),
+            title: items.title[item].clone(),
+            brand: items.brand[item].clone(),
+            categories: items.categories[item].clone(),
+            codes: codes.as_ref().map(|codes| codes.of(item)).unwrap_or_default(),
+            by_embedding: of(&by_embedding),
+            by_codes: of(&by_codes),
+        };
+        write(out, &ListsRow::Item(row))?;
+    }
+    Ok(())
+}
+
+/// The embeddings that the codes were made from, where the codes come from a stage that takes some.
+fn embeddings(stage: &Lineage, items: usize) -> Result<Option<Embeddings>> {
+    let codebook = match stage.inputs.get("codes") {
+        Some(_) => stage.producer("codes")?,
+        None => None,
+    };
+    let Some(bound) = codebook.and_then(|codebook| codebook.inputs.get("items")).and_then(|inputs| inputs.first())
+    else {
+        return Ok(None);
+    };
+    // A codebook that takes items of another form, such as texts, has no embeddings to compare by.
+    Ok(Embeddings::read(&bound.path, EmbeddingsOf::Items).ok().filter(|embeddings| embeddings.len() == items))
+}
+
+fn write_users(out: &mut impl Write, catalogue: Catalogue, rankings: &Rankings) -> Result<()> {
+    let mut lists = vec![None; catalogue.users.len()];
+    for list in &rankings.excluded {
+        let slot = lists.get_mut(list.user as usize).ok_or_else(|| {
+            let message = format!("the lists have user {}, the interactions {}", list.user, catalogue.users.len());
+            Failure::new(FailureKind::Conflict, message)
+        })?;
+        *slot = Some(list);
+    }
+    let histories = catalogue.interactions.before_test();
+    let users = catalogue.users.len() as u64;
+    for ((id, history), list) in catalogue.users.into_iter().zip(histories).zip(lists) {
+        let listed = list.into_iter().flat_map(|list| list.items.iter().copied());
+        let list = listed.filter(|(item, _)| *item != NO_ITEM).collect();
+        write(out, &ListsRow::User(UserRow { id, history, list }))?;
+    }
+    write(out, &ListsRow::End { users })
+}
+
+fn write(out: &mut impl Write, row: &ListsRow) -> Result<()> {
+    serde_json::to_writer(&mut *out, row).map_err(|error| unwritable(&error))?;
+    out.write_all(b"\n").map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Output, format!("write the lists: {error}"))
+}
