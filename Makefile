@@ -4,10 +4,12 @@
 # workspace: another selection would compile the large dependencies a second time.
 
 CARGO ?= cargo
+# The server is a workspace of its own: its features of shared crates would compile polars again.
+SERVE := --manifest-path serve/Cargo.toml --target-dir target
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,7 @@ reproduce: build ## build, then run the pipeline sample from nothing and compare
 
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
+	$(CARGO) test $(SERVE)
 
 # The tests that have a long form, and how many cases each tries in it.
 SOAK  := planner_model killed together identity faults power_loss corruption
@@ -50,8 +53,11 @@ reference: build ## compare metrics, models and training steps with scikit-learn
 lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path serve/Cargo.toml --check
+	$(CARGO) clippy $(SERVE) --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		$(CARGO) deny check bans licenses sources; \
+		$(CARGO) deny check bans licenses sources && \
+		$(CARGO) deny --manifest-path serve/Cargo.toml check --config deny.toml bans licenses sources; \
 	else \
 		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
 	fi
@@ -77,6 +83,10 @@ bench-models: build ## time the training of embeddings and codes beside plain im
 bench-baselines: build ## time an epoch of sasrec and bert4rec beside RecBole; BASELINES holds options
 	python3 benches/baselines $(BASELINES)
 
+bench-serve: build ## time pipe serve beside Redis behind the same HTTP library; needs wrk and redis-server; SERVING holds options
+	$(CARGO) build --manifest-path benches/serve/redis_peer/Cargo.toml --target-dir target/bench-serve
+	python3 benches/serve $(SERVING)
+
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template
 
@@ -89,8 +99,9 @@ fuzz: ## look for input that breaks what reads files, SECONDS=60 each
 			-- -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
-build: libtorch ## build pipe and pipe-worker into target/debug
+build: libtorch ## build pipe, pipe-worker and pipe-serve into target/debug
 	$(CARGO) build --workspace
+	$(CARGO) build $(SERVE)
 
 libtorch: ## put libtorch into .libtorch, unless LIBTORCH is set
 	@scripts/libtorch.sh

@@ -1,0 +1,13 @@
+setInterval(async () => {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch("/v1/status");
+    if (!answer.ok) return;
+    const status = await answer.json();
+    const values = { ...status, ...status.lists, lists: status.artifact.slice(0, 16) };
+    for (const field of document.querySelectorAll("[data-field]")) {
+      const value = values[field.dataset.field];
+      if (value !== undefined) field.textContent = value;
+    }
+  } catch { /* The server is away; the numbers stay. */ }
+}, 5000);
