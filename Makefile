@@ -9,7 +9,7 @@ SERVE := --manifest-path serve/Cargo.toml --target-dir target
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch
+.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ soak: build ## try to break the store for long, with CASES=500 cases a test
 	done
 
 # Gigabytes, as PyTorch is; PIPE_REFERENCE_PYTHON=FILE takes a Python that has all of it, and installs nothing.
-PEERS := scikit-learn numpy torch==2.11.0 transformers peft sentencepiece safetensors
+PEERS := scikit-learn numpy torch==2.11.0 transformers peft sentencepiece safetensors gguf
 # What RecBole's models import. Its own list of dependencies names versions that newer Pythons cannot install.
 RECBOLE := pandas scipy tqdm colorlog colorama pyyaml tabulate texttable psutil thop tensorboard
 PIPE_REFERENCE_PYTHON ?= $(CURDIR)/target/reference/bin/python
@@ -43,10 +43,10 @@ PIPE_REFERENCE_PYTHON ?= $(CURDIR)/target/reference/bin/python
 # PIPE_FMLP_REC=FOLDER names a checkout of FMLP-Rec's own code, which no package has.
 reference: build ## compare metrics, models and training steps with scikit-learn, PyTorch, transformers, peft and RecBole
 	@test -x $(PIPE_REFERENCE_PYTHON) || python3 -m venv target/reference
-	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece, recbole, tensorboard' \
+	@$(PIPE_REFERENCE_PYTHON) -c 'import sklearn, torch, transformers, peft, sentencepiece, gguf, recbole, tensorboard' \
 		2>/dev/null || { $(PIPE_REFERENCE_PYTHON) -m pip install --quiet $(PEERS) $(RECBOLE) \
 		&& $(PIPE_REFERENCE_PYTHON) -m pip install --quiet --no-deps recbole==1.2.1; }
-	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face --test hugging_face_t5
+	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --test scikit_learn --test hugging_face --test hugging_face_gguf --test hugging_face_t5
 	PIPE_REFERENCE_PYTHON=$(PIPE_REFERENCE_PYTHON) $(CARGO) test --workspace --lib -- a_training_step_is_that_of_pytorch \
 		computes_and_learns_as
 
@@ -88,7 +88,7 @@ bench-serve: build ## time pipe serve beside Redis behind the same HTTP library;
 	python3 benches/serve $(SERVING)
 
 SECONDS ?= 60
-FUZZ := pipeline_parser record_decoder key_encoding template
+FUZZ := pipeline_parser record_decoder key_encoding template gguf
 
 # On a stable toolchain the flags of coverage need RUSTC_BOOTSTRAP. All of it is safe Rust, so no sanitizer is asked for.
 fuzz: ## look for input that breaks what reads files, SECONDS=60 each
@@ -105,3 +105,6 @@ build: libtorch ## build pipe, pipe-worker and pipe-serve into target/debug
 
 libtorch: ## put libtorch into .libtorch, unless LIBTORCH is set
 	@scripts/libtorch.sh
+
+model: ## put SmolLM2-135M, a small language model (93 MB), into .models/, or into PIPE_MODELS
+	@scripts/model.sh

@@ -3,6 +3,7 @@
 mod disk;
 mod finding;
 mod machine;
+mod model;
 mod program;
 mod store;
 
@@ -47,6 +48,7 @@ pub fn examine(store: Option<PathBuf>, worker: Option<PathBuf>) -> Report {
         }
         Err(error) => report.add(Err(("store", error))),
     }
+    report.add(Ok(model::examine()));
     for finding in machine::examine() {
         report.add(Ok(finding));
     }

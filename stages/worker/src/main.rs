@@ -2,7 +2,7 @@
 //!
 //! - `pipe-worker describe` prints a [`Described`]: ports, parameters and code version of each stage.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as [`contract::questions::Libraries`].
-//! - `pipe-worker compare`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
+//! - `pipe-worker compare`, `convert`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
 //!   [`contract::questions::Request`] from the standard input, to its end, and print the answer; [`contract::questions`] has the form
 //!   of both. `lists` prints several lines.
 //! - `pipe-worker decode` reads a request as its first line, then one [`contract::questions::DecodeRequest`] a line, and prints
@@ -16,8 +16,8 @@ mod decoding;
 mod difference;
 mod doctor;
 mod lists;
-mod merging;
 mod mkl;
+mod model_folder;
 mod new_items;
 mod orphan;
 mod panics;
@@ -27,7 +27,7 @@ mod registry;
 mod similar;
 
 use contract::questions::{
-    Compare, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend, Tokenize, parse,
+    Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend, Tokenize, parse,
 };
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
@@ -41,6 +41,7 @@ usage:
   pipe-worker describe   print the stages, their ports and parameters as JSON
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
+  pipe-worker convert    write a language model as a Hugging Face folder: a request on the standard input
   pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
   pipe-worker recommend  recommend items to a user or for a history: a request on the standard input, the answer as JSON
   pipe-worker lists      print all that an online service looks up, as lines of JSON: a request on the standard input
@@ -61,9 +62,10 @@ fn main() -> ExitCode {
         ["doctor"] => finish(print(&doctor::findings())),
         ["stage"] => finish(stage()),
         [Compare::NAME] => finish(answer(metrics::compare::compare)),
+        [Convert::NAME] => finish(answer(model_folder::convert)),
         [Difference::NAME] => finish(answer(difference::answer)),
         [Tokenize::NAME] => finish(answer(new_items::answer)),
-        [Merge::NAME] => finish(answer(merging::answer)),
+        [Merge::NAME] => finish(answer(model_folder::merge)),
         [Peek::NAME] => finish(answer(peek::answer)),
         [Recommend::NAME] => finish(answer(recommend::answer)),
         [Lists::NAME] => finish(rows()),

@@ -1,5 +1,7 @@
-//! A LLaMA in the Hugging Face layout: `config.json` and `model.safetensors`, whole or in shards with an index.
+//! A LLaMA in the Hugging Face layout: `config.json` and `model.safetensors`, whole or in shards with an index. Where a model's
+//! path is a GGUF file, or a folder with one, that is read instead.
 
+use crate::gguf_model::{self, GgufFile};
 use crate::llama::{Block, Llama};
 use crate::llama_config::LlamaConfig;
 use crate::projection::Projection;
@@ -51,12 +53,15 @@ pub(crate) fn take(weights: &mut Weights, folder: &Path, name: &str, shape: &[i6
 }
 
 impl Llama {
-    /// Reads a model's folder to the device, in that kind.
+    /// Reads a model's folder, or a GGUF file, to the device, in that kind.
     ///
     /// # Errors
     /// When a file is absent or damaged, a weight is missing, not finite or of another shape than `config.json` says, or the
     /// model is of a family that is not supported.
     pub fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self> {
+        if let Some(file) = GgufFile::find(folder)? {
+            return Self::load_gguf(&file, device, kind);
+        }
         let config = LlamaConfig::read(folder)?;
         let mut weights = read_weights(folder, device, kind)?;
         Self::assemble(config, device, |name, shape| take(&mut weights, folder, name, shape))
@@ -113,7 +118,7 @@ impl Llama {
     }
 
     /// Builds a model from weights that `take` hands out by name and shape.
-    fn assemble(
+    pub(crate) fn assemble(
         config: LlamaConfig,
         device: Device,
         mut take: impl FnMut(&str, &[i64]) -> Result<Tensor>,
@@ -154,11 +159,14 @@ impl Llama {
     }
 }
 
-/// The kind in which a model's folder has its weights: that of the embedding.
+/// The kind in which a model's folder has its weights: that of the embedding, f32 where it is quantised.
 ///
 /// # Errors
 /// When a file is absent or damaged, or none has it.
 pub(crate) fn stored_kind(folder: &Path) -> Result<Kind> {
+    if let Some(file) = GgufFile::find(folder)? {
+        return gguf_model::stored_kind(&file);
+    }
     for file in weight_files(folder)? {
         if let Some(kind) = safetensors_file::kind_of_one(&file, EMBEDDING)? {
             return Ok(kind);
@@ -167,11 +175,14 @@ pub(crate) fn stored_kind(folder: &Path) -> Result<Kind> {
     Err(Failure::new(FailureKind::MissingField, format!("{} has no weight '{EMBEDDING}'", folder.display())))
 }
 
-/// Reads the input-layer embedding `[V, h]` of a model's folder alone, as f32 on the CPU.
+/// Reads the input-layer embedding `[V, h]` of a model's folder or GGUF file alone, as f32 on the CPU.
 ///
 /// # Errors
 /// When a file is absent or damaged, none has it, or a number in it is not finite.
 pub fn read_embedding(folder: &Path) -> Result<Tensor> {
+    if let Some(file) = GgufFile::find(folder)? {
+        return gguf_model::read_embedding(&file);
+    }
     for file in weight_files(folder)? {
         if let Some(tensor) = safetensors_file::read_one(&file, EMBEDDING)? {
             safetensors_file::check_read(&file, EMBEDDING, &tensor)?;

@@ -6,6 +6,7 @@
 //!   numbers that are not finite.
 //! * [`Llama`] is the decoder of Touvron et al. (2023) with the later additions of its family: grouped-query
 //!   attention, tied heads and Llama-3's rotary scaling.
+//! * A model's path is a Hugging Face folder or a GGUF file; [`write_hugging_face`] makes the first of the second.
 //! * [`T5`] is the encoder-decoder of Raffel et al. (2020), with the gated feed-forward of its version 1.1.
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
 //! * [`write_merged`] writes a tuned model as one plain folder.
@@ -18,6 +19,8 @@ mod checkpoint;
 mod device;
 mod dropout;
 mod finite;
+mod gguf_model;
+mod hugging_face;
 mod llama;
 mod llama_config;
 mod lora;
@@ -40,6 +43,7 @@ pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
 pub use device::{start, thread_pool};
 pub use dropout::Dropout;
+pub use hugging_face::write_hugging_face;
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;

@@ -134,7 +134,7 @@ impl LlamaConfig {
     }
 
     /// Says what in the file cannot be computed.
-    fn check(&self, path: &Path) -> Result<()> {
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
         if self.hidden_act != "silu" {
             return Err(unsupported(path, "hidden_act", &self.hidden_act, "silu"));
         }

@@ -96,7 +96,8 @@ fn known_kind(path: &Path, name: &str, dtype: Dtype) -> Result<Kind> {
     })
 }
 
-fn map(path: &Path) -> Result<Mmap> {
+/// A file in memory.
+pub(crate) fn map(path: &Path) -> Result<Mmap> {
     let file = fs_err::File::open(path).map_err(|error| Failure::reading(path, error))?;
     #[expect(unsafe_code, reason = "memory-mapping spares a second copy of the weights in memory")]
     // SAFETY: inputs are read-only artifacts or files that no one changes while a stage reads them; the map is only

@@ -97,6 +97,19 @@ pub(crate) fn read(path: &Path) -> contract::Result<Tokenizer> {
     build(&model).map_err(|error| Failure::reading(path, error))
 }
 
+/// The tokenizer of pieces of byte pairs: text, score, and SentencePiece's number for the kind. It begins no sequence with a piece.
+/// `prepends` says whether a space is put before a text; it is where that is not known.
+///
+/// # Errors
+/// When no piece stands for what is unknown, or the pieces are no tokenizer.
+pub(crate) fn from_pieces<'a>(
+    pieces: impl Iterator<Item = (&'a str, f32, i32)>,
+    prepends: Option<bool>,
+) -> Result<Tokenizer, Box<dyn Error>> {
+    let pieces = pieces.map(|(text, score, kind)| Piece { text: text.to_owned(), score, kind: Some(kind) }).collect();
+    build(&Model { pieces, trainer: None, normalizer: Some(Normalizer { prepends }) })
+}
+
 fn build(model: &Model) -> Result<Tokenizer, Box<dyn Error>> {
     let pieces = &model.pieces;
     let unknown = pieces.iter().find(|piece| piece.is(PieceKind::Unknown));

@@ -1,15 +1,19 @@
 //! Tokenizers of a language model's folder.
 
+use crate::gguf_model::{self, GgufFile};
 use crate::sentencepiece;
 use contract::{Failure, FailureKind, Result};
 use std::path::Path;
 use tokenizers::Tokenizer;
 
-/// Reads `tokenizer.json` of a model's folder, or `tokenizer.model` where there is no such file.
+/// Reads `tokenizer.json` of a model's folder, or `tokenizer.model` where there is no such file; or what a GGUF file has.
 ///
 /// # Errors
 /// When both are absent, or the file is no tokenizer.
 pub fn read_tokenizer(folder: &Path) -> Result<Tokenizer> {
+    if let Some(file) = GgufFile::find(folder)? {
+        return gguf_model::read_tokenizer(file.path(), &file.parse()?);
+    }
     let (path, pieces) = (folder.join("tokenizer.json"), folder.join("tokenizer.model"));
     if path.is_file() {
         return Tokenizer::from_file(&path).map_err(|error| Failure::reading(&path, error));

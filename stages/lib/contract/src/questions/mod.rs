@@ -1,6 +1,7 @@
 //! What the runner asks the worker: a request on the standard input, the answer on the standard output, both as JSON.
 
 mod compare;
+mod convert;
 mod decode;
 mod difference;
 mod doctor;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Compare, Compared, ComparedPair, Comparison, Pair, RankList};
+pub use convert::{Convert, Converted};
 pub use decode::{Decode, DecodeEvent, DecodeRequest};
 pub use difference::{Difference, Differences, LargestDifference};
 pub use doctor::{Cuda, Libraries, Libtorch};

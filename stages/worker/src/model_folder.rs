@@ -1,0 +1,42 @@
+//! Language models as plain folders, for `pipe export`.
+
+use contract::questions::{Convert, Converted, Merge, Merged};
+use contract::{Failure, Result};
+use std::path::Path;
+
+/// Writes a tuned model. Says how large it is, and whether an adapter was merged.
+///
+/// # Errors
+/// When base and adapter do not fit, or the folder cannot be written.
+pub(crate) fn merge(request: &Merge) -> Result<Merged> {
+    let (base, tuned) = (request.stage.input("llm")?, request.stage.output("model")?);
+    let (is_adapter, bytes) = write_whole(&request.output, |folder| nn::write_merged(base, tuned, folder))?;
+    Ok(Merged { is_adapter, bytes })
+}
+
+/// Writes a language model. Says how large it is.
+///
+/// # Errors
+/// When the model cannot be read or is not supported, or the folder cannot be written.
+pub(crate) fn convert(request: &Convert) -> Result<Converted> {
+    let ((), bytes) = write_whole(&request.output, |folder| nn::write_hugging_face(&request.model, folder))?;
+    Ok(Converted { bytes })
+}
+
+/// Writes a folder whole or not at all: beside its place first. Gives what `write` gave, and the size in bytes.
+fn write_whole<T>(output: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<(T, u64)> {
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|error| Failure::writing(parent, error))?;
+    let place = tempfile::Builder::new()
+        .prefix(".export-")
+        .tempdir_in(parent)
+        .map_err(|error| Failure::writing(parent, error))?;
+    let written = write(place.path())?;
+    let bytes = size(place.path()).map_err(|error| Failure::reading(place.path(), error))?;
+    std::fs::rename(place.path(), output).map_err(|error| Failure::writing(output, error))?;
+    Ok((written, bytes))
+}
+
+fn size(folder: &Path) -> std::io::Result<u64> {
+    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
