@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A route and how its requests ended.
@@ -37,6 +38,7 @@ struct Reload {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     requests: Family<Outcome, Counter>,
+    all_requests: AtomicU64,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     lists: Family<Source, Counter>,
     reloads: Family<Reload, Counter>,
@@ -79,6 +81,7 @@ impl Metrics {
         let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_05, 2.0, 18));
         Self {
             requests: Family::default(),
+            all_requests: AtomicU64::new(0),
             seconds: Family::new_with_constructor(seconds),
             lists: Family::default(),
             reloads: Family::default(),
@@ -91,7 +94,13 @@ impl Metrics {
     /// Counts a request.
     pub(crate) fn request(&self, route: &'static str, status: u16, time: Duration) {
         self.requests.get_or_create(&Outcome { route, status }).inc();
+        self.all_requests.fetch_add(1, Ordering::Relaxed);
         self.seconds.get_or_create(&Route { route }).observe(time.as_secs_f64());
+    }
+
+    /// How many requests were answered.
+    pub(crate) fn requests(&self) -> u64 {
+        self.all_requests.load(Ordering::Relaxed)
     }
 
     /// Counts a list that was answered.

@@ -176,6 +176,8 @@ pub(crate) struct StatusAnswer {
     pub(crate) items: usize,
     /// `ready`, `starting`, or why nothing is decoded.
     pub(crate) decoder: String,
+    /// Requests answered since the start.
+    pub(crate) requests: u64,
     /// Lists answered since the start, by source.
     pub(crate) lists: std::collections::BTreeMap<String, u64>,
 }

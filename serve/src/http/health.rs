@@ -49,6 +49,7 @@ pub(crate) fn status_of(app: &App, generation: &Generation) -> StatusAnswer {
         users: generation.store.users(),
         items: generation.catalogue.len(),
         decoder,
+        requests: app.metrics.requests(),
         lists: app.metrics.totals().into_iter().map(|(source, count)| (source.to_owned(), count)).collect(),
     }
 }

@@ -10,7 +10,7 @@ mod problem;
 mod recommendations;
 mod routes;
 
-pub(crate) use answers::{SimilarBy, StatusAnswer, names};
+pub(crate) use answers::{ItemName, SimilarBy, StatusAnswer, names};
 pub(crate) use extract::Query;
 pub(crate) use health::status_of;
 pub(crate) use items::similar_items;

@@ -75,6 +75,7 @@ async fn main_part(app: &App, generation: &Generation, view: &View, html: &mut H
     } else if !history.is_empty() {
         of_history(app, generation, &history, html).await;
     } else if view.q.is_empty() && view.item.is_empty() {
+        html.open("<div class=columns>");
         sections::item_list(
             html,
             generation,
@@ -84,6 +85,7 @@ async fn main_part(app: &App, generation: &Generation, view: &View, html: &mut H
         );
         let users = generation.store.users_with_prefix("", COUNT);
         sections::users(html, "Or look at a user", &users);
+        html.open("</div>");
     }
 }
 

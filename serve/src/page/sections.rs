@@ -2,7 +2,7 @@
 
 use super::html::Html;
 use crate::generation::Generation;
-use crate::http::{Problem, SimilarBy, StatusAnswer, names, similar_items};
+use crate::http::{ItemName, Problem, SimilarBy, StatusAnswer, names, similar_items};
 use crate::recommending::Found;
 
 /// How many similar items are shown.
@@ -38,9 +38,7 @@ pub(super) fn item_list(html: &mut Html, generation: &Generation, title: &str, i
     heading(html, title);
     html.open("<ul>");
     for item in names(generation, items) {
-        html.open("<li>");
-        entry(html, &item.id, &item.title, history);
-        html.open("</li>");
+        entry(html, &item, history, None);
     }
     html.open("</ul></section>");
 }
@@ -50,7 +48,7 @@ pub(super) fn history(html: &mut Html, title: &str, items: &[u32], generation: &
     heading(html, title);
     html.open("<ol>");
     for (place, item) in names(generation, items).iter().enumerate() {
-        html.open("<li>");
+        html.open("<li><div class=entry>");
         html.link(
             &[("item", &item.id), ("history", &built.unwrap_or_default().join(","))],
             "",
@@ -62,7 +60,7 @@ pub(super) fn history(html: &mut Html, title: &str, items: &[u32], generation: &
             html.open(" ");
             html.link(&[("history", &rest.join(","))], "action", "remove");
         }
-        html.open("</li>");
+        html.open("</div></li>");
     }
     html.open("</ol></section>");
 }
@@ -76,16 +74,9 @@ pub(super) fn recommended(html: &mut Html, generation: &Generation, title: &str,
     html.open("\">");
     html.text(found.source.as_str());
     html.open("</span></h2><ol>");
-    for &(item, score) in &found.items {
-        html.open("<li>");
-        let name = names(generation, &[item]).remove(0);
-        entry(html, &name.id, &name.title, history);
-        if let Some(score) = score {
-            html.open(" <span class=score>");
-            html.text(&format!("{score:.3}"));
-            html.open("</span>");
-        }
-        html.open("</li>");
+    let items: Vec<u32> = found.items.iter().map(|(item, _)| *item).collect();
+    for (item, (_, score)) in names(generation, &items).iter().zip(&found.items) {
+        entry(html, item, history, *score);
     }
     html.open("</ol></section>");
 }
@@ -109,8 +100,7 @@ pub(super) fn item(html: &mut Html, generation: &Generation, id: &str, history: 
         html.open("</dd>");
     }
     html.open("</dl><p>");
-    let longer = if history.is_empty() { id.to_owned() } else { format!("{history},{id}") };
-    html.link(&[("history", &longer)], "action", "add to the history");
+    html.link(&[("history", &longer(history, id))], "action", "add to the history");
     html.open("</p></section><div class=columns>");
     for (by, title) in [(SimilarBy::Embedding, "Nearest by embedding"), (SimilarBy::Codes, "Nearest by codes")] {
         let (found, items) = similar_items(item, by);
@@ -123,7 +113,7 @@ pub(super) fn item(html: &mut Html, generation: &Generation, id: &str, history: 
 
 /// What is served.
 pub(super) fn status(html: &mut Html, status: &StatusAnswer) {
-    html.open("<section class=status><h2>Service</h2><dl>");
+    html.open("<section class=status><h2>Service</h2>");
     let numbers = |number: u64| number.to_string();
     let rows = [
         ("pipeline", status.pipeline.clone()),
@@ -133,18 +123,19 @@ pub(super) fn status(html: &mut Html, status: &StatusAnswer) {
         ("users", numbers(status.users)),
         ("items", numbers(status.items as u64)),
         ("decoder", status.decoder.clone()),
+        ("requests", numbers(status.requests)),
     ];
     let answered = status.lists.iter().map(|(source, count)| (source.as_str(), numbers(*count)));
     for (name, value) in rows.into_iter().chain(answered) {
-        html.open("<dt>");
+        html.open("<dl><dt>");
         html.text(name);
         html.open("</dt><dd data-field=\"");
         html.text(name);
         html.open("\">");
         html.text(&value);
-        html.open("</dd>");
+        html.open("</dd></dl>");
     }
-    html.open("</dl><p><a href=\"/openapi.json\">API</a> <a href=\"/metrics\">metrics</a></p></section>");
+    html.open("<p><a href=\"/openapi.json\">API</a> <a href=\"/metrics\">metrics</a></p></section>");
 }
 
 /// Why there is no list.
@@ -160,12 +151,24 @@ fn heading(html: &mut Html, title: &str) {
     html.open("</h2>");
 }
 
-/// An item to look at and to add to the history.
-fn entry(html: &mut Html, id: &str, title: &str, history: &str) {
+/// An item to look at and to add to the history, with its score where it has one.
+fn entry(html: &mut Html, item: &ItemName, history: &str, score: Option<f32>) {
+    let ItemName { id, title } = item;
+    html.open("<li><div class=entry>");
     html.link(&[("item", id), ("history", history)], "", shown(id, title));
-    html.open(" ");
-    let longer = if history.is_empty() { id.to_owned() } else { format!("{history},{id}") };
-    html.link(&[("history", &longer)], "action", "add");
+    html.open("<span class=tools>");
+    if let Some(score) = score {
+        html.open("<span class=score>");
+        html.text(&format!("{score:.3}"));
+        html.open("</span> ");
+    }
+    html.link(&[("history", &longer(history, id))], "action", "add");
+    html.open("</span></div></li>");
+}
+
+/// A history with one more item.
+fn longer(history: &str, id: &str) -> String {
+    if history.is_empty() { id.to_owned() } else { format!("{history},{id}") }
 }
 
 fn shown<'a>(id: &'a str, title: &'a str) -> &'a str {
