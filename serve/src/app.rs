@@ -2,7 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::generation::{Current, Generation};
-use crate::http::{Problem, ProblemKind};
+use crate::http::{PATHS, Problem, ProblemKind};
 use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ impl App {
             }
         };
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
-        let (current, metrics) = (Current::default(), Arc::new(Metrics::new()));
+        let (current, metrics) = (Current::default(), Arc::new(Metrics::new(&PATHS)));
         Ok(Self { arguments, token, current, metrics, started, requests: AtomicU64::new(0) })
     }
 

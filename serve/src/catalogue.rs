@@ -8,6 +8,8 @@ use std::collections::HashMap;
 pub(crate) struct Catalogue {
     items: Vec<ItemRow>,
     numbers: HashMap<String, u32>,
+    /// Identifier and title of each item, as the fields of a JSON object.
+    fields: Vec<Box<str>>,
     /// Titles in small letters.
     searched: Vec<String>,
     popular: Vec<u32>,
@@ -19,7 +21,8 @@ impl Catalogue {
         let numbers = items.iter().map(|item| item.id.clone()).zip(0..).collect();
         let searched = items.iter().map(|item| item.title.to_lowercase()).collect();
         let popular = head.popular.iter().copied().filter(|&item| (item as usize) < items.len()).collect();
-        Self { numbers, searched, popular, items }
+        let fields = items.iter().map(fields).collect();
+        Self { numbers, fields, searched, popular, items }
     }
 
     /// How many items there are.
@@ -30,6 +33,11 @@ impl Catalogue {
     /// The item of that number, if there is one.
     pub(crate) fn item(&self, number: u32) -> Option<&ItemRow> {
         self.items.get(number as usize)
+    }
+
+    /// `"id":"...","title":"..."` of an item, if there is one.
+    pub(crate) fn fields(&self, number: u32) -> &str {
+        self.fields.get(number as usize).map_or("\"id\":\"\",\"title\":\"\"", |fields| fields)
     }
 
     /// The number of the item of that original identifier, if there is one.
@@ -54,4 +62,10 @@ impl Catalogue {
         let categories = self.item(item).map_or("", |item| item.categories.as_str());
         categories.split(',').any(|known| known.trim().eq_ignore_ascii_case(category))
     }
+}
+
+fn fields(item: &ItemRow) -> Box<str> {
+    // A string is always JSON.
+    let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    format!("\"id\":{},\"title\":{}", text(&item.id), text(&item.title)).into()
 }

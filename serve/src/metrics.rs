@@ -40,6 +40,8 @@ pub(crate) struct Metrics {
     requests: Family<Outcome, Counter>,
     all_requests: AtomicU64,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
+    /// The counter of successes and the histogram of each route, so that they need not be looked up.
+    routes: Vec<(&'static str, Counter, Histogram)>,
     lists: Family<Source, Counter>,
     reloads: Family<Reload, Counter>,
     queue: Gauge,
@@ -77,12 +79,18 @@ impl Drop for Waiting<'_> {
 
 impl Metrics {
     /// Metrics that have counted nothing.
-    pub(crate) fn new() -> Self {
-        let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_05, 2.0, 18));
+    pub(crate) fn new(routes: &[&'static str]) -> Self {
+        let new: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_05, 2.0, 18));
+        let (requests, seconds) = (Family::<Outcome, Counter>::default(), Family::new_with_constructor(new));
+        let of = |&route: &&'static str| {
+            let counter = requests.get_or_create_owned(&Outcome { route, status: 200 });
+            (route, counter, seconds.get_or_create_owned(&Route { route }))
+        };
         Self {
-            requests: Family::default(),
+            routes: routes.iter().map(of).collect(),
+            requests,
             all_requests: AtomicU64::new(0),
-            seconds: Family::new_with_constructor(seconds),
+            seconds,
             lists: Family::default(),
             reloads: Family::default(),
             queue: Gauge::default(),
@@ -93,9 +101,16 @@ impl Metrics {
 
     /// Counts a request.
     pub(crate) fn request(&self, route: &'static str, status: u16, time: Duration) {
-        self.requests.get_or_create(&Outcome { route, status }).inc();
         self.all_requests.fetch_add(1, Ordering::Relaxed);
-        self.seconds.get_or_create(&Route { route }).observe(time.as_secs_f64());
+        let known = self.routes.iter().find(|(known, ..)| std::ptr::eq(*known, route));
+        match known {
+            Some((_, counter, _)) if status == 200 => counter.inc(),
+            _ => self.requests.get_or_create(&Outcome { route, status }).inc(),
+        };
+        match known {
+            Some((.., seconds)) => seconds.observe(time.as_secs_f64()),
+            None => self.seconds.get_or_create(&Route { route }).observe(time.as_secs_f64()),
+        }
     }
 
     /// How many requests were answered.

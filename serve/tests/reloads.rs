@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::{POPULAR, Server, Shop, wait_until};
 
-/// How often the lists are exchanged under load.
-const RELOADS: usize = 40;
+/// How often the lists are exchanged under load; `PIPE_SOAK=N` for longer.
+fn reloads() -> usize {
+    std::env::var("PIPE_SOAK").map_or(40, |number| number.parse().expect("PIPE_SOAK is a whole number"))
+}
 
 fn run_of(server: &Server) -> String {
     server.json("/v1/status")["artifact"].as_str().unwrap().to_owned()
@@ -66,7 +68,7 @@ fn no_request_fails_while_lists_are_exchanged() {
                 }
             });
         }
-        for turn in 0..RELOADS {
+        for turn in 0..reloads() {
             let text = if turn % 2 == 0 { &short } else { &long };
             std::fs::write(shop.path("next.json"), text).unwrap();
             std::fs::rename(shop.path("next.json"), &current).unwrap();
@@ -76,10 +78,10 @@ fn no_request_fails_while_lists_are_exchanged() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(answered.load(Ordering::Relaxed) > RELOADS, "{answered:?}");
+    assert!(answered.load(Ordering::Relaxed) > reloads(), "{answered:?}");
     std::thread::sleep(Duration::from_millis(100));
     let metrics = server.get("/metrics").body;
-    assert!(metrics.contains(&format!("pipe_serve_reloads_total{{outcome=\"changed\"}} {RELOADS}")), "{metrics}");
+    assert!(metrics.contains(&format!("pipe_serve_reloads_total{{outcome=\"changed\"}} {}", reloads())), "{metrics}");
     // Two contents, and the folders of the one before: none is left over from each reload.
     let folders = std::fs::read_dir(shop.online()).unwrap().flatten();
     let stores = folders.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "lists")).count();

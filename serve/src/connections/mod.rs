@@ -3,7 +3,7 @@
 mod stream;
 
 use crate::app::App;
-use crate::http::{Problem, ProblemKind, router};
+use crate::http::router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -11,7 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::Stream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// How long requests that were begun may take after the server was told to stop.
@@ -48,18 +48,11 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, stop: impl Futu
         };
         // Answers are written at once; without it the small ones wait for an acknowledgement.
         drop(stream.set_nodelay(true));
-        let stream = Arc::new(stream);
-        let served = http.serve_connection(
-            TokioIo::new(Stream::new(Arc::clone(&stream))),
-            TowerToHyperService::new(service.clone()),
-        );
-        let served = graceful.watch(served);
+        let stream = TokioIo::new(Stream::new(stream));
+        let served = graceful.watch(http.serve_connection(stream, TowerToHyperService::new(service.clone())));
         tokio::spawn(async move {
             if let Err(error) = served.await {
                 tracing::debug!("a connection ended: {error}");
-                if error.is_timeout() {
-                    answer_timeout(&stream);
-                }
             }
             drop(room);
         });
@@ -68,11 +61,4 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, stop: impl Futu
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were closed before they were answered");
     }
-}
-
-/// Tells a client that was too slow, whom hyper tells nothing.
-fn answer_timeout(stream: &TcpStream) {
-    let problem = Problem::new(ProblemKind::RequestTimeout, "the head of the request did not arrive in time");
-    // Whoever is gone needs no answer.
-    drop(stream.try_write(&stream::response(&problem)));
 }

@@ -6,7 +6,6 @@
 use crate::http::{Problem, ProblemKind};
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -14,24 +13,35 @@ use tokio::net::TcpStream;
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Stream {
-    inner: Arc<TcpStream>,
-    /// What is left to write of a response that replaces another one, and the length of the other one.
-    replacement: Option<(Vec<u8>, usize, usize)>,
+    inner: TcpStream,
+    replacement: Option<Replacement>,
+    /// Whether something was read that was not answered yet.
+    is_asked: bool,
+}
+
+/// What is written in place of a response.
+#[derive(Debug)]
+struct Replacement {
+    response: Vec<u8>,
+    written: usize,
+    /// The length of what it stands for.
+    length: usize,
 }
 
 impl Stream {
-    /// Over a socket that others may hold as well.
-    pub(super) fn new(inner: Arc<TcpStream>) -> Self {
-        Self { inner, replacement: None }
+    /// Over a socket.
+    pub(super) fn new(inner: TcpStream) -> Self {
+        Self { inner, replacement: None, is_asked: false }
     }
+}
 
-    fn write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        loop {
-            ready!(self.inner.poll_write_ready(context))?;
-            match self.inner.try_write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
-            }
+impl Drop for Stream {
+    /// Tells a client that was too slow, whom hyper tells nothing.
+    fn drop(&mut self) {
+        if self.is_asked {
+            let problem = Problem::new(ProblemKind::RequestTimeout, "the head of the request did not arrive in time");
+            // Whoever is gone needs no answer.
+            drop(self.inner.try_write(&response(&problem)));
         }
     }
 }
@@ -63,50 +73,45 @@ fn problem_of(head: &[u8]) -> Option<Problem> {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        loop {
-            ready!(self.inner.poll_read_ready(context))?;
-            match self.inner.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        // A client that closes waits for no answer.
+        self.is_asked = buffer.filled().len() > before;
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        if self.replacement.is_none()
+        let this = &mut *self;
+        this.is_asked = false;
+        if this.replacement.is_none()
             && let Some(problem) = problem_of(bytes)
         {
-            self.replacement = Some((response(&problem), 0, bytes.len()));
+            this.replacement = Some(Replacement { response: response(&problem), written: 0, length: bytes.len() });
         }
-        let Some((response, mut written, length)) = self.replacement.take() else { return self.write(context, bytes) };
-        while written < response.len() {
-            match self.write(context, &response[written..]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::from(ErrorKind::WriteZero))),
-                Poll::Ready(Ok(count)) => written += count,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.replacement = Some((response, written, length));
-                    return Poll::Pending;
-                }
+        let Some(replacement) = &mut this.replacement else {
+            return Pin::new(&mut this.inner).poll_write(context, bytes);
+        };
+        while replacement.written < replacement.response.len() {
+            let rest = &replacement.response[replacement.written..];
+            match ready!(Pin::new(&mut this.inner).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(Error::from(ErrorKind::WriteZero))),
+                count => replacement.written += count,
             }
         }
+        let length = replacement.length;
+        this.replacement = None;
         Poll::Ready(Ok(length))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
-        let shut = rustix::net::shutdown(&self.inner, rustix::net::Shutdown::Write);
-        Poll::Ready(shut.map_err(Error::from))
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
 

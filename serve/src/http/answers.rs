@@ -1,5 +1,6 @@
 //! The bodies of requests and responses; the OpenAPI description is made of them.
 
+use crate::catalogue::Catalogue;
 use crate::generation::Generation;
 use crate::recommending::Found;
 use contract::questions::{ItemRow, ListSource};
@@ -184,20 +185,27 @@ pub(crate) struct StatusAnswer {
 
 impl Recommendations {
     /// A list with names.
-    pub(crate) fn of(generation: &Generation, found: Found, user: Option<String>, offset: usize) -> Self {
-        let count = found.items.len();
-        let place = |((item, score), rank)| {
-            let ItemName { id, title } = name(generation, item);
+    pub(crate) fn of(generation: &Generation, found: &Found, user: Option<String>, offset: usize) -> Self {
+        let (model, run) = (generation.service.model.clone(), generation.service.run.clone());
+        Self::named(&generation.catalogue, (model, run), found, user, offset)
+    }
+
+    /// A list with names, of a model and a run.
+    pub(super) fn named(
+        catalogue: &Catalogue,
+        (model, run): (String, String),
+        found: &Found,
+        user: Option<String>,
+        offset: usize,
+    ) -> Self {
+        let place = |(&(item, score), rank)| {
+            let (id, title) =
+                catalogue.item(item).map(|item| (item.id.clone(), item.title.clone())).unwrap_or_default();
             RankedItem { rank, id, title, score }
         };
-        Self {
-            user,
-            source: found.source,
-            model: generation.service.model.clone(),
-            run: generation.service.run.clone(),
-            items: found.items.into_iter().zip(offset + 1..).map(place).collect(),
-            next_offset: found.has_more.then_some(offset + count),
-        }
+        let items: Vec<RankedItem> = found.items.iter().zip(offset + 1..).map(place).collect();
+        let next_offset = found.has_more.then_some(offset + items.len());
+        Self { user, source: found.source, model, run, items, next_offset }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::problem::{Problem, ProblemKind};
 use crate::app::App;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,8 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         (request.method().clone(), app.arguments.log_requests.then(|| request.uri().path().to_owned()));
     let mut response = match refuse(&app, &request, route) {
         Some(problem) => problem.into_response(),
+        // Without a body there is nothing to wait for but the decoder, which has a deadline.
+        None if method == Method::GET => next.run(request).await,
         None => match tokio::time::timeout(limit(&app), next.run(request)).await {
             Ok(response) => response,
             Err(_) => Problem::new(ProblemKind::RequestTimeout, "the request took too long").into_response(),

@@ -8,6 +8,7 @@ mod layers;
 mod openapi;
 mod problem;
 mod recommendations;
+mod rendering;
 mod routes;
 
 pub(crate) use answers::{ItemName, SimilarBy, StatusAnswer, names};
@@ -15,4 +16,4 @@ pub(crate) use extract::Query;
 pub(crate) use health::status_of;
 pub(crate) use items::similar_items;
 pub(crate) use problem::{Problem, ProblemKind};
-pub(crate) use routes::router;
+pub(crate) use routes::{PATHS, router};

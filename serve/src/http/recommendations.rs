@@ -3,10 +3,12 @@
 use super::answers::{BatchAnswer, BatchResult, ListQuery, Recommendations, RecommendationsRequest};
 use super::extract::{Json, Path, Query};
 use super::problem::{Problem, ProblemKind};
+use super::rendering;
 use crate::app::App;
 use crate::generation::Generation;
 use crate::recommending::{Cut, for_history, for_user, item_numbers};
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
@@ -30,7 +32,8 @@ pub(super) async fn of_user(
     let exclude: Vec<String> = query.exclude.iter().flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
     let cut = cut(&generation, query.k, query.offset, &exclude, query.category)?;
     let found = for_user(&app, &generation, &id, &cut).await?;
-    Ok(axum::Json(Recommendations::of(&generation, found, Some(id), cut.offset)).into_response())
+    let body = rendering::body(&generation.catalogue, &generation.service, &found, &id, cut.offset);
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// `POST /v1/recommendations`
@@ -46,7 +49,7 @@ pub(super) async fn of_many(
             let mut results = Vec::with_capacity(users.len());
             for user in users {
                 results.push(match for_user(&app, &generation, &user, &cut).await {
-                    Ok(found) => BatchResult::List(Recommendations::of(&generation, found, Some(user), cut.offset)),
+                    Ok(found) => BatchResult::List(Recommendations::of(&generation, &found, Some(user), cut.offset)),
                     Err(problem) => BatchResult::Failed { user, error: problem.detail().to_owned() },
                 });
             }
@@ -56,7 +59,7 @@ pub(super) async fn of_many(
             at_most("history", history.len(), LONGEST_HISTORY)?;
             let history = item_numbers(&generation, &history)?;
             let found = for_history(&app, &generation, history, &cut).await?;
-            Ok(axum::Json(Recommendations::of(&generation, found, None, cut.offset)).into_response())
+            Ok(axum::Json(Recommendations::of(&generation, &found, None, cut.offset)).into_response())
         }
         _ => Err(Problem::new(ProblemKind::InvalidBody, "the body must have either 'users' or 'history'")),
     }

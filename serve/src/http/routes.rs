@@ -27,7 +27,7 @@ const OPENAPI: &str = "/openapi.json";
 const PAGE: &str = "/";
 
 /// All of them.
-pub(super) const PATHS: [&str; 11] = [USER, MANY, ITEM, SIMILAR, HISTORY, STATUS, LIVE, READY, METRICS, OPENAPI, PAGE];
+pub(crate) static PATHS: [&str; 11] = [USER, MANY, ITEM, SIMILAR, HISTORY, STATUS, LIVE, READY, METRICS, OPENAPI, PAGE];
 
 /// What answers requests.
 pub(crate) fn router(app: &Arc<App>) -> Router {
