@@ -9,7 +9,7 @@ SERVE := --manifest-path serve/Cargo.toml --target-dir target
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch model
+.PHONY: help book run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,10 @@ fuzz: ## look for input that breaks what reads files, SECONDS=60 each
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/corpus-seeds/$$target \
 			-- -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
 	done
+
+book: ## write the book as a site into target/book, with mdbook
+	@mdbook --version >/dev/null 2>&1 || { echo 'mdbook is not installed: cargo install mdbook --locked'; exit 1; }
+	mdbook build
 
 build: libtorch ## build pipe, pipe-worker and pipe-serve into target/debug
 	$(CARGO) build --workspace

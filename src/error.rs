@@ -1,6 +1,6 @@
 //! Every way in which `pipe` can fail, each class with its exit code.
 //!
-//! An error says what was found, where, and what was expected; its hint says what to do. `docs/exit-codes.md` lists the
+//! An error says what was found, where, and what was expected; its hint says what to do. `docs/reference/exit-codes.md` lists the
 //! classes for users.
 
 mod limits;

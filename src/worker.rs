@@ -130,7 +130,7 @@ struct Versioned {
 /// Reads the descriptions. Another version may describe stages in another form, so the version is the error named first.
 fn parse(bytes: &[u8]) -> std::result::Result<Vec<Description>, String> {
     let described: serde_json::Result<Described> = serde_json::from_slice(bytes);
-    if let Ok(Described { protocol: PROTOCOL, stages }) = described {
+    if let Ok(Described { protocol: PROTOCOL, stages, .. }) = described {
         return Ok(stages);
     }
     let Versioned { protocol } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

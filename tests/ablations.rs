@@ -72,7 +72,7 @@ fn a_switch_changes_its_own_stage_and_what_follows() {
     for (switch, meaning) in SWITCHES {
         table.write_str(&line(&space, pipeline, switch, meaning)).unwrap();
     }
-    let docs = repository().join("docs/ablations.md");
+    let docs = repository().join("docs/reference/ablations.md");
     let text = std::fs::read_to_string(&docs).unwrap();
     let (before, rest) = text.split_once("<!-- table -->\n").unwrap();
     let (found, behind) = rest.split_once("<!-- end -->").unwrap();

@@ -190,3 +190,33 @@ fn a_condition_that_no_row_meets_is_named_with_what_the_rows_have() {
     assert!(outcome.err.contains("no row has a column 'modle'"), "{}", outcome.err);
     assert!(outcome.err.contains("did you mean 'model'?"), "{}", outcome.err);
 }
+
+#[test]
+fn the_models_of_one_run_are_tested_against_one_of_them() {
+    let space = with_ranks();
+    let rows = ["--where", "hits=item", "--metric", "NDCG@10", "--point", "item-knn.history=20"];
+    let found = space.json(&[&["compare", "quick", "--reference", "popularity"], &rows[..]].concat());
+    assert_eq!(found["reference"], "popularity");
+    for line in found["lines"].as_array().unwrap() {
+        let test = &line["values"]["NDCG@10"]["against_reference"];
+        assert_eq!(line["identity"]["model"] == "popularity", test.is_null(), "{found:#}");
+    }
+    let text = space.succeed(&[&["compare", "quick", "--baseline", "popularity"], &rows[..]].concat()).out;
+    assert!(text.contains("against popularity: paired over up to 400 users"), "{text}");
+}
+
+#[test]
+fn runs_have_the_names_that_their_user_gave_them() {
+    let space = Space::new();
+    space.write("pipelines/base.toml", BASE);
+    space.succeed(&["run", "base", "--name", "first"]);
+    space.succeed(&["run", "base", "--set", "table.k=3", "--name", "larger"]);
+    let found: Value = space.json(&["compare", "run:first", "run:larger"]);
+    let points: Vec<&Value> = found["lines"].as_array().unwrap().iter().map(|line| &line["point"]).collect();
+    assert_eq!(points, ["first", "larger"], "{found:#}");
+    space.succeed(&["run", "base", "--set", "table.k=4", "--name", "larger"]);
+    let found: Value = space.json(&["compare", "latest~1", "latest"]);
+    let points: Vec<&str> =
+        found["lines"].as_array().unwrap().iter().map(|line| line["point"].as_str().unwrap()).collect();
+    assert!(points[0] == "larger" && points[1].starts_with("larger 2"), "{points:?}");
+}

@@ -51,3 +51,34 @@ fn stages_are_listed_and_one_is_shown_with_its_ports_and_parameters() {
     assert_eq!(outcome.code, 2, "{}", outcome.err);
     assert!(outcome.err.contains("did you mean 'metrics'?"), "{}", outcome.err);
 }
+
+#[test]
+fn misspelt_keys_of_a_stage_get_the_right_name() {
+    let space = Space::new();
+    for (right, wrong, hint) in [
+        ("inputs = { reviews", "input = { reviews", "did you mean 'inputs'?"),
+        ("uses = \"ingest\"", "usse = \"ingest\"", "did you mean 'uses' instead of 'usse'?"),
+        ("uses = \"ingest\"", "uses = \"ingets\"", "did you mean 'ingest'?"),
+        ("users = 120", "uesrs = 120", "did you mean 'users'?"),
+    ] {
+        space.write("quick.toml", QUICK.replace(right, wrong));
+        let outcome = space.pipe(&["plan", "quick"]);
+        assert!(outcome.code > 0 && outcome.err.contains(hint), "{wrong}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn a_misspelt_command_gets_the_right_name() {
+    let outcome = Space::new().pipe(&["compair", "sample"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.err);
+    assert!(outcome.err.contains("'compare'"), "{}", outcome.err);
+}
+
+#[test]
+fn short_help_has_no_examples_and_long_help_has() {
+    let space = Space::new();
+    let (short, long) = (space.succeed(&["run", "-h"]).out, space.succeed(&["run", "--help"]).out);
+    assert!(long.contains("Examples:") && long.contains("pipe run sample") && long.contains("--worker"), "{long}");
+    assert!(!short.contains("Examples:") && !short.contains("--worker"), "{short}");
+    assert!(short.lines().count() * 2 < long.lines().count(), "{short}");
+}

@@ -39,7 +39,7 @@ fn layer_of(module: &str) -> usize {
     LAYERS
         .iter()
         .position(|layer| layer.contains(&module))
-        .unwrap_or_else(|| panic!("src/{module} is in no layer: add it to LAYERS and to docs/architecture.md"))
+        .unwrap_or_else(|| panic!("src/{module} is in no layer: add it to LAYERS and to docs/concepts/architecture.md"))
 }
 
 /// The module of a file, such as `store` of `store/mod.rs`; none for the root of the crate.
@@ -103,7 +103,7 @@ fn every_module_has_a_layer_and_every_layer_a_module() {
 fn the_picture_in_the_documents_is_the_order_of_the_layers() {
     let edges = drawn();
     for (from, to) in &edges {
-        assert!(layer_of(to) < layer_of(from), "docs/architecture.md draws {from} --> {to}, which goes up");
+        assert!(layer_of(to) < layer_of(from), "docs/concepts/architecture.md draws {from} --> {to}, which goes up");
     }
     let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (from, to) in &edges {
@@ -113,14 +113,15 @@ fn the_picture_in_the_documents_is_the_order_of_the_layers() {
     for pair in LAYERS.windows(2) {
         for (upper, lower) in pair[1].iter().flat_map(|upper| pair[0].iter().map(move |lower| (upper, lower))) {
             let is_drawn = below.get(upper).is_some_and(|below| below.contains(lower));
-            assert!(is_drawn, "docs/architecture.md does not draw {upper} --> {lower}");
+            assert!(is_drawn, "docs/concepts/architecture.md does not draw {upper} --> {lower}");
         }
     }
 }
 
-/// The arrows of the first picture in docs/architecture.md.
+/// The arrows of the first picture in docs/concepts/architecture.md.
 fn drawn() -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/concepts/architecture.md")).unwrap();
     let picture = text.split_once("```mermaid").unwrap().1.split_once("```").unwrap().0;
     let mut edges = Vec::new();
     for (from, to) in picture.lines().filter_map(|line| line.split_once("-->")) {
@@ -128,6 +129,6 @@ fn drawn() -> Vec<(String, String)> {
             edges.extend(to.split('&').map(|to| (from.trim().to_owned(), to.trim().to_owned())));
         }
     }
-    assert!(!edges.is_empty(), "docs/architecture.md has no picture of the modules");
+    assert!(!edges.is_empty(), "docs/concepts/architecture.md has no picture of the modules");
     edges
 }

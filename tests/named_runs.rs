@@ -73,3 +73,17 @@ fn the_commit_of_the_pipelines_repository_is_recorded() {
     space.succeed(&["run", "chain", "--name", "committed"]);
     assert_eq!(run_of(&space, "committed")["commit"], json!(git(&["rev-parse", "HEAD"])));
 }
+
+#[test]
+fn runs_are_listed_with_their_best_model_by_a_metric() {
+    let space = Space::quick();
+    space.succeed(&["run", "quick", "--name", "measured"]);
+    let run = run_of(&space, "measured");
+    assert_eq!((&run["metric"]["name"], &run["metric"]["model"]), (&json!("NDCG@10"), &json!("popularity")));
+    let other = space.json(&["runs", "--metric", "HR@5"]);
+    assert_eq!(other[0]["metric"]["name"], "HR@5");
+    assert!(other[0]["metric"]["value"].as_f64().unwrap() > 0.0);
+    let refused = space.pipe(&["runs", "--metric", "HR@55"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("no run has a metric 'HR@55'"), "{}", refused.err);
+}

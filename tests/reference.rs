@@ -11,13 +11,14 @@ use std::process::Command;
 #[derive(Deserialize)]
 struct Answer {
     stages: Vec<contract::Description>,
+    artifacts: Vec<contract::ArtifactSchema>,
 }
 
 #[test]
 fn the_reference_is_not_stale() {
     let output = Command::new(worker()).arg("describe").output().unwrap();
     let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
-    for (name, text) in pipe::cli::reference::files(&answer.stages).unwrap() {
+    for (name, text) in pipe::cli::reference::files(&answer.stages, &answer.artifacts).unwrap() {
         let path = repository().join("docs").join(name);
         if std::env::var_os("PIPE_UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::key::PortName;
 use crate::plan::{Outputs, Selection, SelectionOptions, outputs_of};
 use crate::report::metrics::{self, Row};
-use crate::terminal::{print, table};
+use crate::report::summary::{Summary, SummaryLine};
+use crate::terminal::{Align, Columns, print, table, width};
 use clap::Args;
 use petgraph::graph::NodeIndex;
 use serde_json::Value;
@@ -17,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct MetricsArguments {
     #[command(flatten)]
     pub(super) pipeline: PipelineArguments,
+    /// Every row and every metric, not only HR@10 and NDCG@10 of each model.
+    #[arg(long)]
+    pub(super) full: bool,
     /// Another table of the metrics, such as intervals or by_length.
     #[arg(long, value_name = "NAME")]
     pub(super) table: Option<String>,
@@ -38,7 +42,8 @@ pub(super) fn metrics(arguments: &MetricsArguments) -> Result<()> {
             "pipeline '{pipeline}' has no metrics yet; `pipe run {pipeline}` makes them"
         )));
     }
-    print_rows(&rows, arguments.pipeline.output.json);
+    let is_whole = arguments.full || arguments.table.is_some() || arguments.pipeline.output.json;
+    print_metrics(&rows, is_whole, arguments.pipeline.output.json);
     Ok(())
 }
 
@@ -77,6 +82,49 @@ pub(super) fn rows(
         rows.extend(of_point.map(|row| std::iter::once(name()).chain(row.clone()).collect::<Row>()));
     }
     Ok(rows)
+}
+
+/// Prints rows of metrics: all of them, or a line for each model.
+pub(super) fn print_metrics(rows: &[Row], is_whole: bool, as_json: bool) {
+    match Summary::of(rows).filter(|_| !is_whole) {
+        Some(summary) => print(&text(&summary)),
+        None => print_rows(rows, as_json),
+    }
+}
+
+/// A summary as a table, with what its lines have in common below.
+fn text(summary: &Summary) -> String {
+    let row = |line: &SummaryLine| {
+        let mut cells = vec![line.point.clone(), line.model.clone()];
+        cells.extend(line.values.iter().map(|value| match value {
+            Some((value, is_best)) => format!("{value:.4}{}", if *is_best { "*" } else { " " }),
+            None => String::new(),
+        }));
+        cells
+    };
+    let is_swept = summary.lines.iter().any(|line| !line.point.is_empty());
+    let first = usize::from(!is_swept);
+    let head = [
+        &["point".to_owned(), "model".to_owned()],
+        &summary.metrics.iter().map(|name| format!("{name} ")).collect::<Vec<_>>()[..],
+    ]
+    .concat();
+    let align = |place| if place < 2 { Align::Left } else { Align::Right };
+    let columns = Columns {
+        align: (first..head.len()).map(align).collect(),
+        rows: summary.lines.iter().map(|line| row(line)[first..].to_vec()).collect(),
+        head: head[first..].to_vec(),
+        gaps: Vec::new(),
+    };
+    let users = summary.users.map(|users| format!("{users} users"));
+    let mut notes: Vec<String> = summary.common.iter().cloned().chain(users).collect();
+    notes.insert(0, "* the best".to_owned());
+    if summary.left_out > 0 {
+        notes.push(format!("--full shows {} more rows and all metrics", summary.left_out));
+    } else {
+        notes.push("--full shows all metrics".to_owned());
+    }
+    format!("{}{}\n", columns.set(width()), notes.join("; "))
 }
 
 /// Prints rows as a table, or as one JSON array.

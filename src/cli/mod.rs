@@ -9,8 +9,11 @@ mod completion;
 mod completions;
 mod diff;
 mod doctor;
+mod examples;
 mod export;
+mod gathering;
 mod graph;
+mod init;
 mod lineage;
 mod list;
 mod lock;
@@ -24,6 +27,7 @@ mod plan;
 mod rankings;
 mod recommend;
 pub mod reference;
+mod report;
 mod reproduce;
 mod run;
 mod runs;
@@ -36,7 +40,7 @@ mod tokenize;
 mod why;
 
 use crate::error::Result;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
 /// Turns a paper into a program that anyone can run, vary and trust.
@@ -80,12 +84,14 @@ macro_rules! commands {
 }
 
 commands! {
+    Init(init::InitArguments) => init::init,
     Run(run::RunArguments) => run::run,
     Plan(plan::PlanArguments) => plan::plan,
     Lock(lock::LockArguments) => lock::lock,
     Reproduce(reproduce::ReproduceArguments) => reproduce::reproduce,
     Metrics(metrics::MetricsArguments) => metrics::metrics,
     Compare(compare::CompareArguments) => compare::compare,
+    Report(report::ReportArguments) => report::report,
     Diff(diff::DiffArguments) => diff::diff,
     Tokenize(tokenize::TokenizeArguments) => tokenize::tokenize,
     Recommend(recommend::RecommendArguments) => recommend::recommend,
@@ -128,8 +134,28 @@ pub(crate) fn parse() -> Arguments {
     if words.iter().any(|word| word == "--force") {
         words = command_line::with_forced_stages(words, &Arguments::command());
     }
-    Arguments::try_parse_from(&words)
-        .unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
+    parse_from(&words).unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
+}
+
+/// The whole definition of the command line, as `--help`, the manual and the reference show it.
+fn definition() -> clap::Command {
+    examples::with_examples(Arguments::command())
+}
+
+fn parse_from(words: &[std::ffi::OsString]) -> std::result::Result<Arguments, clap::Error> {
+    let mut definition = definition();
+    let mut matches = definition.try_get_matches_from_mut(words)?;
+    Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
+}
+
+/// Whether words are a command line of this program; nothing is run.
+///
+/// # Errors
+/// What the parser says of them.
+pub fn check(words: &[String]) -> std::result::Result<(), String> {
+    let words: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
+    let words = command_line::with_forced_stages(words, &Arguments::command());
+    definition().try_get_matches_from(words).map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether the command line asks for JSON, so that a failure is told in that form too.
@@ -139,5 +165,5 @@ pub(crate) fn wants_json() -> bool {
 
 /// The manual is made from the definition of the command line, which is here.
 fn write_manual(arguments: &man::ManArguments) -> Result<()> {
-    man::man(arguments, Arguments::command())
+    man::man(arguments, definition())
 }

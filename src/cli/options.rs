@@ -5,11 +5,12 @@ use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::plan::SelectionOptions;
 use crate::store::Store;
-use crate::terminal::print;
+use crate::terminal::{Steps, print};
 use clap::{Args, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A pipeline, how it is varied, and where its results are.
 #[derive(Clone, Debug, Args)]
@@ -24,7 +25,7 @@ pub(crate) struct PipelineArguments {
     #[command(flatten)]
     pub(super) worker: WorkerArguments,
     /// Resource limits for the stages that run at once: gpus=N,threads=N,memory=NG; the whole machine by default.
-    #[arg(long, env = "PIPE_SLOTS", value_name = "AMOUNTS")]
+    #[arg(long, hide_short_help = true, env = "PIPE_SLOTS", value_name = "AMOUNTS")]
     pub(super) slots: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -67,10 +68,10 @@ pub(crate) struct SelectionArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ExecutionArguments {
     /// How many stages may run at once; by default as many as the machine has threads.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// The device for stages that name none: auto, cpu or cuda.
-    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda"])]
+    #[arg(long, hide_short_help = true, default_value = "auto", value_parser = ["auto", "cpu", "cuda"])]
     pub(super) device: String,
 }
 
@@ -78,7 +79,7 @@ pub(crate) struct ExecutionArguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StoreArguments {
     /// The store; by default `artifacts` in the project's folder.
-    #[arg(long, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    #[arg(long, hide_short_help = true, env = "PIPE_STORE", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(super) store: Option<PathBuf>,
 }
 
@@ -86,7 +87,7 @@ pub(crate) struct StoreArguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WorkerArguments {
     /// The worker; by default `pipe-worker` beside this program.
-    #[arg(long, env = "PIPE_WORKER", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, hide_short_help = true, env = "PIPE_WORKER", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) worker: Option<PathBuf>,
 }
 
@@ -94,7 +95,7 @@ pub(crate) struct WorkerArguments {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct OutputArguments {
     /// Write JSON instead of text.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) json: bool,
 }
 
@@ -129,6 +130,13 @@ impl StoreArguments {
             "there is no store at {}; `pipe run` makes one, and --store or PIPE_STORE names another",
             folder.display()
         )))
+    }
+}
+
+impl StoreArguments {
+    /// The store, which must exist, with the progress of `what` on standard error.
+    pub(super) fn open_watched(&self, what: &'static str) -> Result<Store> {
+        Ok(self.open()?.watched(Arc::new(Steps::new(what))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::command_line::command_line;
 use crate::cli::lock::locked;
-use crate::cli::metrics::{print_rows, rows};
+use crate::cli::metrics::{print_metrics, rows};
 use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArguments};
 use crate::cli::plan::show;
 use crate::cli::session::Session;
@@ -12,11 +12,12 @@ use crate::plan::{Point, Selection};
 use crate::report::metrics;
 use crate::run::{Interrupt, Json, Observer, Settings, Summary};
 use crate::store::RunLabel;
-use crate::terminal::{Bars, Lines, duration, print_error, print_line, size};
+use crate::terminal::{Bars, Lines, Steps, duration, print_error, print_line, size};
 use clap::Args;
 use serde_json::json;
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Run the stages that are not cached, then print the metrics.
@@ -41,6 +42,9 @@ pub(crate) struct RunArguments {
     /// Say this of the run; `pipe runs` prints it.
     #[arg(long, value_name = "TEXT")]
     pub(super) note: Option<String>,
+    /// Print every metric at the end, not only HR@10 and NDCG@10 of each model.
+    #[arg(long)]
+    pub(super) full: bool,
     /// After a failure, still run the stages that do not depend on it.
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -84,7 +88,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         return Err(error);
     }
     if !arguments.pipeline.output.json {
-        print_rows(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, false);
+        print_metrics(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, arguments.full, false);
     }
     Ok(())
 }
@@ -106,7 +110,8 @@ fn verify(session: &Session, selection: &Selection, as_json: bool) -> Result<()>
         let _lock = session.store.lock_shared()?;
         session.current(selection)?
     };
-    let found = session.store.verify_results(results.values().map(AsRef::as_ref))?;
+    let watched = session.store.clone().watched(Arc::new(Steps::new("verify")));
+    let found = watched.verify_results(results.values().map(AsRef::as_ref))?;
     for damage in &found.damage {
         if as_json {
             print_line(

@@ -6,7 +6,7 @@ use crate::cli::runs::facts;
 use crate::error::Result;
 use crate::report::metrics::Row;
 use crate::store::{Action, RunRecord, StageRecord, StageState, Store};
-use crate::terminal::{ago, duration, local, print, table};
+use crate::terminal::{ago, duration, local, print, table, width, wrap};
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
@@ -35,19 +35,19 @@ pub(super) fn show(arguments: &ShowArguments) -> Result<()> {
 
 fn text(store: &Store, record: &RunRecord) -> String {
     let took = record.seconds.map(|seconds| format!(", took {}", duration(seconds))).unwrap_or_default();
-    let mut text = format!(
-        "run       {} of {}\n{}command   pipe {}\nversion   {}\nwhen      {}, {}{took}\nwhere     {}\noutcome   {}\n",
-        record.run,
-        record.pipeline,
-        label(record),
-        record.arguments.join(" "),
-        record.version,
-        local(record.started),
-        ago(record.started),
-        if record.host.is_empty() { "not recorded" } else { &record.host },
-        store.outcome(record)
-    );
-    let rows: Vec<Row> = record.stages.iter().filter_map(|stage| row(store, stage).as_object().cloned()).collect();
+    let host = if record.host.is_empty() { "not recorded" } else { &record.host };
+    let mut fields = vec![("run", format!("{} of {}", record.run, record.pipeline))];
+    fields.extend(label(record));
+    fields.extend([
+        ("command", format!("pipe {}", record.arguments.join(" "))),
+        ("version", record.version.clone()),
+        ("when", format!("{}, {}{took}", local(record.started), ago(record.started))),
+        ("where", host.to_owned()),
+        ("outcome", store.outcome(record).to_string()),
+    ]);
+    let mut text: String = fields.iter().map(|(name, text)| field(name, text)).collect();
+    let rows: Vec<Row> =
+        record.stages.iter().filter_map(|stage| row(store, record, stage).as_object().cloned()).collect();
     if !rows.is_empty() {
         text += &format!("\n{}", table(&rows));
     }
@@ -58,33 +58,51 @@ fn text(store: &Store, record: &RunRecord) -> String {
     text
 }
 
-/// What the user called the run, and the commit, a line each.
-fn label(record: &RunRecord) -> String {
-    let lines = [("name", &record.label.name), ("note", &record.label.note), ("commit", &record.commit)];
-    lines.iter().filter_map(|(what, text)| Some(format!("{what:<9} {}\n", text.as_ref()?))).collect()
+/// What the user called the run, and the commit.
+fn label(record: &RunRecord) -> impl Iterator<Item = (&'static str, String)> {
+    let labels = [("name", &record.label.name), ("note", &record.label.note), ("commit", &record.commit)];
+    labels.into_iter().filter_map(|(what, text)| Some((what, text.clone()?)))
 }
 
-/// A stage in a line. The reason of a failure is below the table.
-fn row(store: &Store, stage: &StageRecord) -> Value {
+/// A name and a text, which wraps beside the name on a terminal.
+fn field(name: &str, text: &str) -> String {
+    const NAMES: usize = 10;
+    let lines = wrap(text, width().map_or(usize::MAX, |width| width - NAMES));
+    let line = |(place, line): (usize, &String)| {
+        let name = if place == 0 { name } else { "" };
+        format!("{name:<NAMES$}{line}\n")
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// A stage in a line. The reason of a failure is below the table; the host is shown where it is not that of the run.
+fn row(store: &Store, record: &RunRecord, stage: &StageRecord) -> Value {
     let made = made(store, stage).map(|action| action.provenance);
     let made = made.as_ref();
     json!({
         "stage": stage.stage,
         "status": stage.status,
-        "took": (stage.status != StageState::Skipped).then(|| duration(stage.seconds)),
+        "took": (stage.status != StageState::Skipped).then(|| took(stage)),
+        "progress": stage.progress.as_ref().map(ToString::to_string),
         "key": stage.key.map(|key| key.0.short()),
-        "host": made.map(|made| &made.host),
+        "host": made.map(|made| &made.host).filter(|host| **host != record.host),
         "threads": made.map(|made| made.threads),
         "device": made.map(|made| &made.device),
         "memory": made.and_then(|made| made.peak_memory).map(|bytes| format!("{} MiB", bytes >> 20)),
-        "reason": stage.reason.as_ref().filter(|_| stage.status == StageState::Done),
+        "reason": stage.reason.as_ref().filter(|_| matches!(stage.status, StageState::Done | StageState::Run)),
     })
+}
+
+fn took(stage: &StageRecord) -> String {
+    let so_far = if stage.status == StageState::Run { " so far" } else { "" };
+    format!("{}{so_far}", duration(stage.seconds))
 }
 
 fn object(store: &Store, record: &RunRecord) -> Value {
     let stages = record.stages.iter().map(|stage| {
         json!({
             "stage": stage.stage, "status": stage.status, "seconds": stage.seconds, "reason": stage.reason,
+            "progress": stage.progress,
             "key": stage.key, "provenance": made(store, stage).map(|action| action.provenance),
             "log": Some(log(store, record, stage)).filter(|log| log.is_file()),
         })

@@ -46,6 +46,15 @@ impl Target {
         }
     }
 
+    /// The same with several outputs of one stage as one.
+    pub(super) fn joined(targets: Vec<Self>) -> Vec<Self> {
+        let mut joined: BTreeMap<NodeIndex, Self> = BTreeMap::new();
+        for Self { stage, ports } in targets {
+            joined.entry(stage).or_insert_with(|| Self { stage, ports: BTreeSet::new() }).ports.extend(ports);
+        }
+        joined.into_values().collect()
+    }
+
     /// Every stage with all of its outputs.
     pub(super) fn all(session: &Session) -> Result<Vec<Self>> {
         let graph = &session.graph;

@@ -1,7 +1,7 @@
 //! What one file, or one profile in it, says of a pipeline. Layers lie upon each other: the last word counts.
 
 use crate::error::{Error, Result};
-use crate::key::{StageName, did_you_mean};
+use crate::key::{StageName, closest, did_you_mean};
 use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
 use crate::pipeline::sweep::Sweep;
@@ -116,7 +116,11 @@ fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
         }
         (None, None) => {
             let names: Vec<String> = stages.iter().map(|entry| entry.name.to_string()).collect();
-            let hint = did_you_mean(layer.name.as_str(), names.iter().map(String::as_str))
+            // A key that was meant to be `uses` is taken for a parameter.
+            let misspelt = layer.settings.iter().find(|setting| closest(&setting.key.value, ["uses"]).is_some());
+            let key = misspelt.map(|setting| format!("did you mean 'uses' instead of '{}'?", setting.key.value));
+            let hint = key
+                .or_else(|| did_you_mean(layer.name.as_str(), names.iter().map(String::as_str)))
                 .unwrap_or_else(|| "say what it is, such as uses = \"ingest\"".to_owned());
             let message = format!("stage '{}' has no 'uses'", layer.name);
             Err(Error::Syntax { message, place: layer.place, hint: Some(hint) })

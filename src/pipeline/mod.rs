@@ -19,7 +19,7 @@ pub use locate::{Located, locate, project};
 pub use model::{CommandEntry, Compare, Number, Pipeline, Resources, Setting, StageEntry};
 pub(crate) use overrides::{set, unsigned};
 pub(crate) use parse::COMMAND;
-pub use parse::parse;
+pub use parse::{KEYS, parse};
 pub use paths::{resolve, variables};
 pub use sweep::{Assignment, Axis, Choice, PointEntry, Sweep};
 pub use values::bytes;

@@ -15,6 +15,9 @@ use toml::de::{DeTable, DeValue};
 /// What `uses` says for a stage that is any program.
 pub(crate) const COMMAND: &str = "command";
 
+/// The keys that every stage may have, beside its parameters and the paths at its ports.
+pub const KEYS: [&str; 6] = ["uses", "inputs", "seed", "resources", "retries", "timeout"];
+
 /// Reads the text of a pipeline file that stands alone.
 pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
     assemble(vec![layer(source)?], &Place::new(source, 0..0))

@@ -1,8 +1,8 @@
 //! A stage of the graph by itself: an entry of the file, checked against what the stage says of itself.
 
 use crate::error::{Error, Result};
-use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, suggestion};
-use crate::pipeline::{CommandEntry, Resources, Setting, StageEntry, resolve};
+use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, did_you_mean, suggestion};
+use crate::pipeline::{CommandEntry, KEYS, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
 use crate::plan::parameter::parameters_of;
@@ -202,7 +202,8 @@ impl Builder<'_> {
         Error::Parameter {
             message: format!("stage '{}' has no parameter '{key}'", self.description.name),
             place: setting.key.place.clone(),
-            hint: Some(suggestion(key, names, "its parameters are")),
+            hint: did_you_mean(key, names.clone().chain(KEYS))
+                .or_else(|| Some(suggestion(key, names, "its parameters are"))),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Views of results: explanations, differences, comparisons, metrics, graphs, locks and reproduction.
+//! Views of results: explanations, differences, comparisons, metrics and their summary, graphs, locks and reproduction.
 
 pub mod compare;
 pub mod diff;
+pub mod export;
 pub mod graph;
 pub mod lock;
 pub mod metrics;
+pub mod page;
 pub mod reproduce;
+pub mod summary;
 pub mod why;

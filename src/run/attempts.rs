@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, caught};
 use crate::key::{Label, PortName};
+use crate::run::checks::check;
 use crate::run::executor::handle::StageHandle;
 use crate::run::executor::log::StageLog;
 use crate::run::executor::outcome::outcome;
@@ -105,6 +106,7 @@ impl Execution<'_> {
         let Ended { launch, log, end } = self.execute(number)?;
         let peak_memory = end.peak_memory;
         outcome(&launch, &log, end)?;
+        check(request, &launch, &log, &|message| self.log(message))?;
         for input in &request.reads {
             if let Some(path) = input.moved()? {
                 // What was written to is no longer what its name says.

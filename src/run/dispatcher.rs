@@ -143,6 +143,7 @@ impl Dispatcher<'_, '_> {
     where
         Self: 'env,
     {
+        self.observer.tick();
         self.decide();
         self.start(threads);
         if self.is_over() {
@@ -254,7 +255,7 @@ impl Dispatcher<'_, '_> {
 
     pub(super) fn record(&self, stage: NodeIndex, status: StageState, seconds: f64) -> StageRecord {
         let stage = self.graph.stages[stage].name.clone();
-        StageRecord { stage, status, key: None, reason: None, seconds, manifest: None }
+        StageRecord { stage, status, key: None, reason: None, seconds, manifest: None, progress: None }
     }
 
     fn end(&mut self, stage: NodeIndex, action: &Action, record: StageRecord, ending: &Ending<'_>) {

@@ -4,12 +4,17 @@
 
 use crate::error::Result;
 use crate::key::{RunId, StageName};
-use crate::run::{Ending, Json, Observer, Settings};
+use crate::run::{Ending, Json, Observer, Pace, Settings, pause};
 use crate::store::{RunLabel, RunRecord, StageRecord, StageState, Store, new_run_id, now};
 use contract::Event;
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The longest pause between two events of progress that are written of a stage.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The journal of one run.
 pub(crate) struct Journal<'a> {
@@ -19,6 +24,10 @@ pub(crate) struct Journal<'a> {
     project: PathBuf,
     began: Instant,
     events: Option<Json<std::fs::File>>,
+    /// The stages that run.
+    paces: BTreeMap<StageName, Pace>,
+    /// The pause between two events of progress of a stage.
+    pause: Duration,
 }
 
 impl<'a> Journal<'a> {
@@ -37,7 +46,15 @@ impl<'a> Journal<'a> {
             code: None,
             stages: Vec::new(),
         };
-        Self { store, record, project: settings.project.clone(), began: Instant::now(), events: None }
+        Self {
+            store,
+            record,
+            project: settings.project.clone(),
+            began: Instant::now(),
+            events: None,
+            paces: BTreeMap::new(),
+            pause: pause().min(PAUSE),
+        }
     }
 
     /// The run.
@@ -80,6 +97,22 @@ impl<'a> Journal<'a> {
     }
 }
 
+impl Journal<'_> {
+    /// Writes some of a stage's steps, for who looks at the run from another terminal.
+    fn progressed(&mut self, stage: &StageName, done: u64, total: u64, message: &str) {
+        let (Some(pace), Some(events)) = (self.paces.get_mut(stage), &mut self.events) else { return };
+        let now = Instant::now();
+        let is_first = pace.last().is_none();
+        pace.take(now, done, total, message);
+        if let Some(progress) = pace.last().cloned().filter(|_| pace.is_due(now, self.pause) || is_first) {
+            let mut line = json!(progress);
+            line["event"] = "progress".into();
+            line["stage"] = json!(stage);
+            events.line(&line);
+        }
+    }
+}
+
 /// The commit that is checked out in a folder, if git says so.
 fn commit(folder: &Path) -> Option<String> {
     let mut git = Command::new("git");
@@ -94,13 +127,19 @@ fn commit(folder: &Path) -> Option<String> {
 
 impl Observer for Journal<'_> {
     fn started(&mut self, stage: &StageName, reason: &str) {
-        self.events.iter_mut().for_each(|events| events.started(stage, reason));
+        let line = json!({ "event": "start", "stage": stage, "reason": reason, "at": now() });
+        self.events.iter_mut().for_each(|events| events.line(&line));
+        self.paces.insert(stage.clone(), Pace::new(Instant::now()));
     }
 
     fn printed(&mut self, stage: &StageName, event: &Event) {
-        // Steps of progress are for who watches; what was said is in the stage's log.
-        if !matches!(event, Event::Progress { .. } | Event::Log { .. }) {
-            self.events.iter_mut().for_each(|events| events.printed(stage, event));
+        match event {
+            Event::Progress { done, total, message } => self.progressed(stage, *done, *total, message),
+            // What was said is in the stage's log.
+            Event::Log { .. } => {}
+            Event::Failed { .. } | Event::Done => {
+                self.events.iter_mut().for_each(|events| events.printed(stage, event));
+            }
         }
     }
 
@@ -109,6 +148,7 @@ impl Observer for Journal<'_> {
     }
 
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>) {
+        self.paces.remove(stage);
         self.events.iter_mut().for_each(|events| events.ended(stage, ending));
     }
 }

@@ -11,7 +11,7 @@ use std::io::Write;
 pub struct Json<W: Write>(pub W);
 
 impl<W: Write> Json<W> {
-    fn line(&mut self, value: &Value) {
+    pub(super) fn line(&mut self, value: &Value) {
         // One write a line; nobody may be reading any more, and the run goes on.
         drop(self.0.write_all(format!("{value}\n").as_bytes()));
     }

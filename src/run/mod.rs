@@ -1,6 +1,7 @@
 //! Running what a plan says: the dispatcher decides, and an executor runs each attempt at a stage.
 
 mod attempts;
+mod checks;
 mod dispatcher;
 mod executor;
 mod interrupt;
@@ -8,6 +9,7 @@ mod journal;
 mod json;
 mod launch;
 mod observer;
+mod pace;
 mod queue;
 mod request;
 mod settings;
@@ -20,5 +22,6 @@ pub use executor::local::{Supervised, supervise};
 pub use interrupt::Interrupt;
 pub use json::Json;
 pub use observer::{Ending, Observer};
+pub use pace::{Pace, pause};
 pub use settings::Settings;
 pub(crate) use slots::Claim;

@@ -46,6 +46,8 @@ pub trait Observer {
     fn printed(&mut self, stage: &StageName, event: &Event);
     /// Something about a stage is worth knowing.
     fn waits(&mut self, stage: &StageName, message: &str);
+    /// Some time has passed.
+    fn tick(&mut self) {}
     /// A stage ended.
     fn ended(&mut self, stage: &StageName, ending: &Ending<'_>);
 }

@@ -6,7 +6,7 @@ use crate::machine::Hardware;
 use crate::plan::{Job, Program};
 use crate::run::executor::spec::LaunchResources;
 use crate::store::{Lease, NeedsList};
-use contract::Spec;
+use contract::{Kind, Spec};
 use petgraph::graph::NodeIndex;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct ExecutionRequest {
     pub(crate) spec: Spec,
     /// The outputs that it declares.
     pub(crate) ports: Vec<PortName>,
+    /// The outputs of a user's program that the worker reads when it ends, with the kinds that they have to be.
+    pub(crate) checked: Vec<(PortName, Kind)>,
     /// The folder to write in.
     pub(crate) scratch: PathBuf,
     /// The file for its log.

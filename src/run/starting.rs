@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::inputs::StatSnapshot;
 use crate::key::PortName;
 use crate::machine::Hardware;
-use crate::plan::{Decision, Job, Node, Origin, Reason};
+use crate::plan::{Decision, Job, Node, Origin, Program, Reason};
 use crate::run::Observer as _;
 use crate::run::attempts::{Inputs, add_input, run_stage};
 use crate::run::dispatcher::Dispatcher;
@@ -15,7 +15,8 @@ use crate::run::queue::{Running, Wanted};
 use crate::run::request::ExecutionRequest;
 use crate::run::slots::{Claim, Grant};
 use crate::store::{Lease, Scratch};
-use contract::{Event, Spec};
+use contract::questions::Check;
+use contract::{Event, Kind, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -128,6 +129,7 @@ impl Dispatcher<'_, '_> {
             hardware: Hardware::here(&spec.device, !self.machine.gpus.is_empty()),
             spec,
             ports: node.description.outputs.iter().map(|port| PortName::new(&port.name)).collect(),
+            checked: checked(node),
             program: node.program.clone(),
             scratch,
             log: self.store.run_folder(self.journal.run()).join(format!("{}.log", node.name)),
@@ -202,4 +204,11 @@ impl Dispatcher<'_, '_> {
             checkpoint,
         })
     }
+}
+
+/// The outputs of a user's program whose content the worker can check. Stages of the worker check what they write themselves.
+fn checked(node: &Node) -> Vec<(PortName, Kind)> {
+    let outputs = node.description.outputs.iter().filter(|_| matches!(node.program, Program::Command(_)));
+    let known = outputs.filter(|output| Check::KINDS.contains(&output.kind.0.as_str()));
+    known.map(|output| (PortName::new(&output.name), output.kind.clone())).collect()
 }

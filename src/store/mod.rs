@@ -19,6 +19,7 @@ mod repair;
 mod results;
 mod runs;
 mod survey;
+mod watch;
 
 pub use backend::folder::Folder;
 pub use backend::lease::Lease;
@@ -34,11 +35,13 @@ pub use results::export::Exported;
 pub use runs::find::Outcome;
 pub(crate) use runs::needs::NeedsList;
 pub use runs::needs::{Needed, Needs};
+pub use runs::progress::StageProgress;
 pub use runs::record::{RunLabel, RunRecord, StageRecord, new_run_id, now};
 pub use runs::scratch::Scratch;
 pub use runs::state::StageState;
 pub use survey::entries::{Entry, Records, Uses};
 pub use survey::stats::{Amount, StoreStats};
+pub use watch::{Unit, Watch};
 
 use crate::error::{Error, Result};
 use crate::fs::{Disk, FileLock, durable};
@@ -55,6 +58,7 @@ pub struct Store {
     root: PathBuf,
     disk: Disk,
     remote: Option<Arc<dyn Backend>>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// What the store has for a key.
@@ -81,12 +85,27 @@ impl Store {
 
     /// The store in that folder on that disk.
     pub fn on(root: PathBuf, disk: Disk) -> Self {
-        Self { root, disk, remote: None }
+        Self { root, disk, remote: None, watch: None }
     }
 
     /// This store with a remote, from which it takes results that it has not, and to which it gives those that it commits.
     pub fn with_remote(self, remote: Arc<dyn Backend>) -> Self {
         Self { remote: Some(remote), ..self }
+    }
+
+    /// This store, which tells how far long looks through it are.
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// Tells that so much is to be done.
+    fn begins(&self, total: u64, unit: Unit) {
+        self.watch.iter().for_each(|watch| watch.begin(total, unit));
+    }
+
+    /// Tells that so much more is done.
+    fn steps(&self, amount: u64) {
+        self.watch.iter().for_each(|watch| watch.step(amount));
     }
 
     /// This store's own folder.

@@ -41,7 +41,7 @@ impl Observer for Bars {
             Event::Progress { done, total, message } => {
                 let Some(bar) = self.bars.get(stage) else { return };
                 if *total > 0 && bar.length() != Some(*total) {
-                    bar.set_style(style("{prefix:<12} {bar:24} {pos}/{len} {msg} {elapsed}"));
+                    bar.set_style(style("{prefix:<12} {bar:16} {pos}/{len} {per_sec} {eta} left {wide_msg}"));
                     bar.set_length(*total);
                 }
                 bar.set_position(*done);

@@ -2,19 +2,25 @@
 
 mod amounts;
 mod bars;
+mod columns;
 mod diagnostic;
 mod lines;
+mod steps;
 mod stream;
 mod table;
 mod time;
+mod width;
 
 pub use amounts::size;
 pub use bars::Bars;
+pub use columns::{Align, Columns, wrap};
 pub use diagnostic::{diagnostic, diagnostic_json};
 pub use lines::Lines;
+pub use steps::Steps;
 pub use stream::{has_colours, has_printed, print, print_bytes, print_error, print_line, styled};
-pub use table::table;
+pub use table::{columns, table};
 pub use time::{ago, local};
+pub use width::width;
 
 /// A duration for people.
 pub fn duration(seconds: f64) -> String {

@@ -1,39 +1,34 @@
 //! Rows of named values as a table for people. Knows nothing of what the values mean.
 
+use crate::terminal::columns::{Align, Columns};
+use crate::terminal::width::width;
 use serde_json::{Map, Value};
 
-/// Lays rows out in columns: numbers to the right, fractions with four places, columns that are empty everywhere left out.
+/// Sets rows in columns: numbers to the right, fractions with four places, columns that are empty everywhere left out.
+///
+/// On a terminal no line is wider than it; elsewhere each row is a line.
 pub fn table(rows: &[Map<String, Value>]) -> String {
-    let mut columns: Vec<&String> = Vec::new();
+    columns(rows).set(width())
+}
+
+/// Rows of named values as cells of text.
+pub fn columns(rows: &[Map<String, Value>]) -> Columns {
+    let mut names: Vec<&String> = Vec::new();
     for key in rows.iter().flat_map(Map::keys) {
-        if !columns.contains(&key) && rows.iter().any(|row| !cell(row.get(key)).is_empty()) {
-            columns.push(key);
+        if !names.contains(&key) && rows.iter().any(|row| !cell(row.get(key)).is_empty()) {
+            names.push(key);
         }
     }
-    let widths: Vec<usize> = columns
-        .iter()
-        .map(|column| {
-            rows.iter()
-                .map(|row| cell(row.get(*column)).chars().count())
-                .chain([column.chars().count()])
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let is_number: Vec<bool> =
-        columns.iter().map(|column| rows.iter().any(|row| row.get(*column).is_some_and(Value::is_number))).collect();
-    let line = |cells: Vec<String>| {
-        let padded = cells.iter().enumerate().map(|(place, text)| {
-            let width = widths[place];
-            if is_number[place] { format!("{text:>width$}") } else { format!("{text:<width$}") }
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    let align = |name: &&String| {
+        let is_number = rows.iter().any(|row| row.get(*name).is_some_and(Value::is_number));
+        if is_number { Align::Right } else { Align::Left }
     };
-    let mut text = line(columns.iter().map(ToString::to_string).collect());
-    for row in rows {
-        text += &line(columns.iter().map(|column| cell(row.get(*column))).collect());
+    Columns {
+        head: names.iter().map(ToString::to_string).collect(),
+        align: names.iter().map(align).collect(),
+        rows: rows.iter().map(|row| names.iter().map(|name| cell(row.get(*name))).collect()).collect(),
+        gaps: Vec::new(),
     }
-    text
 }
 
 fn cell(value: Option<&Value>) -> String {
@@ -54,6 +49,6 @@ mod tests {
     fn empty_columns_are_left_out_and_numbers_line_up() {
         let rows = [json!({ "point": "", "model": "pipe", "users": 10, "HR@1": 0.5 })];
         let rows: Vec<_> = rows.iter().filter_map(Value::as_object).cloned().collect();
-        assert_eq!(table(&rows), "model  users    HR@1\npipe      10  0.5000\n");
+        assert_eq!(columns(&rows).set(None), "model  users    HR@1\npipe      10  0.5000\n");
     }
 }

@@ -5,11 +5,11 @@ use crate::cli::session::Session;
 use crate::cli::target::{Target, current};
 use crate::error::Result;
 use crate::store::Exported;
-use crate::terminal::{print_line, size};
+use crate::terminal::{Steps, print_line, size};
 use clap::Args;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Copy current results to a folder, with where they come from.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         Target::all(&session)?
     } else {
         let each = arguments.stages.iter().map(|text| Target::parse(&session, text));
-        join(each.collect::<Result<_>>()?)
+        Target::joined(each.collect::<Result<_>>()?)
     };
     let _lock = session.store.lock_shared()?;
     let actions = current(&session, &targets)?;
@@ -44,7 +44,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ports: target.ports,
         })
         .collect();
-    let (files, bytes) = session.store.export(&results, &arguments.to)?;
+    let (files, bytes) =
+        session.store.clone().watched(Arc::new(Steps::new("export"))).export(&results, &arguments.to)?;
     let text = if arguments.pipeline.output.json {
         let stages: Vec<_> = results.iter().map(|result| &result.stage).collect();
         json!({ "folder": arguments.to, "stages": stages, "files": files, "bytes": bytes }).to_string()
@@ -53,14 +54,4 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     };
     print_line(&text);
     Ok(())
-}
-
-/// Several outputs of one stage are one result.
-fn join(targets: Vec<Target>) -> Vec<Target> {
-    let mut joined: BTreeMap<_, Target> = BTreeMap::new();
-    for target in targets {
-        let Target { stage, ports } = target;
-        joined.entry(stage).or_insert_with(|| Target { stage, ports: ports.clone() }).ports.extend(ports);
-    }
-    joined.into_values().collect()
 }

@@ -38,7 +38,7 @@ pub(crate) struct GcArguments {
 /// # Errors
 /// When something could not be removed, after the rest is gone.
 pub(super) fn gc(arguments: &GcArguments) -> Result<()> {
-    let store = arguments.store.open()?;
+    let store = arguments.store.open_watched("gc")?;
     let GcArguments { keep_runs, keep_days, max_size, quarantine, dry_run, .. } = *arguments;
     let options = GcOptions { keep_runs, keep_days, max_size, quarantine };
     if dry_run {

@@ -17,7 +17,7 @@ pub(crate) struct RebuildIndexArguments {
 
 /// Forgets what is remembered of external inputs, and reads again those that are known.
 pub(super) fn rebuild_index(arguments: &RebuildIndexArguments) -> Result<()> {
-    let rebuilt = arguments.store.open()?.rebuild_index()?;
+    let rebuilt = arguments.store.open_watched("rebuild-index")?.rebuild_index()?;
     if arguments.output.json {
         let line = json!({
             "inputs": rebuilt.inputs, "files": rebuilt.files, "left_out": rebuilt.left_out, "wrong": rebuilt.wrong,

@@ -27,7 +27,7 @@ pub(crate) struct VerifyArguments {
 /// # Errors
 /// When something is damaged and was not moved to quarantine, after all of it has been printed.
 pub(super) fn verify(arguments: &VerifyArguments) -> Result<()> {
-    let store = arguments.store.open()?;
+    let store = arguments.store.open_watched("verify")?;
     let mut found = store.verify(arguments.deep)?;
     let repaired = if arguments.repair { store.repair(&mut found) } else { Ok(()) };
     let text = if arguments.output.json { format!("{}\n", json!(found)) } else { text(&found, arguments.deep) };

@@ -3,7 +3,7 @@
 use crate::cli::Arguments;
 use clap::{Arg, Command, CommandFactory as _};
 
-/// `docs/commands.md`.
+/// `docs/reference/commands.md`.
 pub fn commands() -> String {
     let mut text = "# Commands\n\nMade from the code; do not edit.\n".to_owned();
     let root = Arguments::command();

@@ -3,7 +3,7 @@
 use crate::plan::parameters;
 use contract::{Description, InputPort};
 
-/// `docs/parameters.md`.
+/// `docs/reference/parameters.md`.
 ///
 /// # Errors
 /// In words, when a stage's schema has a form that no parameter of ours has.

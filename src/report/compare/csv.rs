@@ -1,6 +1,7 @@
 //! A comparison as comma-separated values, after RFC 4180.
 
-use crate::report::compare::table::{Comparison, Line};
+use crate::report::compare::line::Line;
+use crate::report::compare::table::Comparison;
 
 impl Comparison {
     /// One record a line of the comparison, with every number whole.

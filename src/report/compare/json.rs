@@ -1,6 +1,7 @@
 //! A comparison for programs.
 
-use crate::report::compare::table::{Cell, Comparison, Line};
+use crate::report::compare::line::{Cell, Line};
+use crate::report::compare::table::Comparison;
 use serde_json::{Map, Value, json};
 
 impl Comparison {
@@ -9,7 +10,7 @@ impl Comparison {
         let lines = |lines: &[Line]| lines.iter().map(|line| self.line(line)).collect::<Value>();
         json!({
             "columns": self.columns,
-            "reference": self.reference,
+            "reference": self.reference.name(),
             "lines": lines(&self.lines),
             "baselines": lines(&self.baselines),
             "paper": self.paper.as_ref().map(|paper| json!({

@@ -1,6 +1,7 @@
 //! A comparison as cells of text, which the writers for people set in their own ways.
 
-use crate::report::compare::table::{Cell, Comparison, Line};
+use crate::report::compare::line::{Cell, Line};
+use crate::report::compare::table::Comparison;
 
 /// One cell.
 #[derive(Debug, Default)]
@@ -132,11 +133,8 @@ fn notes(comparison: &Comparison, alike: &[(String, String)]) -> Vec<String> {
     if comparison.all().any(|line| line.seeds > 1) {
         notes.push("Mean ± standard deviation over n seeds.".to_owned());
     }
-    let tested: Vec<_> = comparison
-        .lines
-        .iter()
-        .flat_map(|line| line.cells.values().filter_map(|cell| cell.significance.as_ref()))
-        .collect();
+    let tested: Vec<_> =
+        comparison.all().flat_map(|line| line.cells.values().filter_map(|cell| cell.significance.as_ref())).collect();
     if let Some(users) = tested.iter().map(|found| found.users).max() {
         notes.push(format!(
             "† p < 0.05, ‡ p < 0.01 against {}: paired over up to {users} users, after Holm's correction.",

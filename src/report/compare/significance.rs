@@ -1,7 +1,8 @@
 //! Whether differences to the reference are more than chance, asked of the worker, which reads every user's rank.
 
+use crate::report::compare::line::{Line, Significance};
 use crate::report::compare::statistics::holm;
-use crate::report::compare::table::{Comparison, Line, Significance};
+use crate::report::compare::table::Comparison;
 use contract::questions::{self, Compare, Compared, Pair, RankList};
 use std::collections::BTreeMap;
 
@@ -13,14 +14,13 @@ pub struct Request {
     lines: Vec<usize>,
 }
 
-/// What to ask about a comparison: every line that has ranks against the like line of the reference. Nothing when there
-/// are no such lines.
+/// What to ask about a comparison: every line that has ranks against its line of the reference. Nothing when there are no
+/// such lines.
 pub fn requests(comparison: &Comparison) -> Option<Request> {
     let (mut pairs, mut lines) = (Vec::new(), Vec::new());
     let metrics = &comparison.columns[comparison.numbers..];
-    for (place, line) in comparison.lines.iter().enumerate().filter(|(_, line)| line.subject != comparison.reference) {
-        let like = |other: &&Line| other.subject == comparison.reference && other.identity == line.identity;
-        if let Some(base) = comparison.lines.iter().find(like)
+    for (place, line) in comparison.all().enumerate() {
+        if let Some(base) = comparison.reference.of(line, comparison.all())
             && !base.ranks.is_empty()
             && !line.ranks.is_empty()
         {
@@ -36,7 +36,7 @@ fn side(line: &Line) -> Vec<RankList> {
     line.ranks.iter().map(|ranks| RankList { ranks: ranks.clone(), measured: measured.clone() }).collect()
 }
 
-/// Puts the worker's answer into the comparison, corrected over the subjects for each metric and each thing measured.
+/// Puts the worker's answer into the comparison, corrected over the lines of one family for each metric.
 /// Lines that were measured on other users than the reference stay without.
 ///
 /// # Errors
@@ -48,11 +48,11 @@ pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -
     let mut unlike = Vec::new();
     for (pair, place) in answer.pairs.into_iter().zip(&request.lines) {
         if pair.unlike > 0 {
-            unlike.push(comparison.lines[*place].subject.clone());
+            unlike.extend(comparison.all().nth(*place).map(|line| line.subject.clone()));
             continue;
         }
         for (metric, test) in pair.metrics {
-            if let Some(cell) = comparison.lines[*place].cells.get_mut(&metric) {
+            if let Some(cell) = comparison.line_mut(*place).and_then(|line| line.cells.get_mut(&metric)) {
                 let questions::Comparison { difference, low, high, p, .. } = test;
                 cell.significance =
                     Some(Significance { users: pair.users as u64, difference, low, high, p, adjusted: p });
@@ -71,17 +71,17 @@ pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -
 
 fn correct(comparison: &mut Comparison) {
     let mut families: BTreeMap<_, Vec<(usize, f64)>> = BTreeMap::new();
-    for (place, line) in comparison.lines.iter().enumerate() {
+    for (place, line) in comparison.all().enumerate() {
         for (metric, cell) in &line.cells {
             if let Some(found) = &cell.significance {
-                families.entry((metric.clone(), line.identity.clone())).or_default().push((place, found.p));
+                families.entry((metric.clone(), comparison.reference.family(line))).or_default().push((place, found.p));
             }
         }
     }
     for ((metric, _), members) in families {
         let adjusted = holm(&members.iter().map(|(_, p)| *p).collect::<Vec<_>>());
         for ((place, _), adjusted) in members.iter().zip(adjusted) {
-            let cell = comparison.lines[*place].cells.get_mut(&metric);
+            let cell = comparison.line_mut(*place).and_then(|line| line.cells.get_mut(&metric));
             if let Some(found) = cell.and_then(|cell| cell.significance.as_mut()) {
                 found.adjusted = adjusted;
             }

@@ -3,13 +3,11 @@
 use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::report::compare::gather::{Measured, Subject};
+use crate::report::compare::line::{Cell, Line};
 use crate::report::compare::paper::PaperTable;
-use crate::report::compare::statistics::{mean, standard_deviation};
+use crate::report::compare::reference::Reference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-
-/// The column of metrics that says what was measured; the best is sought among lines that are alike but for it.
-const MODEL: &str = "model";
 
 /// What is wanted of a comparison.
 #[derive(Debug, Default)]
@@ -18,7 +16,7 @@ pub struct Wanted {
     pub metrics: Vec<String>,
     /// Which rows: a column and its text.
     pub rows: Vec<(String, String)>,
-    /// The subject that the others are compared with; the first when not given.
+    /// The subject or model that the others are compared with; the first subject when not given.
     pub reference: Option<String>,
     /// The columns of numbers beside the metrics.
     pub numbers: Vec<String>,
@@ -36,58 +34,11 @@ pub struct Comparison {
     /// The lines that are the same for every subject.
     pub baselines: Vec<Line>,
     /// What the others are compared with.
-    pub reference: String,
+    pub reference: Reference,
     /// The table of the paper that is shown beside it.
     pub paper: Option<PaperTable>,
     /// What differs from the paper.
     pub differs: Vec<String>,
-}
-
-/// One line.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The subject; empty for one that is the same for all.
-    pub subject: String,
-    /// What was measured.
-    pub identity: Vec<(String, String)>,
-    /// Over how many seeds.
-    pub seeds: usize,
-    /// The numbers by column.
-    pub cells: BTreeMap<String, Cell>,
-    /// The ranks that the numbers come from, one for each seed.
-    pub ranks: Vec<PathBuf>,
-}
-
-/// One number of a line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
-    /// The mean over the seeds; nothing where only the paper has a number.
-    pub mean: Option<f64>,
-    /// The standard deviation over the seeds, of two or more.
-    pub std: Option<f64>,
-    /// Whether it is the best of its column.
-    pub best: bool,
-    /// Its difference to the reference.
-    pub significance: Option<Significance>,
-    /// What the paper has.
-    pub paper: Option<f64>,
-}
-
-/// The difference to the reference, paired over the users that both have.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Significance {
-    /// How many users.
-    pub users: u64,
-    /// The difference, and its 95 % interval.
-    pub difference: f64,
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-    /// The p-value.
-    pub p: f64,
-    /// The same after Holm's correction over the subjects.
-    pub adjusted: f64,
 }
 
 impl Comparison {
@@ -106,7 +57,7 @@ impl Comparison {
         for line in &mut lines {
             line.cells.retain(|name, _| columns.contains(name));
         }
-        let reference = reference(subjects, wanted.reference.as_deref())?;
+        let reference = Reference::find(&lines, wanted.reference.as_deref())?;
         let (lines, mut baselines) = split(&lines, subjects, &metrics);
         for baseline in &mut baselines {
             // A number is one subject's, and a baseline is of all of them.
@@ -137,6 +88,11 @@ impl Comparison {
         self.lines.iter().chain(&self.baselines)
     }
 
+    /// The line at a place of [`Comparison::all`].
+    pub(super) fn line_mut(&mut self, place: usize) -> Option<&mut Line> {
+        self.lines.iter_mut().chain(&mut self.baselines).nth(place)
+    }
+
     fn mark(&mut self, metrics: &[String]) {
         let all: Vec<Line> = self.all().cloned().collect();
         for line in self.lines.iter_mut().chain(&mut self.baselines) {
@@ -148,21 +104,6 @@ impl Comparison {
                 }
             }
         }
-    }
-}
-
-impl Line {
-    /// What it has to share with another to be its rival.
-    fn scope(&self) -> Vec<&(String, String)> {
-        self.identity.iter().filter(|(name, _)| name != MODEL).collect()
-    }
-}
-
-impl Cell {
-    /// Of the values of each seed.
-    pub fn of(values: &[f64]) -> Self {
-        let mean = (!values.is_empty()).then(|| mean(values));
-        Self { mean, std: standard_deviation(values), best: false, significance: None, paper: None }
     }
 }
 
@@ -249,16 +190,6 @@ fn metrics(lines: &[Line], subjects: &[Subject], wanted: &Wanted) -> Result<Vec<
     let varies = |name: &&&String| lines.iter().any(|line| value(line, name) != value(&lines[0], name));
     let varying: Vec<String> = known.iter().filter(varies).map(|name| (*name).clone()).collect();
     Ok(if varying.is_empty() { known.into_iter().cloned().collect() } else { varying })
-}
-
-fn reference(subjects: &[Subject], asked: Option<&str>) -> Result<String> {
-    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let Some(asked) = asked else { return Ok(names.first().copied().unwrap_or_default().to_owned()) };
-    if names.contains(&asked) {
-        return Ok(asked.to_owned());
-    }
-    let hint = suggestion(asked, names.iter().copied(), "there is");
-    Err(Error::Usage { message: format!("nothing that is compared has the name '{asked}'"), hint: Some(hint) })
 }
 
 /// Takes out the lines that every subject has alike.

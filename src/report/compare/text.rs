@@ -2,39 +2,26 @@
 
 use crate::report::compare::layout::{Entry, Layout};
 use crate::report::compare::table::Comparison;
+use crate::terminal::{Align, Columns, width};
 
 impl Comparison {
-    /// A table in columns; `*` marks the best.
+    /// A table in columns; `*` marks the best. On a terminal no line is wider than it.
     pub fn text(&self) -> String {
         let layout = Layout::of(self);
-        let cells: Vec<Vec<String>> = {
-            let room: Vec<usize> = (0..layout.head.len())
-                .map(|place| layout.rows.iter().map(|row| marks(&row[place]).chars().count()).max().unwrap_or(0))
-                .collect();
-            let set = |row: &Vec<Entry>| row.iter().zip(&room).map(|(entry, room)| cell(entry, *room)).collect();
-            layout.rows.iter().map(set).collect()
+        let room: Vec<usize> = (0..layout.head.len())
+            .map(|place| layout.rows.iter().map(|row| marks(&row[place]).chars().count()).max().unwrap_or(0))
+            .collect();
+        let set = |row: &Vec<Entry>| row.iter().zip(&room).map(|(entry, room)| cell(entry, *room)).collect();
+        let align = |place| if place < layout.texts { Align::Left } else { Align::Right };
+        let columns = Columns {
+            align: (0..layout.head.len()).map(align).collect(),
+            rows: layout.rows.iter().map(set).collect(),
+            gaps: (layout.baselines > 0).then_some(layout.baselines).into_iter().collect(),
+            head: layout.head,
         };
-        let width = |place: usize| {
-            let lengths = cells.iter().map(|row| row[place].chars().count());
-            lengths.chain([layout.head[place].chars().count()]).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..layout.head.len()).map(width).collect();
-        let line = |cells: &[String]| {
-            let padded = cells.iter().enumerate().map(|(place, text)| {
-                let width = widths[place];
-                if place < layout.texts { format!("{text:<width$}") } else { format!("{text:>width$}") }
-            });
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        let mut text = line(&layout.head);
-        for (place, row) in cells.iter().enumerate() {
-            if place == layout.baselines && place > 0 {
-                text += "\n";
-            }
-            text += &line(row);
-        }
         let best = if layout.rows.iter().flatten().any(|entry| entry.best) { "\n* the best\n" } else { "\n" };
-        text + best + &layout.notes.iter().map(|note| format!("{note}\n")).collect::<String>()
+        let notes = layout.notes.iter().map(|note| format!("{note}\n")).collect::<String>();
+        columns.set(width()) + best + &notes
     }
 }
 

@@ -4,6 +4,7 @@
 mod dot;
 mod drawing;
 mod json;
+mod made;
 mod mermaid;
 mod style;
 mod svg;

@@ -105,7 +105,7 @@ fn styles() -> String {
     let mut text = "text { font: 14px sans-serif; text-anchor: middle; }\n.edge { font-size: 11px; fill: #333333; stroke: #ffffff; stroke-width: 4px; \
                     paint-order: stroke; }\npath { fill: none; stroke: #555555; }\nrect.outside { fill: #f1f1f1; stroke: #777777; }\n"
         .to_owned();
-    for state in StageState::PLANNED {
+    for state in StageState::PLANNED.into_iter().chain(StageState::ENDED) {
         let style = Style::of_state(state);
         let border = match style.border {
             Border::Plain => "",

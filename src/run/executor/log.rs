@@ -2,10 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::run::executor::redact::Redactor;
+use crate::run::pace::{Pace, pause};
 use contract::{Event, Failure};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The log. Nothing that goes through it has a secret in it.
 #[derive(Debug)]
@@ -51,6 +53,12 @@ impl StageLog {
         text
     }
 
+    /// Adds a line that says how far the stage is. It is not what an error quotes as the last line.
+    fn progress(&self, text: &str) {
+        let text = self.redactor.redact(text);
+        drop(writeln!(self.state.lock().unwrap_or_else(PoisonError::into_inner).file, "{text}"));
+    }
+
     /// The last line that was not blank.
     pub(crate) fn last_line(&self) -> String {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).last_line.clone()
@@ -81,6 +89,10 @@ pub(crate) struct Transcript<'a> {
     /// Whether lines that are no events are shown. A worker says what people should see in events; what a command prints
     /// is all that there is to see.
     shows_lines: bool,
+    /// How far it is.
+    pace: Pace,
+    /// The pause between two lines of progress.
+    pause: Duration,
     /// The failure that it printed.
     pub(crate) failure: Option<Failure>,
     /// Whether it printed that it is done.
@@ -90,7 +102,7 @@ pub(crate) struct Transcript<'a> {
 impl<'a> Transcript<'a> {
     /// Nothing was printed yet.
     pub(crate) fn new(log: &'a StageLog, shows_lines: bool) -> Self {
-        Self { log, shows_lines, failure: None, said_done: false }
+        Self { log, shows_lines, pace: Pace::new(Instant::now()), pause: pause(), failure: None, said_done: false }
     }
 
     /// Takes a line, and gives the event for those who watch.
@@ -99,7 +111,14 @@ impl<'a> Transcript<'a> {
             Some(Event::Failed { failure }) => self.failure = Some(failure),
             Some(Event::Done) => self.said_done = true,
             Some(Event::Log { message }) => return Some(Event::Log { message: self.log.line(&message) }),
-            Some(event) => return Some(event),
+            Some(Event::Progress { done, total, message }) => {
+                let now = Instant::now();
+                self.pace.take(now, done, total, &message);
+                if self.pace.is_due(now, self.pause) {
+                    self.log.progress(&self.pace.text(now));
+                }
+                return Some(Event::Progress { done, total, message });
+            }
             None => {
                 let message = self.log.line(line);
                 return self.shows_lines.then_some(Event::Log { message });

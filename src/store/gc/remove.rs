@@ -12,7 +12,7 @@ use crate::store::backend::Backend as _;
 use crate::store::backend::lease::Lease;
 use crate::store::gc::choose::{Chooser, GcOptions, GcRoots, Precondition, Removal, RemovalKind};
 use crate::store::survey::entries::status;
-use crate::store::{Scratch, Store, new_run_id};
+use crate::store::{Scratch, Store, Unit, new_run_id};
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -43,12 +43,14 @@ impl Store {
         if removals.is_empty() {
             return Ok(collected);
         }
+        self.begins(removals.len() as u64, Unit::Things);
         self.prepare()?;
         let scratch = self.scratch(&RunId::new(format!("trash-{}", new_run_id())))?;
         let mut collector = Collector { store: self, trash: &scratch, count: 0, collected: &mut collected };
         for of_one_kind in removals.chunk_by(|a, b| a.kind == b.kind) {
             for batch in of_one_kind.chunks(BATCH) {
                 collector.remove(batch, &mut roots)?;
+                self.steps(batch.len() as u64);
             }
         }
         Ok(collected)

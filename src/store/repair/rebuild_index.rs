@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::inputs::{ExternalInputs, InputCache};
 use crate::key::Digest;
-use crate::store::Store;
+use crate::store::{Store, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -39,6 +39,7 @@ impl Store {
             }
         }
         let mut rebuilt = Rebuilt::default();
+        self.begins(before.iter().map(BTreeMap::len).sum::<usize>() as u64, Unit::Things);
         for (pipeline, before) in known.keys().zip(before) {
             let mut inputs = self.external_inputs(pipeline);
             for (path, before) in before {
@@ -51,6 +52,7 @@ impl Store {
                         rebuilt.inputs.insert(path);
                     }
                 }
+                self.steps(1);
             }
             rebuilt.files += inputs.files_read();
             inputs.save();

@@ -4,11 +4,11 @@ use crate::error::{Error, Result};
 use crate::fs::lock::FileLock;
 use crate::key::Digest;
 use crate::key::Key;
-use crate::store::Store;
 use crate::store::results::action::Action;
 use crate::store::results::artifact::Artifact;
 use crate::store::runs::needs::is_absence;
 use crate::store::survey::entries::{is_half_written, key_of, name_of, saturating_sum};
+use crate::store::{Store, Unit};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -160,6 +160,7 @@ impl Store {
     }
 
     fn damage_in(&self, named: Named, look: Look) -> Result<Vec<Damage>> {
+        self.begins(saturating_sum(named.values().map(|(artifact, _)| artifact.bytes())), Unit::Bytes);
         let look_at = |(_, (artifact, keys))| self.damage_of(artifact, keys, look);
         let faults: Vec<Option<Damage>> = named.into_par_iter().map(look_at).collect::<Result<_>>()?;
         Ok(faults.into_iter().flatten().collect())
@@ -171,6 +172,7 @@ impl Store {
             Look::Sizes => artifact.fault_in(&self.disk, &path)?,
             Look::Bytes => artifact.damage_in(&self.disk, &path)?,
         };
+        self.steps(artifact.bytes());
         Ok(why.map(|why| Damage { keys, artifact: Some(artifact), ..Damage::of(path, why) }))
     }
 

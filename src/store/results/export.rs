@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::fs::durable;
 use crate::fs::hash::hash_file;
 use crate::key::{PortName, StageName};
-use crate::store::Store;
 use crate::store::backend::copy::copy_artifact;
 use crate::store::results::action::Action;
 use crate::store::results::artifact::Artifact;
+use crate::store::{Store, Unit};
 use fs_err as fs;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -56,10 +56,16 @@ impl Store {
 
     fn copy_all(&self, results: &[Exported], to: &Path) -> Result<(usize, u64)> {
         let (mut files, mut bytes) = (0, 0);
+        let meant = |result: &Exported| {
+            let outputs = result.action.outputs.iter().filter(|(port, _)| result.ports.contains(*port));
+            outputs.map(|(_, artifact)| artifact.bytes()).sum::<u64>()
+        };
+        self.begins(results.iter().map(meant).sum(), Unit::Bytes);
         for result in results {
             let folder = to.join(result.stage.as_str());
             for (port, artifact) in result.action.outputs.iter().filter(|(port, _)| result.ports.contains(*port)) {
                 self.copy(artifact, &folder.join(port.as_str()))?;
+                self.steps(artifact.bytes());
                 files += artifact.files.len();
                 bytes = artifact.bytes().saturating_add(bytes);
             }

@@ -2,6 +2,7 @@
 
 pub(super) mod find;
 pub(super) mod needs;
+pub(super) mod progress;
 pub(super) mod record;
 pub(super) mod scratch;
 pub(super) mod state;

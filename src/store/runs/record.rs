@@ -5,7 +5,7 @@ use crate::fs::durable;
 use crate::fs::lock::FileLock;
 use crate::key::{Key, Manifest};
 use crate::key::{RunId, StageName};
-use crate::store::{StageState, Store};
+use crate::store::{StageProgress, StageState, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,9 @@ pub struct StageRecord {
     /// What its key was made of, for a stage that ran or failed; for the others the record of the key tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
+    /// How far it is, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<StageProgress>,
 }
 
 impl RunRecord {
@@ -95,29 +98,38 @@ impl Store {
         let read = |folder: &PathBuf| {
             let mut record: RunRecord = serde_json::from_slice(&self.disk.read(&folder.join("run.json")).ok()?).ok()?;
             if record.code.is_none() {
-                record.stages = self.stages_so_far(folder);
+                record.stages = self.stages_so_far(folder, self.is_alive(&record.run));
             }
             Some(record)
         };
         folders.iter().filter_map(read).collect()
     }
 
-    /// What has become of the stages of a run that goes on or was killed, as its events tell.
-    fn stages_so_far(&self, folder: &Path) -> Vec<StageRecord> {
+    /// What has become of the stages of a run that goes on or was killed, as its events tell: those that have ended, then those
+    /// that run.
+    fn stages_so_far(&self, folder: &Path, is_alive: bool) -> Vec<StageRecord> {
         let events = self.disk.read(&folder.join("events.jsonl")).unwrap_or_default();
-        let stage = |line: &str| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            let of_stage = event["event"] == "stage";
-            Some(StageRecord {
-                stage: serde_json::from_value(event["stage"].clone()).ok().filter(|_| of_stage)?,
-                status: serde_json::from_value(event["status"].clone()).ok()?,
-                key: None,
-                reason: event["message"].as_str().map(str::to_owned),
-                seconds: event["seconds"].as_f64().unwrap_or(0.0),
-                manifest: None,
-            })
-        };
-        String::from_utf8_lossy(&events).lines().filter_map(stage).collect()
+        let (mut ended, mut running): (Vec<StageRecord>, Vec<StageRecord>) = (Vec::new(), Vec::new());
+        for event in
+            String::from_utf8_lossy(&events).lines().filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        {
+            let Ok(stage) = serde_json::from_value::<StageName>(event["stage"].clone()) else { continue };
+            match event["event"].as_str() {
+                Some("start") => running.push(started(stage, &event, is_alive)),
+                Some("progress") => {
+                    if let Some(record) = running.iter_mut().find(|record| record.stage == stage) {
+                        record.progress = serde_json::from_value(event).ok().filter(|_| is_alive);
+                    }
+                }
+                Some("stage") => {
+                    running.retain(|record| record.stage != stage);
+                    ended.extend(end_of(stage, &event));
+                }
+                _ => {}
+            }
+        }
+        ended.extend(running);
+        ended
     }
 
     /// Whether a run is going on.
@@ -126,6 +138,30 @@ impl Store {
         // Somebody holds it.
         lock.exists() && matches!(FileLock::try_take(&self.disk, &lock), Ok(None))
     }
+}
+
+/// A stage that has started and not ended.
+fn started(stage: StageName, event: &Value, is_alive: bool) -> StageRecord {
+    let (status, reason) = if is_alive {
+        (StageState::Run, event["reason"].as_str().map(str::to_owned))
+    } else {
+        (StageState::Failed, Some("its run was killed".to_owned()))
+    };
+    let seconds = event["at"].as_u64().filter(|_| is_alive).map_or(0.0, |at| now().saturating_sub(at) as f64);
+    StageRecord { stage, status, key: None, reason, seconds, manifest: None, progress: None }
+}
+
+/// A stage that has ended.
+fn end_of(stage: StageName, event: &Value) -> Option<StageRecord> {
+    Some(StageRecord {
+        stage,
+        status: serde_json::from_value(event["status"].clone()).ok()?,
+        key: None,
+        reason: event["message"].as_str().map(str::to_owned),
+        seconds: event["seconds"].as_f64().unwrap_or(0.0),
+        manifest: None,
+        progress: None,
+    })
 }
 
 /// Seconds since 1970.

@@ -29,6 +29,9 @@ impl StageState {
     /// The states that a plan may have, in the order of a legend.
     pub const PLANNED: [Self; 4] = [Self::Cached, Self::Run, Self::Waiting, Self::Blocked];
 
+    /// The states that only a run may have.
+    pub const ENDED: [Self; 3] = [Self::Done, Self::Failed, Self::Skipped];
+
     /// Whether the stage has a result.
     pub fn has_result(self) -> bool {
         matches!(self, Self::Cached | Self::Done)
@@ -60,8 +63,7 @@ mod tests {
 
     #[test]
     fn json_has_the_word_and_reads_that_of_older_versions() {
-        let all = [StageState::Done, StageState::Failed, StageState::Skipped];
-        for state in StageState::PLANNED.into_iter().chain(all) {
+        for state in StageState::PLANNED.into_iter().chain(StageState::ENDED) {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
         let read = |word: &str| serde_json::from_value::<StageState>(word.into()).unwrap();

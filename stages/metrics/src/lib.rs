@@ -24,7 +24,6 @@
 mod binomial;
 mod bootstrap;
 pub mod compare;
-mod lines;
 mod measure;
 mod parameters;
 mod tables;
@@ -165,9 +164,6 @@ impl<'a> Tables<'a> {
     fn write(&self, context: &Context) -> Result<()> {
         if self.rows.is_empty() {
             return Err(Failure::new(FailureKind::NothingUsable, "no rankings to measure: every input is empty"));
-        }
-        for line in lines::lines(&self.rows) {
-            context.log(line);
         }
         let folder = context.output("metrics");
         write_json(folder, "metrics.json", &self.rows)?;

@@ -2,7 +2,7 @@
 //!
 //! - `pipe-worker describe` prints a [`Described`]: ports, parameters and code version of each stage.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as [`contract::questions::Libraries`].
-//! - `pipe-worker compare`, `convert`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
+//! - `pipe-worker check`, `compare`, `convert`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
 //!   [`contract::questions::Request`] from the standard input, to its end, and print the answer; [`contract::questions`] has the form
 //!   of both. `lists` prints several lines.
 //! - `pipe-worker decode` reads a request as its first line, then one [`contract::questions::DecodeRequest`] a line, and prints
@@ -12,6 +12,7 @@
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 
 mod catalogue;
+mod checking;
 mod decoding;
 mod difference;
 mod doctor;
@@ -27,7 +28,8 @@ mod registry;
 mod similar;
 
 use contract::questions::{
-    Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend, Tokenize, parse,
+    Check, Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend,
+    Tokenize, parse,
 };
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
@@ -40,6 +42,7 @@ pipe-worker does the work of one stage; the program to call is pipe.
 usage:
   pipe-worker describe   print the stages, their ports and parameters as JSON
   pipe-worker doctor     print what is found of libtorch and CUDA as JSON
+  pipe-worker check      read an output of another program as its kind says: a request on the standard input
   pipe-worker compare    compare models by the ranks of their users: a request on the standard input, the answer as JSON
   pipe-worker convert    write a language model as a Hugging Face folder: a request on the standard input
   pipe-worker difference print by how much tensors and tables in two folders differ, as JSON
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
         ["stage"] => finish(stage()),
+        [Check::NAME] => finish(answer(checking::answer)),
         [Compare::NAME] => finish(answer(metrics::compare::compare)),
         [Convert::NAME] => finish(answer(model_folder::convert)),
         [Difference::NAME] => finish(answer(difference::answer)),
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
 
 fn describe() -> Result<()> {
     let stages: Vec<_> = registry::STAGES.iter().map(|stage| (stage.describe)()).collect();
-    print(&Described { protocol: PROTOCOL, stages })
+    print(&Described { protocol: PROTOCOL, stages, artifacts: frames::schemas() })
 }
 
 fn print(answer: &impl Serialize) -> Result<()> {

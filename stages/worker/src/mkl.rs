@@ -1,7 +1,7 @@
 //! Which matrix kernels libtorch takes on a CPU that is not Intel's.
 //!
 //! libtorch carries MKL, which asks this question and takes its generic kernels when the answer is no, whatever the
-//! CPU can do. With yes it goes by the features of the CPU (AVX2, AVX-512). `docs/decisions.md` has the
+//! CPU can do. With yes it goes by the features of the CPU (AVX2, AVX-512). `docs/concepts/decisions.md` has the
 //! measurement.
 
 /// MKL's question, answered before MKL's own answer is found.

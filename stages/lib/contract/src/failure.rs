@@ -7,7 +7,7 @@ use std::path::Path;
 /// The result of anything that a stage does.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// The classes of failure. Each is an exit code of the worker and of `pipe`, listed in `docs/exit-codes.md`.
+/// The classes of failure. Each is an exit code of the worker and of `pipe`, listed in `docs/reference/exit-codes.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {

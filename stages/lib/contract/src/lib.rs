@@ -5,6 +5,7 @@
 //! of the worker beyond that is in [`questions`]. This crate is all that runner and stages share.
 
 mod agreement;
+mod artifact;
 mod context;
 mod describe;
 mod failure;
@@ -14,6 +15,7 @@ pub mod questions;
 mod stage;
 
 pub use agreement::{Agreement, Relation};
+pub use artifact::{ArtifactSchema, FieldSchema};
 pub use context::{Context, Progress};
 pub use describe::{Description, describe};
 pub use failure::{Failure, FailureKind, Result};

@@ -17,6 +17,7 @@ mod ranking_rows;
 mod rankings;
 mod ranks;
 mod reviews;
+mod schemas;
 mod users;
 
 pub use codes::Codes;
@@ -29,4 +30,5 @@ pub use prompts::{Prompt, Prompts, TaskKind};
 pub use rankings::{NO_ITEM, RankedList, Rankings, Seen};
 pub use ranks::{Hits, Measured, Ranks, UserRank};
 pub use reviews::Reviews;
+pub use schemas::schemas;
 pub use users::Users;

@@ -1,5 +1,6 @@
 //! What the runner asks the worker: a request on the standard input, the answer on the standard output, both as JSON.
 
+mod check;
 mod compare;
 mod convert;
 mod decode;
@@ -14,10 +15,12 @@ mod request;
 mod service;
 mod tokenize;
 
+use crate::artifact::ArtifactSchema;
 use crate::describe::Description;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use check::{Check, Checked};
 pub use compare::{Compare, Compared, ComparedPair, Comparison, Pair, RankList};
 pub use convert::{Convert, Converted};
 pub use decode::{Decode, DecodeEvent, DecodeRequest};
@@ -47,6 +50,9 @@ pub struct Described {
     pub protocol: u32,
     /// All stages.
     pub stages: Vec<Description>,
+    /// What is in the artifacts that pass between them.
+    #[serde(default)]
+    pub artifacts: Vec<ArtifactSchema>,
 }
 
 #[cfg(test)]

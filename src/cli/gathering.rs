@@ -1,0 +1,167 @@
+//! The points of pipelines and runs, with what was measured of each: the subjects of a comparison.
+
+use crate::cli::options::{OutputArguments, PipelineArguments, StoreArguments, VariantArguments, WorkerArguments};
+use crate::cli::session::Session;
+use crate::error::{Error, Result};
+use crate::key::RunId;
+use crate::pipeline::Compare;
+use crate::plan::{Point, SelectionOptions};
+use crate::report::compare::{Subject, of_actions};
+use crate::store::{Action, RunRecord, Store};
+use petgraph::graph::NodeIndex;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Where subjects are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'a> {
+    /// How the pipelines are varied.
+    pub(super) variant: &'a VariantArguments,
+    /// The store.
+    pub(super) store: &'a StoreArguments,
+    /// The worker.
+    pub(super) worker: &'a WorkerArguments,
+}
+
+/// The subjects that were found.
+#[derive(Debug)]
+pub(super) struct Gathering<'a> {
+    sources: &'a Sources<'a>,
+    /// Whether pipelines are told apart by their names.
+    is_several: bool,
+    /// The points of the pipelines and runs, in order.
+    pub(super) subjects: Vec<Subject>,
+    /// The runs so far, by the names by which they are shown.
+    runs: BTreeMap<String, RunId>,
+    /// What the first pipeline says of comparisons.
+    pub(super) settings: Option<Compare>,
+}
+
+/// The name of a run, if a subject is one: `run:NAME`, `latest` or `latest~N`.
+pub(super) fn run_of(what: &str) -> Option<&str> {
+    what.strip_prefix("run:").or_else(|| what.starts_with("latest").then_some(what))
+}
+
+impl<'a> Gathering<'a> {
+    /// What pipelines and runs have to compare.
+    pub(super) fn of(sources: &'a Sources<'a>, what: &[String]) -> Result<Self> {
+        let (subjects, runs) = (Vec::new(), BTreeMap::new());
+        let mut gathering = Self { sources, is_several: what.len() > 1, subjects, runs, settings: None };
+        what.iter().try_for_each(|what| gathering.add(what))?;
+        Ok(gathering)
+    }
+
+    fn add(&mut self, what: &str) -> Result<()> {
+        match run_of(what) {
+            Some(run) => {
+                let store = self.sources.store.open()?;
+                let _lock = store.lock_shared()?;
+                let record = store.find_run(run)?;
+                let shown = self.name_of(&record);
+                self.subjects.extend(of_run(&store, &record, &shown)?);
+                Ok(())
+            }
+            None => self.add_pipeline(what),
+        }
+    }
+
+    /// The name that the user gave a run, with its identifier where another run that is compared has the same name.
+    fn name_of(&mut self, record: &RunRecord) -> String {
+        let Some(name) = &record.label.name else { return record.run.to_string() };
+        let owner = self.runs.entry(name.clone()).or_insert_with(|| record.run.clone());
+        if *owner == record.run { name.clone() } else { format!("{name} {}", record.run) }
+    }
+
+    fn add_pipeline(&mut self, pipeline: &str) -> Result<()> {
+        let arguments = PipelineArguments {
+            pipeline: pipeline.to_owned(),
+            variant: self.sources.variant.clone(),
+            store: self.sources.store.clone(),
+            worker: self.sources.worker.clone(),
+            slots: None,
+            output: OutputArguments::default(),
+        };
+        let session = Session::open(&arguments)?;
+        let selection = session.select(&SelectionOptions::default())?;
+        // Until they are read, nothing of them goes.
+        let _lock = session.store.lock_shared()?;
+        let current = session.current(&selection)?;
+        for point in &session.graph.points {
+            let mut subject = of_point(&session, point, &current)?;
+            if subject.name.is_empty() {
+                subject.name.clone_from(&session.graph.pipeline);
+            } else if self.is_several {
+                subject.name = format!("{} {}", session.graph.pipeline, subject.name);
+            }
+            self.subjects.push(subject);
+        }
+        if let Some(compare) = &session.compare {
+            self.settings.get_or_insert_with(|| compare.clone());
+        }
+        Ok(())
+    }
+}
+
+fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<Action>>) -> Result<Subject> {
+    let mut actions = BTreeMap::new();
+    for (stage, node) in &point.stages {
+        let name = &session.graph.stages[*node].name;
+        let action = match current.get(node) {
+            Some(action) => Action::clone(action),
+            None => match session.store.newest(&session.graph.pipeline, name) {
+                Some(action) => {
+                    tracing::warn!(
+                        "{name} has no cached result; its newest results are used, from before the pipeline changed"
+                    );
+                    action
+                }
+                None => continue,
+            },
+        };
+        actions.insert(stage.clone(), action);
+    }
+    let mut numbers = BTreeMap::new();
+    for (column, number) in session.compare.iter().flat_map(|compare| &compare.columns) {
+        let artifact = actions.get(&number.stage).and_then(|action| action.outputs.get(&number.output));
+        let file =
+            artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.as_str().ends_with(".json")));
+        let Some((artifact, file)) = artifact.zip(file) else { continue };
+        let path = session.store.artifact(&artifact.digest).join(&file.path);
+        let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
+        let report: Value =
+            serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
+        if let Some(number) = report.pointer(&number.pointer).and_then(Value::as_f64) {
+            numbers.insert(column.clone(), number);
+        }
+    }
+    let name = without_seed(&point.name.to_string());
+    Ok(Subject { name, rows: of_actions(&session.store, actions.values())?, numbers })
+}
+
+/// The points of a run, which is shown by this name: its stages are named after what varied.
+fn of_run(store: &Store, record: &RunRecord, shown: &str) -> Result<Vec<Subject>> {
+    let mut points: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
+    for stage in record.stages.iter().filter(|stage| stage.status.has_result()) {
+        if let Some(action) = stage.key.and_then(|key| store.action(key)) {
+            points.entry(stage.stage.point()).or_default().push(action);
+        }
+    }
+    let subject = |(point, actions): (&str, Vec<Action>)| {
+        let name = format!("{shown} {}", without_seed(point)).trim_end().to_owned();
+        Ok(Subject { name, rows: of_actions(store, &actions)?, numbers: BTreeMap::new() })
+    };
+    points
+        .into_iter()
+        .map(subject)
+        .filter(|subject: &Result<Subject>| {
+            subject.as_ref().is_ok_and(|subject| !subject.rows.is_empty()) || subject.is_err()
+        })
+        .collect()
+}
+
+/// The name of a point without its seeds.
+fn without_seed(name: &str) -> String {
+    let is_seed =
+        |term: &&str| term.split_once('=').is_some_and(|(target, _)| target == "seed" || target.ends_with(".seed"));
+    name.split(',').filter(|term| !is_seed(term)).collect::<Vec<_>>().join(",")
+}
