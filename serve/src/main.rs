@@ -6,6 +6,7 @@ mod catalogue;
 mod connections;
 mod decoder;
 mod generation;
+mod histogram;
 mod http;
 mod metrics;
 mod page;

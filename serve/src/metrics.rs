@@ -1,13 +1,14 @@
 //! What is counted and timed, for Prometheus.
 
 use crate::generation::Generation;
+use crate::histogram::Histogram;
 use contract::questions::ListSource;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::exponential_buckets;
 use prometheus_client::registry::Registry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,24 +49,7 @@ pub(crate) struct Metrics {
     /// How often the decoder ended and was started again.
     pub(crate) decoder_restarts: Counter,
     /// How many requests were decoded together.
-    pub(crate) decoder_batch: Batches,
-}
-
-/// A histogram of numbers of requests.
-#[derive(Clone, Debug)]
-pub(crate) struct Batches(Histogram);
-
-impl Default for Batches {
-    fn default() -> Self {
-        Self(Histogram::new(exponential_buckets(1.0, 2.0, 8)))
-    }
-}
-
-impl Batches {
-    /// Notes a number.
-    pub(crate) fn observe(&self, number: f64) {
-        self.0.observe(number);
-    }
+    pub(crate) decoder_batch: Histogram,
 }
 
 /// Counts a request that waits for the decoder, until it is dropped.
@@ -95,7 +79,7 @@ impl Metrics {
             reloads: Family::default(),
             queue: Gauge::default(),
             decoder_restarts: Counter::default(),
-            decoder_batch: Batches::default(),
+            decoder_batch: Histogram::new(exponential_buckets(1.0, 2.0, 8)),
         }
     }
 
@@ -151,7 +135,7 @@ impl Metrics {
         registry.register("reloads", "Reloads by outcome", self.reloads.clone());
         registry.register("decoder_queue", "Requests that wait for the decoder or are decoded", self.queue.clone());
         registry.register("decoder_restarts", "How often the decoder ended", self.decoder_restarts.clone());
-        registry.register("decoder_batch", "Requests decoded together", self.decoder_batch.0.clone());
+        registry.register("decoder_batch", "Requests decoded together", self.decoder_batch.clone());
         if let Some(generation) = generation {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
             registry.register_collector(Box::new(OfGeneration {
