@@ -4,35 +4,7 @@
 
 mod space;
 
-use serde_json::{Value, json};
-use space::{Outcome, Space, repository};
-
-const ITEMS: usize = 60;
-
-/// A folder of data with the names of Instruments' and Toys' files: users who walk around a ring of items.
-fn walkers() -> Space {
-    let space = Space::new();
-    let walk = |user: usize| (0..8).map(|place| (user * 7 + place) % ITEMS).collect::<Vec<_>>();
-    let sequences: serde_json::Map<String, Value> = (0..90).map(|user| (user.to_string(), json!(walk(user)))).collect();
-    let sequences = Value::Object(sequences).to_string();
-    let ids: String = (0..ITEMS).map(|item| format!("B{item:04}\t{item}\n")).collect();
-    let text = |item: usize| json!({ "title": format!("toy {item} of box {}", item / 6), "description": "", "categories": "" });
-    let texts: serde_json::Map<String, Value> = (0..ITEMS).map(|item| (item.to_string(), text(item))).collect();
-    space.write("data/instruments/Instruments.inter.json", &sequences);
-    space.write("data/instruments/Instruments.item2id", ids);
-    space.write("data/toys2014/Toys.inter.json", sequences);
-    space.write("data/toys2014/Toys.item.json", Value::Object(texts).to_string());
-    space
-}
-
-fn pipe(space: &Space, command: &str, pipeline: &str, arguments: &[&str]) -> Outcome {
-    let file = repository().join("pipelines").join(pipeline);
-    let store = space.path("artifacts");
-    let mut program = space.command(&[command, file.to_str().unwrap(), "--store", store.to_str().unwrap()]);
-    // The paper's tables are beside the repository's pipelines.
-    program.current_dir(repository()).args(arguments).env("PIPE_DATA", space.path("data"));
-    Outcome::of(&program.output().unwrap())
-}
+use space::walkers::{pipe, walkers};
 
 #[test]
 fn every_profile_plans() {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod chain;
+pub(crate) mod walkers;
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use crate::batching::Rows;
 use crate::objective::Objective;
+use crate::targets::{MOST_LOGITS, Targets, Term};
 use crate::tree::TokenTree;
 use contract::Result;
 use nn::{AttentionMask, failed};
@@ -17,10 +18,7 @@ pub(crate) struct Batch {
     mask: AttentionMask,
     /// i64 `[R]`: the places in `B * T` after which something is to be predicted.
     places: Tensor,
-    /// i64 `[terms]`: for each term of the loss, the row of `places` times V, plus the token.
-    terms: Tensor,
-    /// f32 `[terms]`.
-    weights: Tensor,
+    targets: Targets,
     /// The places in `B * T` at which a whole code ends, with its number.
     items: Vec<(i64, i64)>,
     next_items: NextItems,
@@ -39,14 +37,14 @@ pub(crate) struct NextItems {
 impl Batch {
     /// Lays out trees for a model with `vocabulary` tokens.
     pub(crate) fn new(trees: &[&TokenTree], rows: &Rows, vocabulary: i64, device: Device) -> Result<Self> {
-        Layout::new(trees, rows, vocabulary).into_batch(device).map_err(failed("make a batch"))
+        Layout::new(trees, rows).into_batch(vocabulary, device).map_err(failed("make a batch"))
     }
 
     /// The weighted sum of the tokens' cross-entropies, a scalar.
     pub(crate) fn loss(&self, objective: &Objective<'_>, train: bool) -> Result<Tensor> {
         let embedded = objective.embed(&self.ids, &self.items)?;
         let hidden = objective.model.forward_embedded(&embedded, &self.positions, &self.mask, None, train)?;
-        self.token_loss(objective, &hidden)
+        self.token_loss(objective, &hidden, 1.0)
     }
 
     /// Adds the gradients of the objective for a step with those numbers of terms, and returns its value. `by_block` computes
@@ -66,13 +64,13 @@ impl Batch {
 
     /// The weighted sum of both losses, each the mean of its terms.
     fn value(&self, objective: &Objective<'_>, hidden: &Tensor, terms: Terms) -> Result<Tensor> {
-        let scaled = |loss: Tensor, by: f64| loss.f_div_scalar(by).map_err(failed("compute the loss"));
         let mut value: Option<Tensor> = None;
         if objective.token_weight > 0.0 {
-            value = Some(scaled(self.token_loss(objective, hidden)?, terms.tokens / objective.token_weight)?);
+            value = Some(self.token_loss(objective, hidden, terms.tokens / objective.token_weight)?);
         }
         if let Some(items) = objective.items.as_ref().filter(|_| !self.next_items.places.is_empty()) {
-            let loss = scaled(items.loss(hidden, &self.next_items)?, terms.items / items.weight)?;
+            let loss = items.loss(hidden, &self.next_items)?.f_div_scalar(terms.items / items.weight);
+            let loss = loss.map_err(failed("compute the loss"))?;
             value = Some(match value {
                 Some(value) => value.f_add(&loss).map_err(failed("compute the loss"))?,
                 None => loss,
@@ -82,15 +80,11 @@ impl Batch {
         value.map_or_else(|| hidden.f_sum(Kind::Float)?.f_mul_scalar(0.0), Ok).map_err(failed("compute the loss"))
     }
 
-    fn token_loss(&self, objective: &Objective<'_>, hidden: &Tensor) -> Result<Tensor> {
+    /// The weighted sum of the tokens' cross-entropies over `divisor`.
+    fn token_loss(&self, objective: &Objective<'_>, hidden: &Tensor, divisor: f64) -> Result<Tensor> {
         let width = objective.model.config().hidden_size;
         let rows = hidden.f_reshape([-1, width]).and_then(|hidden| hidden.f_index_select(0, &self.places));
-        let logits = objective.model.logits(&rows.map_err(failed("compute the loss"))?)?;
-        let loss = || -> std::result::Result<Tensor, TchError> {
-            let chosen = logits.f_log_softmax(-1, Kind::Float)?.f_view(-1)?.f_index_select(0, &self.terms)?;
-            chosen.f_dot(&self.weights)?.f_neg()
-        };
-        loss().map_err(failed("compute the loss"))
+        self.targets.loss(objective.model, &rows.map_err(failed("compute the loss"))?, divisor)
     }
 }
 
@@ -112,14 +106,13 @@ struct Layout {
     /// Whether each row is one chain, in which case the mask is the causal one.
     chains: bool,
     places: Vec<i64>,
-    terms: Vec<i64>,
-    weights: Vec<f32>,
+    terms: Vec<Term>,
     items: Vec<(i64, i64)>,
     next_items: NextItems,
 }
 
 impl Layout {
-    fn new(trees: &[&TokenTree], rows: &Rows, vocabulary: i64) -> Self {
+    fn new(trees: &[&TokenTree], rows: &Rows) -> Self {
         let (count, width) = (rows.rows.len(), rows.width);
         let chains = rows.rows.iter().all(|row| row.len() == 1 && trees[row[0]].is_chain());
         let mut layout = Self {
@@ -131,14 +124,13 @@ impl Layout {
             chains,
             places: Vec::new(),
             terms: Vec::new(),
-            weights: Vec::new(),
             items: Vec::new(),
             next_items: NextItems::default(),
         };
         for (number, row) in rows.rows.iter().enumerate() {
             let mut offset = 0;
             for &tree in row {
-                layout.place(trees[tree], number, offset, vocabulary);
+                layout.place(trees[tree], number, offset);
                 offset += trees[tree].len();
             }
             if !chains {
@@ -151,7 +143,7 @@ impl Layout {
         layout
     }
 
-    fn place(&mut self, tree: &TokenTree, row: usize, offset: usize, vocabulary: i64) {
+    fn place(&mut self, tree: &TokenTree, row: usize, offset: usize) {
         let width = self.width as usize;
         let start = row * width + offset;
         for node in 0..tree.len() {
@@ -173,8 +165,8 @@ impl Layout {
             if self.places.last() != Some(&place) {
                 self.places.push(place);
             }
-            self.terms.push((self.places.len() as i64 - 1) * vocabulary + i64::from(target.token));
-            self.weights.push(target.weight);
+            let row = self.places.len() as i64 - 1;
+            self.terms.push(Term { row, token: i64::from(target.token), weight: target.weight });
         }
         let place = |node: u32| (start + node as usize) as i64;
         self.items.extend(tree.items.iter().map(|&(node, code)| (place(node), i64::from(code))));
@@ -185,7 +177,7 @@ impl Layout {
         }
     }
 
-    fn into_batch(self, device: Device) -> std::result::Result<Batch, TchError> {
+    fn into_batch(self, vocabulary: i64, device: Device) -> std::result::Result<Batch, TchError> {
         let Self { rows, width, .. } = self;
         let numbers = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
         let mask = if self.chains {
@@ -199,8 +191,7 @@ impl Layout {
             positions: numbers(&self.positions)?.f_view([rows, width])?,
             mask,
             places: numbers(&self.places)?,
-            terms: numbers(&self.terms)?,
-            weights: Tensor::f_from_slice(&self.weights)?.f_to_device(device)?,
+            targets: Targets::new(&self.terms, self.places.len() as i64, vocabulary, MOST_LOGITS, device)?,
             items: self.items,
             next_items: self.next_items,
         })

@@ -3,7 +3,7 @@
 use crate::checkpoint::Checkpoints;
 use crate::curve::Curve;
 use crate::new_tokens::{self, Check};
-use crate::parameters::{Keep, Parameters, Precision, Train};
+use crate::parameters::{Keep, Parameters, Train};
 use crate::questions::Questions;
 use crate::samples::{self, Samples};
 use crate::training::{Learner, Training};
@@ -12,7 +12,7 @@ use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
 use frames::{Codes, Prompts};
-use nn::{Llama, LoraConfig, Parameter};
+use nn::{Llama, LoraConfig, Parameter, Precision};
 use recommender::beam::Trie;
 use std::path::Path;
 use tch::{Device, Kind};
@@ -58,6 +58,9 @@ impl Task<'_> {
         let precision = precision(device, parameters);
         let mut model = Llama::load(llm, device, if parameters.train == Train::All { Kind::Float } else { precision })?;
         model.set_precision(precision);
+        if let Some(warning) = parameters.precision.warning(device) {
+            context.log(warning);
+        }
         let added = new_tokens::add(&mut tokenizer, &mut model, self.codes, parameters.new_token_std)?;
         new_tokens::map(&mut model, &tokenizer, &added, context.optional_input("codebook"), parameters.new_tokens)?;
         context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
@@ -67,7 +70,7 @@ impl Task<'_> {
         let mut trained = trainable(&mut model, parameters)?;
         let codes = ItemCodes::new(self.trie, &tokenizer)?;
         let head = self.head(&model, &codes, &mut trained)?;
-        let before = new_tokens::Rows::copy(&model)?;
+        let before = new_tokens::Rows::copy(&model, &added)?;
         let questions = match evaluation {
             Evaluation::None => Samples::default(),
             Evaluation::Loss(prompts) | Evaluation::Lists(prompts) if prompts.0.is_empty() => Samples::default(),
@@ -133,10 +136,8 @@ impl Task<'_> {
 /// The kind of the activations, and of weights that stay as they are. What is trained is f32.
 fn precision(device: Device, parameters: &Parameters) -> Kind {
     match parameters.precision {
-        Precision::F32 => Kind::Float,
-        Precision::Bf16 => Kind::BFloat16,
-        Precision::Auto if device.is_cuda() && parameters.train == Train::Lora => Kind::BFloat16,
-        Precision::Auto => Kind::Float,
+        Precision::Auto if parameters.train == Train::All => Kind::Float,
+        precision => precision.kind(device),
     }
 }
 
@@ -147,7 +148,11 @@ pub(crate) fn with_way_out(failure: Failure, parameters: &Parameters) -> Failure
     }
     let Parameters { memory_tokens, gradient_checkpointing, .. } = parameters;
     let checkpointing = if *gradient_checkpointing { "" } else { ", or set gradient_checkpointing = true" };
-    failure.hint(format!("lower memory_tokens, which is {memory_tokens}, or max_tokens{checkpointing}"))
+    let lower = match memory_tokens {
+        0 => "set memory_tokens, which the model's size decides, to 256".to_owned(),
+        given => format!("lower memory_tokens, which is {given}"),
+    };
+    failure.hint(format!("{lower}, lower max_tokens{checkpointing}"))
 }
 
 fn trainable(model: &mut Llama, parameters: &Parameters) -> Result<Vec<Parameter>> {

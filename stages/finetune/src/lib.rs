@@ -31,18 +31,21 @@ mod batching;
 mod checkpoint;
 mod curve;
 mod fit;
+mod memory;
 mod new_tokens;
 mod objective;
 mod parameters;
 mod questions;
 mod samples;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod training;
 mod tree;
 mod validation;
 
-pub use parameters::{Keep, NewTokens, Parameters, Precision, Train};
+pub use nn::Precision;
+pub use parameters::{Keep, NewTokens, Parameters, Train};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use fit::{Evaluation, Fitted, Task};

@@ -79,11 +79,12 @@ pub(crate) fn map(
     model.map_added_tokens(&vectors, layers)
 }
 
-/// Copies of the tokens' rows of embedding and head.
+/// The rows of embedding and head before the training: copies of the new tokens' rows, and the sums of the old ones, of which
+/// there may be many.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    embedding: Tensor,
-    head: Tensor,
+    new: (Tensor, Tensor),
+    old: (Tensor, Tensor),
 }
 
 /// What the training did to the tokens' rows.
@@ -110,10 +111,10 @@ impl Check {
 
 impl Rows {
     /// The rows as they are now.
-    pub(crate) fn copy(model: &Llama) -> Result<Self> {
-        let (embedding, head) = model.token_rows()?;
-        let copy = || Ok(Self { embedding: embedding.f_detach_copy()?, head: head.f_detach_copy()? });
-        copy().map_err(failed("copy the tokens' rows"))
+    pub(crate) fn copy(model: &Llama, added: &Added) -> Result<Self> {
+        let (embedding, head) = model.token_rows_from(i64::from(added.first))?;
+        let copy = || Ok((embedding.f_detach_copy()?, head.f_detach_copy()?));
+        Ok(Self { new: copy().map_err(failed("copy the tokens' rows"))?, old: old_sums(model, added)? })
     }
 
     /// Compares them with the rows after training.
@@ -127,15 +128,11 @@ impl Rows {
         samples: &Samples,
         parameters: &Parameters,
     ) -> Result<Check> {
-        let (embedding, head) = model.token_rows()?;
-        let changed = || -> std::result::Result<Vec<bool>, TchError> {
-            let changed = |before: &Tensor, after: &Tensor| before.f_ne_tensor(after)?.f_any_dim(1, false);
-            let either = changed(&self.embedding, &embedding)?.f_logical_or(&changed(&self.head, &head)?)?;
-            Vec::<bool>::try_from(either.f_to_kind(Kind::Bool)?)
-        };
-        let changed = changed().map_err(failed("compare the tokens' rows"))?;
+        let now = model.token_rows_from(i64::from(added.first))?;
+        let of_new = changed_rows(&self.new, &now, |differs| differs.f_any_dim(1, false))?;
+        let of_old = changed_rows(&self.old, &old_sums(model, added)?, Ok)?;
         let new = added.first..added.first + added.count;
-        let moved = |token: &u32| changed[*token as usize];
+        let moved = |token: &u32| of_new[(*token - added.first) as usize];
         // The item head alone moves the tokens of histories, not those that are only answers.
         let must_move = |token: &u32| parameters.token_weight > 0.0 && samples.seen.contains(token);
         let still = new.clone().find(|token| must_move(token) && !moved(token));
@@ -143,7 +140,7 @@ impl Rows {
             return Err(Failure::new(FailureKind::Stage, format!("training did not move the new token {token}"))
                 .hint("raise learning_rate or epochs"));
         }
-        let old_tokens_moved = (0..added.first).filter(moved).count();
+        let old_tokens_moved = of_old.iter().filter(|changed| **changed).count();
         if parameters.train == Train::Lora && old_tokens_moved > 0 {
             let message = format!("training moved {old_tokens_moved} old tokens, though only new ones are trained");
             return Err(Failure::new(FailureKind::Stage, message));
@@ -155,4 +152,26 @@ impl Rows {
             old_tokens_moved,
         })
     }
+}
+
+/// The sums of the old tokens' rows.
+fn old_sums(model: &Llama, added: &Added) -> Result<(Tensor, Tensor)> {
+    let (embedding, head) = model.old_row_sums()?;
+    let old = |sums: Tensor| sums.f_detach()?.f_narrow(0, 0, i64::from(added.first));
+    let both = || Ok((old(embedding)?, old(head)?));
+    both().map_err(failed("compare the tokens' rows"))
+}
+
+/// For each row whether it differs in the embedding or in the head; `any` makes one truth of those of a row.
+fn changed_rows(
+    before: &(Tensor, Tensor),
+    after: &(Tensor, Tensor),
+    any: impl Fn(Tensor) -> std::result::Result<Tensor, TchError>,
+) -> Result<Vec<bool>> {
+    let differs = |before: &Tensor, after: &Tensor| any(before.f_ne_tensor(after)?);
+    let either = || {
+        let either = differs(&before.0, &after.0)?.f_logical_or(&differs(&before.1, &after.1)?)?;
+        Vec::<bool>::try_from(either.f_to_kind(Kind::Bool)?)
+    };
+    either().map_err(failed("compare the tokens' rows"))
 }

@@ -2,6 +2,7 @@
 
 use crate::conflict;
 use contract::Result;
+use nn::Precision;
 use recommender::Stopping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,19 +16,6 @@ pub enum Train {
     Lora,
     /// Every weight.
     All,
-}
-
-/// In which kind of numbers activations and gradients of activations are computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// bf16 on a GPU where adapters train, f32 elsewhere.
-    #[default]
-    Auto,
-    /// f32.
-    F32,
-    /// bf16. What is trained stays in f32; a CPU without bf16 instructions is slow with it.
-    Bf16,
 }
 
 /// What the new tokens' rows of the embedding start from.
@@ -92,8 +80,8 @@ pub struct Parameters {
     /// Tokens of a step, after merging what samples share. A step has at least one group.
     #[schemars(range(min = 1))]
     pub batch_tokens: usize,
-    /// Tokens that are computed at once, padding included; a step with more is computed in parts.
-    #[schemars(range(min = 1))]
+    /// Tokens that are computed at once, padding included; a step with more is computed in parts. With 0 as many as keep about
+    /// 1 GiB of activations on a CPU, or 12 GiB on a GPU.
     pub memory_tokens: usize,
     /// Ratio of the steps in which the learning rate rises.
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -156,7 +144,7 @@ impl Default for Parameters {
             epochs: 4,
             keep: Keep::Last,
             batch_tokens: 8192,
-            memory_tokens: 16_384,
+            memory_tokens: 0,
             warmup: 0.01,
             weight_decay: 0.01,
             clip: 1.0,
@@ -187,7 +175,6 @@ impl Parameters {
         let positive = [
             ("epochs", f64::from(self.epochs)),
             ("batch_tokens", self.batch_tokens as f64),
-            ("memory_tokens", self.memory_tokens as f64),
             ("learning_rate", self.learning_rate),
             ("lora_r", self.lora_r as f64),
             ("patience", self.patience as f64),

@@ -169,7 +169,8 @@ fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
 /// Of the model as it was written: the ratio of questions whose answer is the likeliest, token by token, and the mean
 /// cross-entropy of the answers' tokens.
 fn answers(folder: &Path, name: &str) -> (f64, f64) {
-    let (model, tokenizer) = nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu).unwrap();
+    let (model, tokenizer) =
+        nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu, Precision::Auto).unwrap();
     let prompts = Prompts::read(&folder.join("tasks")).unwrap().0;
     let (mut right, mut loss) = (0, 0.0);
     for prompt in &prompts {
@@ -424,6 +425,8 @@ fn who_ran_out_of_memory_is_told_which_parameters_need_less() {
     let hint = |kind, parameters| with_way_out(Failure::new(kind, "train: no room"), &parameters).hint;
     let plain = Parameters { memory_tokens: 4096, ..Parameters::default() };
     let all = hint(FailureKind::Device, plain.clone()).unwrap();
+    let chosen = hint(FailureKind::Device, Parameters::default()).unwrap();
+    assert!(chosen.contains("set memory_tokens, which the model's size decides, to 256"), "{chosen}");
     assert!(all.contains("memory_tokens, which is 4096") && all.contains("gradient_checkpointing = true"), "{all}");
     let already = hint(FailureKind::Device, Parameters { gradient_checkpointing: true, ..plain.clone() }).unwrap();
     assert!(!already.contains("gradient_checkpointing"), "{already}");
@@ -510,7 +513,8 @@ fn the_loss_of_items_is_that_of_its_formula() {
 
 /// The share of questions whose next item the head of the written model ranks first.
 fn ranked_first(folder: &Path, name: &str) -> f64 {
-    let (model, tokenizer) = nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu).unwrap();
+    let (model, tokenizer) =
+        nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu, Precision::Auto).unwrap();
     let trie = Trie::of(&Codes::read(&folder.join("codes")).unwrap());
     let codes = ItemCodes::new(&trie, &tokenizer).unwrap();
     let head = ItemHead::read(&folder.join(name), &codes, &model).unwrap();

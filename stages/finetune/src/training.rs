@@ -4,6 +4,7 @@ use crate::batch::{Batch, Terms};
 use crate::batching::{lay_out, steps};
 use crate::checkpoint::{Checkpoints, State};
 use crate::curve::Curve;
+use crate::memory::tokens_at_once;
 use crate::objective::{ItemObjective, Negatives, Objective};
 use crate::parameters::Parameters;
 use crate::samples::{Sample, Samples};
@@ -20,6 +21,8 @@ pub(crate) struct Training<'a> {
     learner: Learner<'a>,
     samples: &'a Samples,
     parameters: &'a Parameters,
+    /// Tokens that are computed at once.
+    memory_tokens: usize,
     seed: u64,
     trees: Vec<TokenTree>,
     /// The groups of each step.
@@ -85,10 +88,15 @@ impl<'a> Training<'a> {
         let steps = epochs.concat();
         let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
         let optimizer = AdamW::new(trained, parameters.weight_decay)?;
+        let memory_tokens = match parameters.memory_tokens {
+            0 => tokens_at_once(learner.model, parameters.gradient_checkpointing),
+            given => given,
+        };
         Ok(Self {
             learner,
             samples,
             parameters,
+            memory_tokens,
             seed,
             trees,
             steps,
@@ -176,7 +184,7 @@ impl<'a> Training<'a> {
         let Some(groups) = self.steps.get(number) else { return Ok(()) };
         // What dropout draws depends on the step alone, so that a run that goes on draws the same.
         tch::manual_seed(self.seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
-        let Parameters { memory_tokens, gradient_checkpointing: by_block, .. } = *self.parameters;
+        let (memory_tokens, by_block) = (self.memory_tokens, self.parameters.gradient_checkpointing);
         let draw = |codes| Negatives::draw(self.parameters.item_negatives, codes, self.seed, number as u64);
         let objective = self.learner.objective(self.parameters, draw);
         let loss = if self.parameters.packing {

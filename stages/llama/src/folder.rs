@@ -9,6 +9,9 @@ use serde_json::json;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
+/// Blocks of a model from nothing, where `layers` is 0.
+const LAYERS: i64 = 4;
+
 /// `config.json` of a model with that many tokens.
 pub(crate) fn model_config(parameters: &Parameters, tokens: usize) -> Result<LlamaConfig> {
     let Parameters { hidden, heads, kv_heads, .. } = *parameters;
@@ -25,7 +28,7 @@ pub(crate) fn model_config(parameters: &Parameters, tokens: usize) -> Result<Lla
         "vocab_size": tokens,
         "hidden_size": hidden,
         "intermediate_size": parameters.intermediate,
-        "num_hidden_layers": parameters.layers,
+        "num_hidden_layers": if parameters.layers == 0 { LAYERS } else { parameters.layers },
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
         "hidden_act": "silu",

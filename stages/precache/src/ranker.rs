@@ -99,7 +99,7 @@ impl<'a> Ranker<'a> {
         trie: &'a Trie,
         parameters: &'a Parameters,
     ) -> Result<Self> {
-        let (model, tokenizer) = nn::load_tuned(base, folder, device)?;
+        let (model, tokenizer) = nn::load_tuned(base, folder, device, parameters.precision)?;
         let item_codes = ItemCodes::new(trie, &tokenizer)?;
         let head = ItemHead::read(folder, &item_codes, &model)?;
         if head.is_none() && parameters.scoring != Scoring::Beam {

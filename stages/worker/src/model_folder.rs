@@ -19,7 +19,7 @@ pub(crate) fn merge(request: &Merge) -> Result<Merged> {
 /// # Errors
 /// When the model cannot be read or is not supported, or the folder cannot be written.
 pub(crate) fn convert(request: &Convert) -> Result<Converted> {
-    let ((), bytes) = write_whole(&request.output, |folder| nn::write_hugging_face(&request.model, folder))?;
+    let ((), bytes) = write_whole(&request.output, |folder| nn::write_hugging_face(&request.model, None, folder))?;
     Ok(Converted { bytes })
 }
 

@@ -5,6 +5,7 @@
 
 use crate::llama::{Block, Llama};
 use crate::lora::{Lora, LoraConfig};
+use crate::precision::Precision;
 use crate::token_table::TokenTable;
 use crate::tokenizer::read_tokenizer;
 use crate::{failed, safetensors_file};
@@ -22,12 +23,12 @@ const HEAD: &str = "base_model.model.lm_head.weight";
 
 /// The tuned model and its tokenizer: an adapter folder on its base, or a full folder, for which the base is not read.
 ///
-/// Weights are f32 on the CPU and bf16 on a GPU.
+/// Weights are of the kind that the precision has on the device.
 ///
 /// # Errors
 /// When a file is absent or damaged, or base and adapter do not fit.
-pub fn load_tuned(base: &Path, tuned: &Path, device: Device) -> Result<(Llama, Tokenizer)> {
-    let kind = if device.is_cuda() { Kind::BFloat16 } else { Kind::Float };
+pub fn load_tuned(base: &Path, tuned: &Path, device: Device, precision: Precision) -> Result<(Llama, Tokenizer)> {
+    let kind = precision.kind(device);
     let tokenizer = read_tokenizer(tuned)?;
     let model = if tuned.join(CONFIG).is_file() {
         let mut model = Llama::load(base, device, kind)?;

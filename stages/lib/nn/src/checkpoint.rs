@@ -59,10 +59,30 @@ impl Llama {
     /// When a file is absent or damaged, a weight is missing, not finite or of another shape than `config.json` says, or the
     /// model is of a family that is not supported.
     pub fn load(folder: &Path, device: Device, kind: Kind) -> Result<Self> {
-        if let Some(file) = GgufFile::find(folder)? {
-            return Self::load_gguf(&file, device, kind);
+        Self::load_layers(folder, None, device, kind)
+    }
+
+    /// [`Llama::load`] with the first `layers` blocks only, and the final norm behind them.
+    ///
+    /// # Errors
+    /// As [`Llama::load`], and when the model has fewer blocks.
+    pub fn load_layers(folder: &Path, layers: Option<i64>, device: Device, kind: Kind) -> Result<Self> {
+        let file = GgufFile::find(folder)?;
+        let mut config = match &file {
+            Some(file) => gguf_model::read_config(file.path(), &file.parse()?)?,
+            None => LlamaConfig::read(folder)?,
+        };
+        if let Some(layers) = layers {
+            if !(1..=config.num_hidden_layers).contains(&layers) {
+                let blocks = config.num_hidden_layers;
+                let message = format!("layers is {layers}, but {} has {blocks} blocks", folder.display());
+                return Err(Failure::new(FailureKind::Conflict, message).hint(format!("take from 1 to {blocks}")));
+            }
+            config.num_hidden_layers = layers;
         }
-        let config = LlamaConfig::read(folder)?;
+        if let Some(file) = file {
+            return Self::load_gguf(&file, config, device, kind);
+        }
         let mut weights = read_weights(folder, device, kind)?;
         Self::assemble(config, device, |name, shape| take(&mut weights, folder, name, shape))
     }

@@ -8,14 +8,15 @@ use contract::Result;
 use std::path::Path;
 use tch::Device;
 
-/// Writes a model, such as a GGUF file, as a Hugging Face folder: configuration, weights, tokenizer and settings.
+/// Writes a model, such as a GGUF file, as a Hugging Face folder: configuration, weights, tokenizer and settings. With `layers`
+/// its first blocks only, and the final norm behind them.
 ///
 /// Weights are in the kind in which the embedding is stored, f32 where that is quantised.
 ///
 /// # Errors
 /// When a file is absent or damaged, the model is not supported, or a file cannot be written.
-pub fn write_hugging_face(model: &Path, output: &Path) -> Result<()> {
-    Llama::load(model, Device::Cpu, stored_kind(model)?)?.save(output)?;
+pub fn write_hugging_face(model: &Path, layers: Option<i64>, output: &Path) -> Result<()> {
+    Llama::load_layers(model, layers, Device::Cpu, stored_kind(model)?)?.save(output)?;
     write_tokenizer(output, &read_tokenizer(model)?)?;
     copy_settings(model, output)
 }

@@ -82,6 +82,12 @@ impl Llama {
         self.dropout = ratio;
     }
 
+    /// The kind that it computes in.
+    #[must_use]
+    pub fn precision(&self) -> Kind {
+        self.precision
+    }
+
     /// Computes in that kind, whatever the kind of the weights; at first it is theirs. Gradients reach the weights in
     /// their own kind.
     pub fn set_precision(&mut self, kind: Kind) {
@@ -147,9 +153,34 @@ impl Llama {
     /// # Errors
     /// When the device has too little memory.
     pub fn token_rows(&self) -> Result<(Tensor, Tensor)> {
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        let rows = self.embedding.rows().and_then(|embedding| Ok((embedding, head.rows()?)));
-        rows.map_err(failed("copy the tokens' rows"))
+        self.of_tables(TokenTable::rows)
+    }
+
+    /// The rows `[n, h]` of the tokens from `first` on, of the embedding and of the head, which are the same where they are
+    /// tied.
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn token_rows_from(&self, first: i64) -> Result<(Tensor, Tensor)> {
+        self.of_tables(|table| table.rows_from(first))
+    }
+
+    /// The sums `[V]` of the rows of tokens that were not added, of the embedding and of the head: by them a change is seen
+    /// without a copy of the rows.
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn old_row_sums(&self) -> Result<(Tensor, Tensor)> {
+        self.of_tables(|table| table.base.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Float))
+    }
+
+    fn of_tables(&self, take: impl Fn(&TokenTable) -> Torch<Tensor>) -> Result<(Tensor, Tensor)> {
+        let both = || {
+            let embedding = take(&self.embedding)?;
+            let head = self.head.as_ref().map_or_else(|| Ok(embedding.shallow_clone()), &take)?;
+            Ok((embedding, head))
+        };
+        both().map_err(failed("copy the tokens' rows"))
     }
 
     /// Gives the tokens from `first` on, `count` of them, new rows: the mean of the rows before plus normal noise of

@@ -69,6 +69,17 @@ impl TokenTable {
         }
     }
 
+    /// The rows of the tokens from `first` on.
+    pub(crate) fn rows_from(&self, first: i64) -> Torch<Tensor> {
+        match &self.added {
+            Some(added) if first == self.base.size()[0] => added.rows(),
+            _ => {
+                let rows = self.rows()?;
+                rows.f_narrow(0, first, rows.size()[0] - first)
+            }
+        }
+    }
+
     /// All rows, `[V + n, h]`.
     pub(crate) fn rows(&self) -> Torch<Tensor> {
         match &self.added {

@@ -10,6 +10,7 @@ mod tests;
 mod tokenizer;
 mod weights;
 
+pub(crate) use config::read_config;
 pub(crate) use settings::write_settings;
 pub(crate) use tokenizer::read_tokenizer;
 pub(crate) use weights::{read_embedding, stored_kind};

@@ -147,7 +147,7 @@ fn the_hugging_face_folder_of_a_file_is_the_same_model_and_tokenizer() {
     let model = random(&json!({"tie_word_embeddings": true}));
     let (folder, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = write(folder.path(), &metadata(), &tensors(&model));
-    crate::write_hugging_face(&path, output.path()).unwrap();
+    crate::write_hugging_face(&path, None, output.path()).unwrap();
     assert_eq!(logits(&Llama::load(output.path(), Device::Cpu, Kind::Float).unwrap()), logits(&model));
     let texts = ["lute lutes12", "<|begin|>lute<user>"];
     for text in texts {
@@ -156,6 +156,19 @@ fn the_hugging_face_folder_of_a_file_is_the_same_model_and_tokenizer() {
     }
     let settings = fs_err::read_to_string(output.path().join("tokenizer_config.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&settings).unwrap()["bos_token"], "<|begin|>");
+}
+
+#[test]
+fn the_first_blocks_of_a_file_are_those_of_the_whole() {
+    let mut model = random(&json!({"tie_word_embeddings": true}));
+    let (folder, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = write(folder.path(), &metadata(), &tensors(&model));
+    crate::write_hugging_face(&path, Some(1), output.path()).unwrap();
+    model.blocks.truncate(1);
+    let cut = Llama::load(output.path(), Device::Cpu, Kind::Float).unwrap();
+    assert_eq!((logits(&cut), cut.config().num_hidden_layers), (logits(&model), 1));
+    let failure = crate::write_hugging_face(&path, Some(3), output.path()).unwrap_err();
+    assert!(failure.message.contains("layers is 3, but") && failure.message.contains("has 2 blocks"), "{failure}");
 }
 
 #[test]

@@ -24,14 +24,13 @@ const PARTS: [(&str, &str); 9] = [
 ];
 
 impl Llama {
-    /// Reads a GGUF file to the device, in that kind. One tensor at a time is dequantised.
+    /// Reads the weights of that shape from a GGUF file to the device, in that kind. One tensor at a time is dequantised.
     ///
     /// # Errors
     /// When the file is damaged, a weight is missing, not finite, of an unread quantisation or of another shape than the
     /// metadata says, or the model is of a family that is not supported.
-    pub(crate) fn load_gguf(file: &GgufFile, device: Device, kind: Kind) -> Result<Self> {
+    pub(crate) fn load_gguf(file: &GgufFile, config: LlamaConfig, device: Device, kind: Kind) -> Result<Self> {
         let gguf = file.parse()?;
-        let config = read_config(file.path(), &gguf)?;
         let shape = config.clone();
         Self::assemble(config, device, |name, expected| {
             let tensor = read(file.path(), &gguf, &gguf_name(name), expected)?;
