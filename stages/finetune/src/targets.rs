@@ -112,6 +112,7 @@ mod tests {
 
     #[test]
     fn parts_have_the_loss_and_the_gradients_of_the_whole() {
+        let _turn = crate::tests::alone();
         let fields = json!({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 8,
             "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true});
         let config: LlamaConfig = serde_json::from_value(fields).unwrap();
