@@ -15,10 +15,10 @@ fn pipe(space: &Space, arguments: &[&[u8]]) -> Output {
     space.command(&[]).args(arguments.iter().map(|word| OsStr::from_bytes(word))).output().unwrap()
 }
 
-fn assert_code(output: &Output, code: i32, said: &str) {
+fn assert_code(output: &Output, code: i32, message: &str) {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{err}");
-    assert!(err.contains(said) && !err.contains("panicked"), "{err}");
+    assert!(err.contains(message) && !err.contains("panicked"), "{err}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn completions_of_a_line_that_is_not_utf_8_are_offered() {
 }
 
 #[test]
-fn a_path_that_a_stage_cannot_be_told_is_refused_by_name() {
+fn a_path_that_is_not_utf_8_is_refused() {
     let space = Space::quick();
     let output = pipe(&space, &[b"run", b"quick", b"--store=st\xff"]);
     assert_code(&output, 2, "is not UTF-8");
@@ -91,7 +91,7 @@ fn a_path_that_a_stage_cannot_be_told_is_refused_by_name() {
 }
 
 #[test]
-fn a_project_whose_folder_is_not_utf_8_is_run_and_explained() {
+fn a_project_folder_may_not_be_utf_8() {
     let space = Space::new();
     let folder = space.path("").join(OsStr::from_bytes(b"d\xff"));
     std::fs::create_dir(&folder).unwrap();

@@ -102,7 +102,7 @@ fn changed_bytes_are_found_quarantined_and_made_again() {
 }
 
 #[test]
-fn a_missing_artifact_a_cut_record_and_a_strange_file_are_damage() {
+fn verify_finds_missing_and_damaged_files() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     std::fs::remove_dir_all(folder(&space, "size.size", &[])).unwrap();
@@ -126,8 +126,8 @@ fn a_missing_artifact_a_cut_record_and_a_strange_file_are_damage() {
 fn an_export_is_plain_whole_and_says_where_it_comes_from() {
     let space = chain();
     space.succeed(&["run", "chain"]);
-    let said = space.succeed(&["cache", "export", "chain", "double.text", "size", "--to", "out/copy"]);
-    insta::assert_snapshot!("export", space.redact(&said.out));
+    let outcome = space.succeed(&["cache", "export", "chain", "double.text", "size", "--to", "out/copy"]);
+    insta::assert_snapshot!("export", space.redact(&outcome.out));
     assert_eq!(std::fs::read_to_string(space.path("out/copy/double/text/text")).unwrap(), "aa");
     assert!(!space.path("out/copy/double/mark").exists());
     std::fs::write(space.path("out/copy/size/size/size"), "mine").unwrap();
@@ -150,9 +150,9 @@ fn pins_are_listed_kept_and_removed() {
     space.succeed(&["run", "chain", "--set", &word("b")]);
     let run = space.stored("runs").pop().unwrap();
     space.succeed(&["run", "chain"]);
-    let said = space.succeed(&["pin", "chain", "--run", &run, "--name", "b"]);
+    let outcome = space.succeed(&["pin", "chain", "--run", &run, "--name", "b"]);
     space.succeed(&["pin", "chain", "size", "--name", "now"]);
-    insta::assert_snapshot!("pin", plain(&space, &(said.out + &space.succeed(&["pin", "--list"]).out)));
+    insta::assert_snapshot!("pin", plain(&space, &(outcome.out + &space.succeed(&["pin", "--list"]).out)));
     let taken = space.pipe(&["pin", "chain", "--name", "now"]);
     assert_eq!(taken.code, 2);
     insta::assert_snapshot!("pin_with_a_name_that_is_taken", space.redact(&taken.err));
@@ -191,13 +191,13 @@ fn the_figures_add_up() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     space.write(&format!("artifacts/store/{}/file", "0".repeat(64)), "12345");
-    let figures = space.json(&["cache", "stat"]);
-    assert_eq!(figures["records"]["count"], 3);
-    assert_eq!(figures["artifacts"]["count"], 5);
-    assert_eq!(figures["unnamed"], serde_json::json!({ "count": 1, "bytes": 5 }));
-    assert_eq!(figures["kinds"]["command"]["bytes"], 1 + 2 + 1 + 2);
-    assert_eq!(figures["runs"]["count"], 1);
-    assert!(figures["free"].as_u64().unwrap() > 0);
+    let stat = space.json(&["cache", "stat"]);
+    assert_eq!(stat["records"]["count"], 3);
+    assert_eq!(stat["artifacts"]["count"], 5);
+    assert_eq!(stat["unnamed"], serde_json::json!({ "count": 1, "bytes": 5 }));
+    assert_eq!(stat["kinds"]["command"]["bytes"], 1 + 2 + 1 + 2);
+    assert_eq!(stat["runs"]["count"], 1);
+    assert!(stat["free"].as_u64().unwrap() > 0);
     let text = space.succeed(&["cache", "stat"]).out;
     assert!(text.contains("records") && text.contains("free on the disk"), "{text}");
 }

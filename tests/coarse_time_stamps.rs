@@ -46,19 +46,19 @@ fn assert_edit_is_seen(data: &Path, file: &Path) {
 }
 
 #[test]
-fn an_edit_of_a_file_in_the_second_of_a_run_is_seen() {
+fn an_edit_of_a_file_within_a_second_is_seen() {
     let Some(disk) = CoarseDisk::mount() else { return };
     assert_edit_is_seen(&disk.path().join("data"), &disk.path().join("data"));
 }
 
 #[test]
-fn an_edit_in_a_folder_in_the_second_of_a_run_is_seen() {
+fn an_edit_in_a_folder_within_a_second_is_seen() {
     let Some(disk) = CoarseDisk::mount() else { return };
     assert_edit_is_seen(&disk.path().join("data"), &disk.path().join("data/inner/file"));
 }
 
 #[test]
-fn an_edit_while_a_stage_reads_in_the_second_of_its_input_is_noticed() {
+fn an_edit_while_a_stage_reads_is_noticed() {
     let Some(disk) = CoarseDisk::mount() else { return };
     let (space, data) = (Space::new(), disk.path().join("data"));
     for name in ["alone", "folder/file"] {

@@ -1,4 +1,4 @@
-//! Any program as a stage: what it is told, what it may not see, and what is said when it fails.
+//! Any program as a stage: what it is told, what it may not see, and which errors it gives.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -116,10 +116,10 @@ fn a_secret_is_passed_on_and_never_written_down_nor_shown() {
         let set = format!("a.fail={fail}");
         let mut command = space.command(&["run", "p", "--set", &set]);
         let output = command.args(json.then_some("--json")).env("TOKEN", SECRET).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(!has_secret(&said), "{said}");
-        assert!(said.contains("***"), "{said}");
+        let message = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert!(!has_secret(&message), "{message}");
+        assert!(message.contains("***"), "{message}");
         assert_eq!(files_with_the_secret(&space.path("artifacts")), Vec::<String>::new());
     }
     assert_eq!(output(&space, "length").trim(), SECRET.len().to_string());
@@ -155,16 +155,16 @@ fn a_secret_is_not_shown_in_the_escapes_that_programs_print() {
         for json in [true, false] {
             let output =
                 space.command(&["run", "p"]).args(json.then_some("--json")).env("TOKEN", secret).output().unwrap();
-            let mut said =
+            let mut message =
                 String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(20), "{said}");
+            assert_eq!(output.status.code(), Some(20), "{message}");
             for run in std::fs::read_dir(space.path("artifacts/runs")).unwrap() {
                 for file in std::fs::read_dir(run.unwrap().path()).unwrap() {
-                    said += &std::fs::read_to_string(file.unwrap().path()).unwrap();
+                    message += &std::fs::read_to_string(file.unwrap().path()).unwrap();
                 }
             }
             for part in ["ssw", "u00e4", "u00E4", "%C3", "%c3", "c3a473", "N3w7Zy", "ud83d", "uD83D"] {
-                assert!(!said.contains(part), "'{part}' is left: {said}");
+                assert!(!message.contains(part), "'{part}' is left: {message}");
             }
         }
     }
@@ -269,7 +269,7 @@ fn what_a_command_starts_ends_with_it() {
 }
 
 #[test]
-fn the_seed_is_in_the_key_only_where_it_is_used_or_given() {
+fn the_seed_is_in_the_key_where_it_is_used() {
     let unused = with_script("echo x > {outputs.out}/x", "");
     unused.succeed(&["run", "p"]);
     assert_eq!(with_status(&unused.statuses(&["p", "--set", "seed=9"]), "cached"), ["a"]);
@@ -296,7 +296,7 @@ fn a_bad_entry_is_pointed_at() {
         ("a number among the words", entry.replace("'-c'", "3")),
         ("a bad timeout", entry.to_owned() + "timeout = 'soon'\n"),
     ];
-    let said: Vec<String> = cases
+    let message: Vec<String> = cases
         .iter()
         .map(|(what, entry)| {
             let space = Space::new();
@@ -305,7 +305,7 @@ fn a_bad_entry_is_pointed_at() {
             format!("## {what}: {}\n{}", outcome.code, space.redact(&outcome.err))
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(message.join("\n"));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn points_stand_beside_the_floor_and_the_paper_in_every_format() {
 }
 
 #[test]
-fn points_that_differ_in_seed_only_are_one_line_with_mean_and_deviation() {
+fn seeds_are_one_row_with_mean_and_std() {
     let space = Space::new();
     space.write("base.toml", BASE);
     space.write(
@@ -99,7 +99,7 @@ fn rows_metrics_and_the_baseline_can_be_chosen() {
     assert_eq!(found["columns"], serde_json::json!(["CR", "HR@10"]));
     assert_eq!((&found["reference"], found["lines"].as_array().unwrap().len()), (&"two".into(), 2));
     assert!(found["baselines"].as_array().unwrap().is_empty());
-    for (flag, value, said) in [
+    for (flag, value, message) in [
         ("--metric", "HR@11", "there is no metric 'HR@11'"),
         ("--reference", "twa", "nothing that is compared has the name 'twa'"),
         ("--paper", "9", "has no table '9'"),
@@ -107,7 +107,7 @@ fn rows_metrics_and_the_baseline_can_be_chosen() {
     ] {
         let outcome = space.pipe(&["compare", "swept", flag, value]);
         assert_eq!(outcome.code, 2, "{}", outcome.err);
-        assert!(outcome.err.contains(said), "{}", outcome.err);
+        assert!(outcome.err.contains(message), "{}", outcome.err);
     }
 }
 
@@ -180,7 +180,7 @@ fn a_worker_that_cannot_answer_costs_the_marks_only() {
 }
 
 #[test]
-fn a_condition_that_no_row_meets_is_named_with_what_the_rows_have() {
+fn a_condition_that_no_row_meets_is_an_error() {
     let space = swept();
     let outcome = space.pipe(&["compare", "swept", "--where", "model=nope"]);
     assert_eq!(outcome.code, 2, "{}", outcome.err);

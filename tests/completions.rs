@@ -57,7 +57,7 @@ fn nothing_is_offered_and_nothing_said_where_nothing_can_be_found() {
 }
 
 #[test]
-fn a_shell_that_shows_help_gets_the_first_sentence_of_the_file() {
+fn fish_gets_the_pipelines_first_sentence() {
     let space = project();
     let output = space.command(&["--", "pipe", "run", "g"]).env("COMPLETE", "fish").output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "games\tGames of 2018\n");

@@ -28,7 +28,7 @@ fn a_folder_in_the_place_of_the_stores_lock_is_named() {
 }
 
 #[test]
-fn a_lock_of_a_pipeline_that_is_no_text_is_pointed_at() {
+fn a_lock_that_is_no_text_is_an_error() {
     let space = finished();
     space.write("chain.lock", b"pipe-lock 2\nbase \xff\n");
     for arguments in [&["plan", "chain", "--locked"][..], &["lock", "chain", "--check"]] {
@@ -45,7 +45,7 @@ fn a_lock_of_a_pipeline_that_is_no_text_is_pointed_at() {
 }
 
 #[test]
-fn an_index_that_cannot_be_written_is_not_said_to_be_in_use() {
+fn an_unwritable_index_is_reported_as_that() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root can run as somebody without rights");
         return;
@@ -65,7 +65,7 @@ fn an_index_that_cannot_be_written_is_not_said_to_be_in_use() {
 }
 
 #[test]
-fn a_result_of_a_command_can_be_looked_into_where_a_pipeline_needs_no_worker() {
+fn a_result_of_a_command_is_shown() {
     let space = finished();
     let outcome = space.pipe(&["peek", "chain", "base"]);
     assert!(!outcome.err.contains("No such file or directory"), "{}", outcome.err);

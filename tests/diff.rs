@@ -52,13 +52,13 @@ fn what_differs_itself_is_told_from_what_follows() {
     let metric = found["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == "HR@10").unwrap();
     assert_eq!((&metric["old"], &metric["new"]), (&0.1.into(), &0.2.into()));
     let text = space.redact(&space.succeed(&["diff", "latest~1", "latest"]).out);
-    for said in ["first differs itself", "parameter k: 1 → 2", "table differs only because of what came before"] {
-        assert!(text.contains(said), "{text}");
+    for message in ["first differs itself", "parameter k: 1 → 2", "table differs only because of what came before"] {
+        assert!(text.contains(message), "{text}");
     }
 }
 
 #[test]
-fn stages_of_one_run_only_and_results_that_are_gone_are_said() {
+fn diff_names_stages_of_one_run_only() {
     let space = two_runs();
     space.succeed(&["run", "chain", "--set", "first.k=3", "--until", "first"]);
     let found: Value = space.json(&["diff", "latest~1", "latest"]);

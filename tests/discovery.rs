@@ -38,7 +38,7 @@ fn a_misspelled_pipeline_gets_the_right_name() {
 }
 
 #[test]
-fn stages_are_listed_and_one_is_shown_with_its_ports_and_parameters() {
+fn stages_are_listed_and_shown() {
     let space = Space::new();
     let all = space.succeed(&["stages"]).out;
     assert!(all.lines().any(|line| line.starts_with("popularity ")), "{all}");

@@ -20,16 +20,16 @@ fn a_machine_that_runs_pipelines_has_no_problem() {
     space.succeed(&["run", "quick"]);
     let out = space.succeed(&["doctor", "--json"]).out;
     let worker = &findings(&out, "worker")[0];
-    assert_eq!((worker["level"].as_str(), worker["facts"]["protocol"].as_u64()), (Some("ok"), Some(2)));
-    assert!(worker["facts"]["stages"].as_u64().unwrap() >= 12);
-    assert_eq!(findings(&out, "pipe")[0]["facts"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((worker["level"].as_str(), worker["details"]["protocol"].as_u64()), (Some("ok"), Some(2)));
+    assert!(worker["details"]["stages"].as_u64().unwrap() >= 12);
+    assert_eq!(findings(&out, "pipe")[0]["details"]["version"], env!("CARGO_PKG_VERSION"));
     let store = &findings(&out, "store")[0];
-    assert_eq!(store["facts"]["exists"], true);
-    assert!(store["facts"]["path"].as_str().unwrap().ends_with("/artifacts"));
-    assert!(findings(&out, "disk")[0]["facts"]["free"].as_u64().unwrap() > 0);
-    assert!(findings(&out, "index")[0]["facts"]["rows"].as_u64().unwrap() > 0);
-    assert_eq!(findings(&out, "left-overs")[0]["facts"]["dead_runs"], 0);
-    assert!(findings(&out, "machine")[0]["facts"]["threads"].as_u64().unwrap() > 0);
+    assert_eq!(store["details"]["exists"], true);
+    assert!(store["details"]["path"].as_str().unwrap().ends_with("/artifacts"));
+    assert!(findings(&out, "disk")[0]["details"]["free"].as_u64().unwrap() > 0);
+    assert!(findings(&out, "index")[0]["details"]["rows"].as_u64().unwrap() > 0);
+    assert_eq!(findings(&out, "left-overs")[0]["details"]["dead_runs"], 0);
+    assert!(findings(&out, "machine")[0]["details"]["threads"].as_u64().unwrap() > 0);
     assert!(!findings(&out, "libtorch").is_empty());
     assert_eq!(space.stored("tmp"), ["locks"], "the doctor leaves nothing behind");
 }
@@ -83,7 +83,7 @@ fn a_store_where_no_file_can_be_made_is_a_problem() {
 }
 
 #[test]
-fn left_overs_and_a_damaged_index_are_counted_and_left_where_they_are() {
+fn doctor_counts_left_overs_and_removes_none() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     space.write("artifacts/tmp/dead/stage/half.parquet", "half");

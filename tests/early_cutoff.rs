@@ -31,7 +31,7 @@ fn space() -> Space {
 }
 
 #[test]
-fn an_input_whose_change_the_first_stage_evens_out_runs_one_stage_of_seven() {
+fn early_cutoff_when_output_is_equal() {
     let space = space();
     space.write("words", "c\nb\na\n");
     let statuses = space.statuses(&["p"]);

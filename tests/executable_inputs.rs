@@ -44,7 +44,7 @@ fn a_change_of_the_executable_bit_runs_a_command_again() {
 }
 
 #[test]
-fn an_empty_folder_that_is_added_or_removed_runs_a_command_again() {
+fn empty_folders_are_part_of_an_input() {
     let space = pipeline("data");
     set_mode(&space, 0o644);
     space.succeed(&["run", "p"]);

@@ -66,8 +66,8 @@ fn a_tuned_model_becomes_one_plain_folder() {
     assert!(!space.path("plain").exists());
 
     space.succeed(&["run", "tune.toml"]);
-    let said = space.succeed(&["export", "merged", "tune.toml", "--output", "plain"]).out;
-    assert!(said.contains("with its adapter merged"), "{said}");
+    let text = space.succeed(&["export", "merged", "tune.toml", "--output", "plain"]).out;
+    assert!(text.contains("with its adapter merged"), "{text}");
     let found = tensors(&space, "plain/model.safetensors");
     assert!(found.iter().all(|(name, _)| !name.contains("lora")), "{found:?}");
     let config: Value = serde_json::from_slice(&std::fs::read(space.path("plain/config.json")).unwrap()).unwrap();
@@ -88,4 +88,14 @@ fn a_tuned_model_becomes_one_plain_folder() {
     assert!(none.code == 2 && none.err.contains("stage 'llm' makes no tuned model"), "{}", none.err);
     let left: Vec<_> = std::fs::read_dir(space.path("deep")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn an_item_head_is_exported_beside_the_weights() {
+    let space = Space::quick();
+    space.write("tune.toml", format!("{PIPELINE}item_head = true\n"));
+    space.succeed(&["run", "tune.toml"]);
+    space.succeed(&["export", "merged", "tune.toml", "--output", "plain"]);
+    let tuned = space.path("artifacts/tune/finetune/model/item_head.safetensors");
+    assert_eq!(std::fs::read(space.path("plain/item_head.safetensors")).unwrap(), std::fs::read(tuned).unwrap());
 }

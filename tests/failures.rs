@@ -24,7 +24,7 @@ inputs = { interactions = "strict.interactions" }
 }
 
 #[test]
-fn a_failing_stage_gives_its_exit_code_and_keeps_what_was_finished() {
+fn a_failing_stage_keeps_finished_stages() {
     let space = with_a_failing_branch();
     let outcome = space.pipe(&["run", "quick", "--json", "-j", "1"]);
     assert_eq!(outcome.code, 24, "{}", outcome.err);

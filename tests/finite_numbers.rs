@@ -56,7 +56,7 @@ fn embeddings_of_any_other_size_get_codes() {
 }
 
 #[test]
-fn a_language_model_with_a_weight_that_is_not_finite_is_refused() {
+fn a_weight_that_is_not_finite_is_refused() {
     let space = Space::new();
     space.write(
         "p.toml",

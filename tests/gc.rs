@@ -64,7 +64,7 @@ fn without_options_only_what_nothing_refers_to_goes() {
     let planned = gc(&space, &["--dry-run"]);
     assert!(space.path("artifacts/tmp/dead").exists(), "a dry run removes nothing");
     let removed = gc(&space, &[]);
-    assert_eq!(planned, removed, "what was said is what went");
+    assert_eq!(planned, removed, "the plan is what was removed");
     let counts =
         ["record", "artifact", "checkpoint", "left-over", "run", "quarantined"].map(|kind| gone(&removed, kind));
     assert_eq!(counts, [0, 1, 1, 2, 0, 0], "{removed:#}");
@@ -118,8 +118,8 @@ fn the_least_recently_used_go_until_it_fits() {
         age(&space, &newest, days);
     }
     // Each letter has 60 kB; runs and index are what else is there.
-    let figures: Value = space.json(&["cache", "stat"]);
-    let beside = figures["runs"]["bytes"].as_u64().unwrap() + figures["index"]["bytes"].as_u64().unwrap();
+    let stat: Value = space.json(&["cache", "stat"]);
+    let beside = stat["runs"]["bytes"].as_u64().unwrap() + stat["index"]["bytes"].as_u64().unwrap();
     let removed = gc(&space, &["--max-size", &(beside + 130_000).to_string()]);
     assert_eq!(gone(&removed, "run"), 0);
     assert!(!has(&space, "a") && has(&space, "b") && has(&space, "c"), "{removed:#}");
@@ -143,7 +143,7 @@ fn runs_beside_it_neither_fail_nor_come_to_something_else() {
     let space = chain();
     run(&space, "x");
     let end = Instant::now() + Duration::from_secs(4);
-    let (runs, rounds) = std::thread::scope(|threads| {
+    let (runs, collections) = std::thread::scope(|threads| {
         let space = &space;
         let workers: Vec<_> = (0..3_usize)
             .map(|worker| {
@@ -159,15 +159,15 @@ fn runs_beside_it_neither_fail_nor_come_to_something_else() {
                 })
             })
             .collect();
-        let mut rounds = 0;
+        let mut collections = 0;
         while Instant::now() < end {
             gc(space, &["--keep-runs", "0"]);
-            rounds += 1;
+            collections += 1;
         }
-        (workers.into_iter().map(|worker| worker.join().unwrap()).sum::<usize>(), rounds)
+        (workers.into_iter().map(|worker| worker.join().unwrap()).sum::<usize>(), collections)
     });
-    eprintln!("{runs} runs beside {rounds} rounds of gc");
-    assert!(runs > 3 && rounds > 3);
+    eprintln!("{runs} runs beside {collections} collections of gc");
+    assert!(runs > 3 && collections > 3);
     space.succeed(&["cache", "verify", "--deep"]);
     for letters in ["x", "xy", "xyz"] {
         run(&space, letters);

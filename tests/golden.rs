@@ -92,7 +92,7 @@ fn a_store_of_an_earlier_format_is_listed_verified_and_cleaned() {
 }
 
 #[test]
-fn stages_of_an_earlier_format_run_once_more_beside_what_is_there() {
+fn stages_of_an_earlier_key_format_run_once() {
     for format in newest_and_older().1 {
         let (space, records) = open(&format);
         link_newest(&space);

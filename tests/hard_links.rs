@@ -44,7 +44,7 @@ fn assert_apart(space: &Space, user_file: &Path, name: &str) {
 }
 
 #[test]
-fn a_users_file_that_is_linked_into_an_output_stays_the_users() {
+fn a_file_linked_into_an_output_stays_the_users() {
     let space = pipeline("ln OUTSIDE/tool {outputs.one}/tool; echo x > {outputs.two}/x");
     space.write("tool", "content\n");
     std::fs::set_permissions(space.path("tool"), PermissionsExt::from_mode(0o640)).unwrap();
@@ -54,7 +54,7 @@ fn a_users_file_that_is_linked_into_an_output_stays_the_users() {
 }
 
 #[test]
-fn a_file_of_an_output_that_is_linked_elsewhere_stays_the_users() {
+fn a_hard_linked_output_stays_the_users() {
     let space = pipeline("echo content > {outputs.one}/x; ln {outputs.one}/x OUTSIDE/keep; echo x > {outputs.two}/x");
     space.succeed(&["run", "chain"]);
     assert_apart(&space, &space.path("keep"), "x");
@@ -71,7 +71,7 @@ fn a_linked_executable_stays_executable_on_both_sides() {
 }
 
 #[test]
-fn files_and_outputs_that_are_linked_to_one_another_are_kept_apart() {
+fn linked_outputs_are_kept_apart() {
     let space = pipeline(
         "echo content > {outputs.one}/a; ln {outputs.one}/a {outputs.one}/b; ln {outputs.one}/a {outputs.two}/c",
     );

@@ -50,9 +50,9 @@ fn read_all(space: &Space) {
         &["cache", "gc", "--max-size", "1"],
     ] {
         let outcome = space.pipe(arguments);
-        let said = outcome.out + &outcome.err;
-        assert!(outcome.code >= 0 && outcome.code != 101, "{arguments:?}: {}: {said}", outcome.code);
-        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        let message = outcome.out + &outcome.err;
+        assert!(outcome.code >= 0 && outcome.code != 101, "{arguments:?}: {}: {message}", outcome.code);
+        assert!(!message.contains("panicked"), "{arguments:?}: {message}");
     }
 }
 
@@ -160,7 +160,7 @@ fn a_pin_that_names_a_path_is_refused() {
 }
 
 #[test]
-fn an_export_does_not_follow_a_link_that_is_in_its_way() {
+fn an_export_follows_no_link() {
     let space = chain();
     space.succeed(&["run", "chain"]);
     space.write("elsewhere/kept", "mine");

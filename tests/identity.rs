@@ -232,7 +232,7 @@ fn everything_that_decides_a_result_is_in_its_key() {
 }
 
 #[test]
-fn a_seed_that_a_command_does_not_use_is_not_in_its_key() {
+fn an_unused_seed_is_not_in_the_key() {
     let space = Space::new();
     space.write("data", "data");
     let without = PLAIN.replace(" {seed}", "");

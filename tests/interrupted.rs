@@ -4,10 +4,9 @@
 
 mod space;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, test_kill_process};
+use space::live::Live;
 use space::{QUICK, Space, wait_until, with_status};
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
 
 /// The quick pipeline with a stage that trains for longer than any test waits.
 fn slow() -> Space {
@@ -24,23 +23,15 @@ epochs = 1000000
 }
 
 /// Starts a run and waits until dccf has begun.
-fn start(space: &Space) -> Child {
-    let mut child =
-        space.command(&["run", "quick", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let begun = lines.any(|line| line.unwrap().contains(r#""event":"progress","stage":"dccf""#));
-    assert!(begun, "dccf never began");
-    // Keep reading, so that the run is not held up by a full pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    child
-}
-
-fn process(child: &Child) -> Pid {
-    Pid::from_child(child)
+fn start(space: &Space) -> Live {
+    let mut run = space.start(&["run", "quick"]);
+    run.wait_until("dccf never began", |event| event["event"] == "progress" && event["stage"] == "dccf");
+    run
 }
 
 /// The workers that have this space's folder in their log.
-fn workers_of(pipe: u32) -> Vec<Pid> {
+fn workers_of(run: &Live) -> Vec<Pid> {
+    let pipe = run.process().as_raw_nonzero();
     let children = std::fs::read_to_string(format!("/proc/{pipe}/task/{pipe}/children")).unwrap_or_default();
     let mut found: Vec<i32> = children.split_whitespace().filter_map(|text| text.parse().ok()).collect();
     for task in std::fs::read_dir(format!("/proc/{pipe}/task")).into_iter().flatten().flatten() {
@@ -59,23 +50,22 @@ fn wait_until_gone(pids: &[Pid]) {
 #[test]
 fn ctrl_c_stops_the_workers_and_leaves_the_store_clean() {
     let space = slow();
-    let mut child = start(&space);
-    let workers = workers_of(child.id());
+    let run = start(&space);
+    let workers = workers_of(&run);
     assert!(!workers.is_empty());
-    kill_process(process(&child), Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    run.signal(Signal::INT);
+    assert_eq!(run.finish().code, Some(130));
     wait_until_gone(&workers);
     assert!(space.stored("tmp").iter().all(|name| name == "locks"), "{:?}", space.stored("tmp"));
     assert!(space.stored("tmp/locks").is_empty());
 }
 
 #[test]
-fn after_a_kill_the_workers_end_and_the_next_run_goes_on() {
+fn after_a_kill_the_next_run_goes_on() {
     let space = slow();
-    let mut child = start(&space);
-    let workers = workers_of(child.id());
-    kill_process(process(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
+    let run = start(&space);
+    let workers = workers_of(&run);
+    run.kill();
     wait_until_gone(&workers);
     let statuses = space.statuses(&["quick", "--set", "dccf.epochs=1"]);
     assert_eq!(statuses["sample"], "cached");
@@ -86,7 +76,7 @@ fn after_a_kill_the_workers_end_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn an_interrupted_stage_with_a_checkpoint_is_said_to_go_on_from_it() {
+fn a_checkpoint_is_reported_after_ctrl_c() {
     let space = Space::new();
     let pipeline = r#"
 name = "p"
@@ -99,13 +89,12 @@ outputs.o = "text"
     space.write("p.toml", pipeline);
     let fresh = space.succeed(&["plan", "p"]).out;
     assert!(!fresh.contains("checkpoint"), "{fresh}");
-    let mut child =
-        space.command(&["run", "p", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("begun")));
-    kill_process(process(&child), Signal::INT).unwrap();
-    let last = lines.last().unwrap().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut run = space.start(&["run", "p"]);
+    run.wait_for_log("begun");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    let last = ended.events.last().unwrap().to_string();
+    assert_eq!(ended.code, Some(130));
     assert!(
         last.contains("interrupted; finished stages are kept; the next run of a goes on from its checkpoint"),
         "{last}"

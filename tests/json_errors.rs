@@ -12,7 +12,7 @@ fn last_event(out: &str) -> Value {
 }
 
 #[test]
-fn an_error_in_the_file_has_its_place_and_its_exit_code() {
+fn an_error_in_the_file_has_place_and_exit_code() {
     let space = Space::quick();
     space.write("quick.toml", "name = \"quick\"\n\n[stage.a]\nuses = \"popularityy\"\n");
     for command in ["plan", "run"] {

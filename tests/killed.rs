@@ -4,15 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
-mod live;
 mod space;
 
-use live::{Ended, Live, process_in, wait_until_gone};
 use pipe::fs::Disk;
 use pipe::key::Key;
 use pipe::store::{Lookup, Store};
 use rustix::process::Signal;
 use space::Space;
+use space::live::{Ended, Live, process_in, wait_until_gone};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -44,7 +43,7 @@ fn quick_stages() -> Space {
 }
 
 fn start(space: &Space) -> Live {
-    Live::start(space.command(&["run", "k", "--json"]))
+    space.start(&["run", "k"])
 }
 
 /// When a run is killed.
@@ -196,7 +195,7 @@ fn background(start: &str, then: &str) -> Space {
 }
 
 #[test]
-fn what_a_command_started_ends_when_the_run_is_ended_by_a_signal() {
+fn child_processes_end_with_the_run() {
     for (signal, code) in [(Signal::KILL, None), (Signal::TERM, Some(130)), (Signal::INT, Some(130))] {
         for (start_in, then) in BACKGROUND.into_iter().zip(["wait", "trap \"\" TERM INT HUP; sleep 300"]) {
             let space = background(start_in, then);

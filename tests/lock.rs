@@ -19,9 +19,9 @@ fn lock(space: &Space) -> String {
     std::fs::read_to_string(space.path("chain.lock")).unwrap()
 }
 
-fn assert_refused(outcome: &Outcome, said: &[&str]) {
+fn assert_refused(outcome: &Outcome, message: &[&str]) {
     assert_eq!(outcome.code, 17, "{}{}", outcome.out, outcome.err);
-    assert!(said.iter().all(|said| outcome.err.contains(said)), "{}", outcome.err);
+    assert!(message.iter().all(|message| outcome.err.contains(message)), "{}", outcome.err);
     assert!(outcome.err.contains("`pipe lock`"), "{}", outcome.err);
 }
 

@@ -4,12 +4,11 @@
 
 mod space;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use space::live::Live;
 use space::{Space, wait_until};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A pipeline of one command with the other keys `more`. In its script `$n` is the number of the attempt.
 fn with_script(script: &str, more: &str) -> Space {
@@ -51,7 +50,7 @@ fn a_stage_that_fails_twice_is_tried_a_third_time() {
 }
 
 #[test]
-fn a_killed_stage_is_tried_again_and_leaves_no_half_of_its_outputs() {
+fn a_killed_stage_is_retried_from_empty_outputs() {
     let space = with_script(
         "[ $n = 1 ] && { echo half > {outputs.out}/half; kill -KILL $$; }; echo x > {outputs.out}/x",
         "retries = 1",
@@ -114,11 +113,9 @@ fn a_checkpoint_outlives_a_run_that_is_killed() {
     let script =
         "echo $n >> {checkpoint}/seen; echo begun; [ $n = 1 ] && sleep 1000; cp {checkpoint}/seen {outputs.out}/";
     let space = with_script(script, "");
-    let mut child = space.command(&["run", "p", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("begun")));
-    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
+    let mut run = space.start(&["run", "p"]);
+    run.wait_for_log("begun");
+    run.kill();
     space.succeed(&["run", "p"]);
     assert_eq!(std::fs::read_to_string(space.path("artifacts/p/a/out/seen")).unwrap(), "1\n2\n");
     assert!(space.stored("checkpoints").is_empty());
@@ -157,7 +154,7 @@ impl Drop for SmallGroup {
 }
 
 #[test]
-fn a_stage_that_is_ended_for_want_of_memory_has_its_own_code() {
+fn out_of_memory_has_its_own_exit_code() {
     let Some(group) = SmallGroup::new() else { return };
     // The run itself is what enters the group, so its stages are in it.
     let space = with_script("exec tail /dev/zero", "");
@@ -167,9 +164,9 @@ fn a_stage_that_is_ended_for_want_of_memory_has_its_own_code() {
         .current_dir(space.path(""))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(32), "{said}");
-    assert!(said.contains("memory"), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(32), "{message}");
+    assert!(message.contains("memory"), "{message}");
 }
 
 /// The made-up shop up to the fine-tuning of a tiny model, in the manner of pipelines/sample.toml.
@@ -237,21 +234,13 @@ fn finetuned(space: &Space) -> PathBuf {
 
 /// Runs the training and kills the run as soon as some steps of it are done.
 fn kill_in_the_middle(space: &Space) {
-    let mut child = space
-        .command(&["run", "p", "--json"])
-        .env("PIPE_CHECKPOINT_SECONDS", "0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let in_the_middle = |line: &str| {
-        let event: Value = serde_json::from_str(line).unwrap();
+    let mut command = space.command(&["run", "p", "--json"]);
+    command.env("PIPE_CHECKPOINT_SECONDS", "0");
+    let mut run = Live::start(command);
+    run.wait_until("the training never came to its third step", |event| {
         event["event"] == "progress" && event["stage"] == "finetune" && event["done"].as_u64().unwrap_or(0) >= 3
-    };
-    assert!(lines.any(|line| in_the_middle(&line.unwrap())), "the training never came to its third step");
-    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
+    });
+    run.kill();
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn a_mapped_write_to_a_file_after_a_run_is_seen() {
 }
 
 #[test]
-fn a_mapped_write_to_a_file_of_a_folder_after_a_run_is_seen() {
+fn a_mapped_write_after_a_run_is_seen() {
     is_seen("data", "data/inner/file");
 }
 

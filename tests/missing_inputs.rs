@@ -22,7 +22,7 @@ resources = { gpus = 99 }
 "#;
 
 #[test]
-fn the_variable_that_decides_where_an_input_is_and_its_value_are_named() {
+fn the_variable_behind_a_path_is_named() {
     let space = Space::new();
     space.write("p.toml", PIPELINE);
     let outcome = space.pipe(&["plan", "p"]);

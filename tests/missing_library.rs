@@ -8,7 +8,7 @@ use space::{Space, worker};
 use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
-fn a_library_that_is_gone_since_the_worker_was_described_is_named() {
+fn a_library_that_has_gone_is_named() {
     let space = Space::quick();
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = stage ]; then\n  echo \"$0: error while loading shared libraries: libtorch_cpu.so: cannot open \

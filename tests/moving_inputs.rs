@@ -48,7 +48,7 @@ fn a_file_that_its_own_stage_changes_is_noticed() {
 }
 
 #[test]
-fn a_file_that_is_replaced_by_another_of_its_size_is_noticed() {
+fn a_replaced_file_of_equal_size_is_noticed() {
     let space = Space::new();
     space.write("data", "old");
     let script = format!("printf new > {0}.new; mv {0}.new {0};", space.path("data").display());
@@ -133,7 +133,7 @@ fn somebody_else_who_writes_during_the_stage_is_noticed() {
 }
 
 #[test]
-fn a_change_between_planning_and_the_start_never_gets_an_old_key() {
+fn an_edit_after_planning_never_gets_an_old_key() {
     let space = Space::new();
     space.write("data", "old");
     // With one job, `s` has its key and waits while `first` runs.
@@ -155,7 +155,7 @@ fn a_change_between_planning_and_the_start_never_gets_an_old_key() {
 }
 
 #[test]
-fn a_stage_that_writes_into_the_result_that_enters_it_is_noticed() {
+fn writing_into_an_input_is_noticed() {
     let stages = |before: &str| {
         format!(
             "name = 'p'\n[stage.first]\nuses = 'command'\noutputs = {{ o = 'text' }}\n\

@@ -27,15 +27,15 @@ fn pipeline(pipeline: &str, stage: &str, port: &str, label: &str) -> String {
     )
 }
 
-/// Runs a pipeline file, which must be refused with that exit code and these words before anything is written.
-fn assert_refused(text: &str, arguments: &[&str], code: i32, said: &[&str]) {
+/// Runs a pipeline file, which must be refused with that exit code and this message before anything is written.
+fn assert_refused(text: &str, arguments: &[&str], code: i32, message: &[&str]) {
     let space = Space::new();
     space.write("p.toml", text);
     space.write("x", "x");
     let outcome = space.pipe(&[&["run", "p"], arguments].concat());
     assert_eq!(outcome.code, code, "{}", outcome.err);
-    for words in said {
-        assert!(outcome.err.contains(words), "'{words}' is not in:\n{}", outcome.err);
+    for expected in message {
+        assert!(outcome.err.contains(expected), "'{expected}' is not in:\n{}", outcome.err);
     }
     assert!(space.stored("runs").is_empty() && space.stored("tmp").is_empty(), "a run was begun");
 }

@@ -15,7 +15,7 @@ fn run_of(space: &Space, name: &str) -> Value {
 }
 
 #[test]
-fn a_run_is_found_by_its_name_and_listed_with_note_and_settings() {
+fn a_named_run_is_found_and_listed() {
     let space = chain();
     space.succeed(&["run", "chain", "--name", "first", "--note", "as it is"]);
     space.succeed(&["run", "chain", "--name=second", "--set", "base.word=\"b\""]);

@@ -73,7 +73,7 @@ fn every_timeline_ends_as_the_model_says() {
 }
 
 #[test]
-fn every_timeline_over_time_stamps_of_whole_seconds_ends_as_the_model_says() {
+fn coarse_time_stamps_follow_the_model() {
     let Some(disk) = coarse::CoarseDisk::mount() else { return };
     let items = |stages| {
         let root = tempfile::tempdir_in(disk.path()).unwrap().keep();

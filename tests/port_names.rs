@@ -63,7 +63,7 @@ fn a_port_named_as_a_file_is_refused() {
 }
 
 #[test]
-fn a_port_that_is_a_path_is_refused_and_leaves_no_link() {
+fn a_port_that_is_a_path_is_refused() {
     let space = chain("");
     let elsewhere = space.path("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
@@ -123,7 +123,7 @@ fn a_change_behind_each_of_near_names_runs_the_stage_again() {
 }
 
 #[test]
-fn a_parameter_a_variable_and_a_file_of_one_name_are_told_apart() {
+fn equal_names_of_different_fields_differ() {
     let space = Space::new();
     space.write("x", "");
     let keys = ["parameters = { x = \"1\" }", "env = { x = \"1\" }", "files = { x = \"x\" }", ""].map(|more| {

@@ -108,7 +108,7 @@ fn a_repair_may_lose_power_after_any_operation() {
 
 /// The very moment in which the store says that a result is kept, without a run around it.
 #[test]
-fn a_result_is_on_the_disk_when_the_store_has_recorded_it() {
+fn a_recorded_result_is_on_the_disk() {
     let engine = Engine::new();
     let space = folder();
     let recorder = Recorder::new(space.path());

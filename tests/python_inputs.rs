@@ -75,7 +75,7 @@ fn python_compiles_nothing_into_a_result() {
 }
 
 #[test]
-fn a_script_whose_imports_are_no_inputs_is_told_when_something_runs() {
+fn a_script_with_undeclared_imports_is_reported() {
     let Some(space) = program() else { return };
     let script = |files: &str| {
         space.write(

@@ -1,4 +1,4 @@
-//! Running again in an empty store: what passes, what is caught, and what is said of it.
+//! Running again in an empty store: what passes, what is caught, and what is reported.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -28,7 +28,7 @@ fn with_noise(script: &str, more: &str) -> Space {
 
 const CLOCK: &str = "printf 'same%s' $(date +%N) > {outputs.o}/value";
 
-/// What was said of each stage.
+/// The report on each stage.
 fn judged(outcome: &Outcome) -> BTreeMap<String, Value> {
     let events = outcome.events();
     let judged = events.into_iter().filter(|event| event["event"] == "reproduced");
@@ -49,7 +49,7 @@ fn what_makes_the_same_again_passes_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_stage_that_looks_at_the_clock_is_named_with_its_file_and_offset() {
+fn a_clock_in_an_output_is_found_with_its_offset() {
     let space = with_noise(CLOCK, "");
     let outcome = space.pipe(&["reproduce", "p", "--json"]);
     assert_eq!(outcome.code, 18, "{}", outcome.err);
@@ -130,7 +130,7 @@ fn a_tolerance_lets_numbers_differ_and_nothing_else() {
 }
 
 #[test]
-fn a_tolerance_is_no_part_of_the_key_and_has_to_be_of_an_output() {
+fn a_tolerance_is_not_in_the_key() {
     let space = with_noise("echo a > {outputs.o}/a", "");
     space.succeed(&["run", "p"]);
     let pipeline = std::fs::read_to_string(space.path("p.toml")).unwrap();
@@ -200,7 +200,7 @@ fn the_tensor_that_differs_most_is_named() {
 }
 
 #[test]
-fn the_log_of_a_stage_that_fails_the_second_time_is_there_to_read() {
+fn each_failed_attempt_keeps_its_log() {
     let space = with_noise("echo said; mkdir $HOME/once && echo a > {outputs.o}/a", "");
     let outcome = space.command(&["reproduce", "p"]).env("HOME", space.path("")).output().unwrap();
     assert_eq!(outcome.status.code(), Some(20));

@@ -77,7 +77,7 @@ fn runs_are_listed_newest_first_with_how_they_ended() {
 }
 
 #[test]
-fn a_run_is_found_by_its_name_a_beginning_and_its_age() {
+fn a_run_is_found_by_name_prefix_and_age() {
     let space = waiting();
     space.write("go", "0");
     space.succeed(&["run", "waiting"]);
@@ -96,7 +96,7 @@ fn a_run_is_found_by_its_name_a_beginning_and_its_age() {
 }
 
 #[test]
-fn a_run_that_failed_shows_its_stages_and_the_log_of_the_failure() {
+fn a_failed_run_shows_stages_and_log() {
     let space = waiting();
     space.write("go", "3");
     space.pipe(&["run", "waiting"]);

@@ -26,7 +26,7 @@ command = ['sh', '-c', 'sleep 0.5; cat {inputs.i}/v > {outputs.o}/v; echo read >
 ";
 
 #[test]
-fn a_result_that_another_key_has_made_again_is_left_in_its_place() {
+fn a_result_in_use_by_another_key_stays() {
     let space = Space::new();
     space.write("p.toml", TWINS);
     space.succeed(&["run", "p"]);

@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
-mod live;
 mod space;
 
-use live::{Live, process_in, wait_until_gone};
 use rustix::process::{Pid, Signal, kill_process};
 use space::Space;
+use space::live::{Live, process_in, wait_until_gone};
 use std::time::{Duration, Instant};
 
 /// A stage with this script and these other keys. `{at}` stands for a path beside the pipeline.
@@ -26,7 +25,7 @@ fn stage(script: &str, more: &str) -> Space {
 }
 
 fn start(space: &Space) -> Live {
-    Live::start(space.command(&["run", "k", "--json"]))
+    space.start(&["run", "k"])
 }
 
 /// The processes beneath this test's run that run the program `pipe`, by name or by file.
@@ -62,7 +61,7 @@ fn a_program_ends_when_every_process_named_pipe_is_killed() {
 }
 
 #[test]
-fn the_program_itself_ends_when_its_supervisor_is_killed_with_the_run() {
+fn a_program_ends_with_its_supervisor() {
     let space = stage("echo $$ > {at}/process; sleep 300; :", "");
     let live = start(&space);
     let process = process_in(&space.path("process"));
@@ -72,7 +71,7 @@ fn the_program_itself_ends_when_its_supervisor_is_killed_with_the_run() {
 }
 
 #[test]
-fn a_second_run_does_not_share_a_checkpoint_with_what_a_killed_one_left() {
+fn a_checkpoint_has_one_writer_after_a_kill() {
     // The first attempt leaves a program behind that its supervisor cannot end, being killed; the second must not meet it.
     let script = "if [ -e {at}/process ]; then grep -q '[)] [RSD]' /proc/$(cat {at}/process)/stat && exit 9; echo x > {outputs.o}/x; exit 0; fi; \
                   setsid -f sh -c \"echo \\$\\$ > {at}/process; exec sleep 300\"; echo {checkpoint}; sleep 300";

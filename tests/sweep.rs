@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
-mod live;
 mod space;
 
-use live::Live;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use space::{Outcome, Space};
 use std::collections::BTreeMap;
@@ -60,7 +57,7 @@ fn last(outcome: &Outcome) -> Value {
 }
 
 #[test]
-fn what_points_share_runs_once_and_a_value_added_later_runs_its_own() {
+fn points_share_common_stages() {
     let space = space("[sweep]\n\"varied.k\" = [1, 2, 3]\n");
     let plan = last(&space.succeed(&["plan", "swept", "--json"]));
     assert_eq!(plan, json!({ "event": "plan", "points": 3, "asked": 9, "distinct": 7, "run": 7 }));
@@ -109,10 +106,9 @@ fn a_point_that_fails_leaves_the_others_alone() {
 #[test]
 fn a_sweep_that_was_killed_goes_on_where_it_was() {
     let space = space("[sweep]\n\"varied.k\" = [1, 2, 3, 4, 5, 6]\n");
-    let mut live = Live::start(space.command(&["run", "swept", "--json", "--jobs", "1"]));
+    let mut live = space.start(&["run", "swept", "--jobs", "1"]);
     live.wait_for(&["stage"], 7);
-    live.signal(Signal::KILL);
-    live.finish();
+    live.kill();
     let before = ran(&space);
     space.succeed(&["run", "swept"]);
     let after = ran(&space);
@@ -123,7 +119,7 @@ fn a_sweep_that_was_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn profiles_lie_on_top_and_paths_are_those_of_the_file_they_stand_in() {
+fn profiles_override_and_paths_follow_their_file() {
     let space = space(
         "[sweep]\n\"varied.k\" = [1, 2, 3]\n[profile.small]\nsweep = { \"varied.k\" = [7] }\n[profile.small.stage.varied]\nmodulus = 5\n",
     );

@@ -1,4 +1,4 @@
-//! A limit of the system that is reached is said to be that, and ends the run instead of hanging it.
+//! A limit of the system that is reached is named in the error, and ends the run instead of hanging it.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -85,7 +85,7 @@ fn a_limit_for_the_size_of_files_is_an_error() {
 }
 
 #[test]
-fn a_disk_that_a_command_finds_full_is_said_to_be_full() {
+fn a_full_disk_has_its_own_exit_code() {
     let space = stage("['sh', '-c', 'head -c 20000000 /dev/zero > {outputs.o}/x']");
     let disk = space.path("disk");
     std::fs::create_dir(&disk).unwrap();

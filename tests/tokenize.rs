@@ -55,7 +55,7 @@ fn rows(space: &Space, items: &str, more: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn texts_get_codes_by_either_layer_and_a_codebook_that_cannot_says_so() {
+fn new_items_get_codes_from_text() {
     let space = Space::quick();
     space.write("new.toml", PIPELINE);
     space.write("none.parquet", "no table");
@@ -71,8 +71,8 @@ fn texts_get_codes_by_either_layer_and_a_codebook_that_cannot_says_so() {
         found.iter().all(|row| row["from"] == "text" && row["code_3"].as_u64().unwrap() < 8 && row["code_4"].is_null())
     );
     assert_eq!(found, rows(&space, &items, &[]));
-    let said = space.succeed(&["tokenize", "new.toml", "--items", &items, "--output", "codes.parquet"]);
-    assert!(said.out.contains("0 from an embedding") && space.path("codes.parquet").is_file(), "{}", said.out);
+    let outcome = space.succeed(&["tokenize", "new.toml", "--items", &items, "--output", "codes.parquet"]);
+    assert!(outcome.out.contains("0 from an embedding") && space.path("codes.parquet").is_file(), "{}", outcome.out);
 
     let broken = space.pipe(&["tokenize", "new.toml", "--items", "none.parquet"]);
     assert_eq!(broken.code, 21, "{}", broken.err);

@@ -22,7 +22,7 @@ fn copying(path: &str) -> Space {
     space
 }
 
-/// Runs it with a value of `SELF`. Gives the exit code, what was said, and what was copied.
+/// Runs it with a value of `SELF`. Gives the exit code, what was printed, and what was copied.
 fn run(space: &Space, value: &[u8]) -> (Option<i32>, String, String) {
     let output = space.command(&["run", "p"]).env("SELF", OsStr::from_bytes(value)).output().unwrap();
     let copied = std::fs::read_to_string(space.path("artifacts/p/s/o/v")).unwrap_or_default();
@@ -30,7 +30,7 @@ fn run(space: &Space, value: &[u8]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_value_that_is_not_utf_8_is_an_error_and_not_the_default() {
+fn a_value_that_is_not_utf_8_is_an_error() {
     let space = copying("${SELF:-default}/x");
     let (code, err, copied) = run(&space, b"other\xff");
     assert_eq!((code, copied.as_str()), (Some(12), ""), "{err}");

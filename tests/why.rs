@@ -58,7 +58,7 @@ fn json(space: &Space, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn a_stage_that_is_up_to_date_says_which_run_made_it() {
+fn a_cached_stage_names_the_run_that_made_it() {
     let space = chain();
     insta::assert_snapshot!(why(&space, &["head"]));
     let answer = json(&space, &["head"]);
@@ -84,9 +84,9 @@ fn a_changed_command_names_each_of_its_parts() {
     space.write("chain.toml", changed.replace("head -n", "head --lines"));
     insta::assert_snapshot!(why(&space, &["head"]));
     let answer = json(&space, &["head"]);
-    let facts: Vec<&str> =
+    let fields: Vec<&str> =
         answer["differences"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect();
-    assert_eq!(facts, ["env LANG", "parameter lines", "command"]);
+    assert_eq!(fields, ["env LANG", "parameter lines", "command"]);
     assert!(answer["differences"][2]["old"].as_str().unwrap().contains("head -n {parameters.lines}"), "{answer}");
     let plan = space.succeed(&["plan", "chain"]).out;
     assert!(plan.contains(r#"env LANG: "C" → "C.UTF-8", parameter lines: 2 → 3, command: "#), "{plan}");

@@ -147,7 +147,7 @@ class Bench:
                 program.stdin.write(text)
                 program.stdin.flush()
             peak = 0.0
-            # A stage ends when its input closes, so that stays open until it has said all.
+            # A stage ends when its input closes, so that stays open until it has answered.
             while program.poll() is None:
                 peak = max(peak, high_water(program.pid))
                 time.sleep(0.02)

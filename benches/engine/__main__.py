@@ -11,7 +11,7 @@ import arguments
 import report
 from arguments import REPOSITORY, Arguments
 from bench import Bench
-from figures import Figure, Result, Unit
+from measurements import Measurement, Result, Unit
 from machine import this_machine
 from peers import Peers
 from processes import Failed, Processes, Repetition
@@ -63,8 +63,8 @@ def _version(program: Path | None) -> str:
     """What the program says of its version; empty when there is none."""
     if program is None or not program.exists():
         return ""
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    first = said.splitlines()[0] if said else "unknown"
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    first = output.splitlines()[0] if output else "unknown"
     return first.removeprefix(f"{program.name} ")
 
 
@@ -87,8 +87,8 @@ def _environment(given: Arguments, folder: Path) -> dict[str, str]:
     return ours | settings | {"PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
 
 
-def _measure(scenario: Scenario, bench: Bench, tools: list[Tool]) -> Iterator[Figure]:
-    """The figures of a scenario; what a tool fails at is a figure that says why."""
+def _measure(scenario: Scenario, bench: Bench, tools: list[Tool]) -> Iterator[Measurement]:
+    """The measurements of a scenario; what a tool fails at is a measurement that says why."""
     try:
         yield from scenario.others(bench)
     except Failed as failure:
@@ -99,12 +99,12 @@ def _measure(scenario: Scenario, bench: Bench, tools: list[Tool]) -> Iterator[Fi
         print(f"engine: {scenario.name}: {tool.name}", file=sys.stderr)
         given: set[str] = set()
         try:
-            for figure in scenario.measure(bench, tool):
-                given.add(figure.what)
-                yield figure
+            for measurement in scenario.measure(bench, tool):
+                given.add(measurement.what)
+                yield measurement
         except Failed as failure:
             column = next((column for column in scenario.columns if column not in given), scenario.columns[0])
-            yield Figure(tool.name, column, Unit.SECONDS, (), str(failure))
+            yield Measurement(tool.name, column, Unit.SECONDS, (), str(failure))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def parse() -> Arguments:
     """Reads the command line and the environment; ends the program when they are wrong."""
     parser = argparse.ArgumentParser(
         prog="benches/engine",
-        description="Times build tools and workflow engines beside pipe, and writes the figures as Markdown.",
+        description="Times build tools and workflow engines beside pipe, and writes the measurements as Markdown.",
         epilog=_ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,7 +50,7 @@ def parse() -> Arguments:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and a smaller file: a trial")
     parser.add_argument("--limit", metavar="SECONDS", type=int, default=120, help="the most a run may take; 120")
     parser.add_argument("--loaded", action="store_true", help="go on although the machine has other work")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write every figure here too")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write every measurement here too")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where projects are made")
     parser.add_argument("--no-install", action="store_true", help="install nothing: what is not here is absent")
     given = parser.parse_args()

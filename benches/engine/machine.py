@@ -1,4 +1,4 @@
-"""The machine that figures are of."""
+"""The machine that measurements are of."""
 
 import os
 import platform

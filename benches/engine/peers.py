@@ -27,7 +27,7 @@ class Peers:
         return Path(found).absolute() if found else None
 
     def install(self, names: list[str]) -> None:
-        """Installs those of the named programs that the prefix lacks; one that cannot be had is left out, and said."""
+        """Installs those of the named programs that the prefix lacks; one that cannot be had is left out, and named."""
         missing = [name for name in names if not (self.prefix / "bin" / name).exists()]
         pypi = [name for name in missing if name in FROM_PYPI]
         if pypi and not (self.prefix / "bin" / "pip").exists():

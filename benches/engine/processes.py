@@ -81,9 +81,9 @@ class Processes:
     def _require_success(self, command: list[str], status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
-            said = self.output.read_text(errors="replace").strip()[-_TAIL:]
+            output = self.output.read_text(errors="replace").strip()[-_TAIL:]
             program = Path(command[0]).name
-            raise Failed(f"{program} ended with {code}: {' '.join(said.split())}")
+            raise Failed(f"{program} ended with {code}: {' '.join(output.split())}")
 
 
 def high_water(process: int) -> float:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from figures import Result
+from measurements import Result
 from machine import Machine
 from scenarios import Scenario
 from targets import Target
@@ -31,8 +31,8 @@ def head(machine: Machine, versions: Mapping[str, str], tools: Sequence[Tool]) -
 
 def section(scenario: Scenario, result: Result) -> str:
     """A scenario's table."""
-    names = dict.fromkeys(figure.tool for figure in result.figures)
-    cells = {(figure.tool, figure.what): str(figure) for figure in result.figures}
+    names = dict.fromkeys(measurement.tool for measurement in result.measurements)
+    cells = {(measurement.tool, measurement.what): str(measurement) for measurement in result.measurements}
     rows = [[name, *(cells.get((name, column), "") for column in scenario.columns)] for name in names]
     title = f"## {scenario.title} (`{scenario.name}`)"
     return "\n".join(["", title, "", scenario.about, "", *_table(["", *scenario.columns], rows)])
@@ -57,20 +57,20 @@ def as_json(
     machine: Machine, versions: Mapping[str, str], results: Mapping[str, Result], targets: Sequence[Target]
 ) -> str:
     """All that was found, every repetition included."""
-    figures = [
+    measurements = [
         {
             "scenario": result.scenario,
-            "tool": figure.tool,
-            "what": figure.what,
-            "unit": figure.unit.value,
-            "values": figure.values,
-            "absent": figure.absent or None,
+            "tool": measurement.tool,
+            "what": measurement.what,
+            "unit": measurement.unit.value,
+            "values": measurement.values,
+            "absent": measurement.absent or None,
         }
         for result in results.values()
-        for figure in result.figures
+        for measurement in result.measurements
     ]
     verdict = [asdict(target) | {"verdict": target.verdict} for target in targets]
-    everything = {"machine": asdict(machine), "versions": versions, "figures": figures, "targets": verdict}
+    everything = {"machine": asdict(machine), "versions": versions, "measurements": measurements, "targets": verdict}
     return json.dumps(everything, indent=1) + "\n"
 
 

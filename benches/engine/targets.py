@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from figures import Result
+from measurements import Result
 from scenarios.memory import COUNTS, column
 
 _GROWTH = 1.25
@@ -16,7 +16,7 @@ class Target:
     what: str
     asked: str
     found: float | None
-    """None when one of its figures was not measured."""
+    """None when one of its measurements was not measured."""
     reached: bool
 
     @property
@@ -53,11 +53,11 @@ class _Ratios:
     def value(self, scenario: str, tool: str, what: str) -> float | None:
         """A median, when it was measured."""
         result = self.results.get(scenario)
-        figure = result.find(tool, what) if result else None
-        return figure.median if figure else None
+        measurement = result.find(tool, what) if result else None
+        return measurement.median if measurement else None
 
     def of(self, scenario: str, what: str, above: str, below: str) -> float | None:
-        """The figure of one tool divided by that of another, when both were measured."""
+        """The measurement of one tool divided by that of another, when both were measured."""
         one, other = self.value(scenario, above, what), self.value(scenario, below, what)
         return None if one is None or other is None else one / other
 

@@ -3,7 +3,7 @@
     python3 benches/models/codebook.py            # residual and collisions, time and memory
     python3 benches/models/codebook.py --help
 
-Every figure is of the whole set: an embedding of all items, as many codes for each, no alignment. It needs numpy,
+Every measurement is of the whole set: an embedding of all items, as many codes for each, no alignment. It needs numpy,
 faiss-cpu and scikit-learn; a peer that is not installed is absent from the tables and named as absent.
 """
 
@@ -100,14 +100,14 @@ def ours(rows: np.ndarray, levels: int, parameters: dict, options: argparse.Name
         assert worker.stdin and worker.stdout
         worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
         worker.stdin.flush()  # It ends when its input closes, so that stays open.
-        said: list[str] = []
-        reader = threading.Thread(target=said.extend, args=(worker.stdout,))
+        output: list[str] = []
+        reader = threading.Thread(target=output.extend, args=(worker.stdout,))
         reader.start()
         peak = watched(worker)
         seconds = time.perf_counter() - started
         reader.join()
         if worker.returncode != 0:
-            sys.exit(f"pipe-worker failed: {said[-1] if said else ''}")
+            sys.exit(f"pipe-worker failed: {output[-1] if output else ''}")
         report = json.loads((folder / "report/report.json").read_text())
     return Run(report["residual_ratio"], [report["colliding_items"]], seconds, peak)
 

@@ -51,16 +51,16 @@ def _measure(name: str, settings: dict, folder: Path, given: argparse.Namespace)
     steps = -(-len(pairs) // settings["batch"])
     print(f"\n### {name}: {users} users, {items} items, {len(pairs)} training pairs, {steps} steps of {settings['batch']}\n")
     ours = _ours(name, settings, folder, given)
-    peer, floor = _torch(users, items, pairs, settings, steps, folder, given)
+    peer, bound = _torch(users, items, pairs, settings, steps, folder, given)
     print("| | wall | processor time | peak memory |\n|---|---|---|---|")
     for what, measured in [("pipe", ours), ("PyTorch", peer)]:
         if measured:
             print(f"| {what} | {measured.seconds:.1f} s | {measured.cpu:.1f} s | {measured.peak / 2**20:.0f} MiB |")
-    if peer and floor:
+    if peer and bound:
         speed, memory = peer.cpu / ours.cpu, ours.peak / peer.peak
         print(f"\n- {'passed' if speed >= _LEAST_SPEED else 'missed'}: {speed:.1f} times faster, aimed at {_LEAST_SPEED:.0f}")
         print(f"- {'passed' if memory <= _MOST_MEMORY else 'missed'}: {memory:.2f} of the memory, aimed at {_MOST_MEMORY:.2f}")
-        print(f"- floor: {floor['text']}; pipe takes {ours.cpu / floor['seconds']:.1f} times as long")
+        print(f"- lower bound: {bound['text']}; pipe takes {ours.cpu / bound['seconds']:.1f} times as long")
     sys.stdout.flush()
 
 
@@ -93,7 +93,7 @@ def _ours(name: str, settings: dict, folder: Path, given: argparse.Namespace) ->
 def _torch(
     users: int, items: int, pairs: list[list[int]], settings: dict, steps: int, folder: Path, given: argparse.Namespace
 ) -> tuple[Measured | None, dict | None]:
-    """A mean step, times the steps of an epoch; and the floor, of what PyTorch reaches on this machine."""
+    """A mean step, times the steps of an epoch; and the lower bound, of what PyTorch reaches on this machine."""
     python = os.environ.get("PIPE_REFERENCE_PYTHON", "python3")
     if subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode:
         print(f"{python} has no PyTorch, so only pipe was measured; PIPE_REFERENCE_PYTHON may name one that has.\n")
@@ -103,8 +103,8 @@ def _torch(
     program = [python, _PEER, asked, str(given.threads), str(given.steps)]
     answer = json.loads(subprocess.run(program, check=True, stdout=subprocess.PIPE, text=True).stdout)
     measured = Measured(answer["seconds"] * steps, answer["cpu"] * steps, answer["peak"])
-    floor = answer["floor"]
-    return measured, {"seconds": floor["seconds"] * steps, "text": floor["text"].replace("STEPS", str(steps))}
+    bound = answer["bound"]
+    return measured, {"seconds": bound["seconds"] * steps, "text": bound["text"].replace("STEPS", str(steps))}
 
 
 def _timed(command: list, text: str) -> Measured:
@@ -114,7 +114,7 @@ def _timed(command: list, text: str) -> Measured:
     assert program.stdin
     program.stdin.write(text)
     program.stdin.flush()
-    # It ends when its input closes, so that stays open until it has said all.
+    # It ends when its input closes, so that stays open until it has answered.
     while program.poll() is None:
         peak = max(peak, high_water(program.pid))
         time.sleep(0.01)

@@ -1,6 +1,6 @@
-"""Steps of DCCF in plain PyTorch: `dccf_torch.py ASKED THREADS STEPS` prints time and memory of a step, and the floor.
+"""Steps of DCCF in plain PyTorch: `dccf_torch.py ASKED THREADS STEPS` prints time and memory of a step, and the lower bound.
 
-The floor is what the same arithmetic must cost on this machine: the multiplications of the dense products at the rate
+The lower bound is what the same arithmetic must cost on this machine: the multiplications of the dense products at the rate
 that PyTorch reaches for products of that shape, and the rows that the edges read at the rate of a copy in memory.
 """
 
@@ -43,10 +43,10 @@ def main() -> None:
         optimizer.step()
     seconds, used = (time.perf_counter() - begin) / steps, (time.process_time() - cpu) / steps
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "cpu": used, "peak": peak, "floor": floor(graph, chosen, dim, intents, batch)}))
+    print(json.dumps({"seconds": seconds, "cpu": used, "peak": peak, "bound": bound(graph, chosen, dim, intents, batch)}))
 
 
-def floor(graph: Graph, settings: Settings, dim: int, intents: int, batch: list[torch.Tensor]) -> dict:
+def bound(graph: Graph, settings: Settings, dim: int, intents: int, batch: list[torch.Tensor]) -> dict:
     """What a step must cost, in seconds of a core."""
     sides = [len(torch.unique(side)) for side in batch[:2]]
     similarities = 3 * sum(side**2 for side in sides) if settings.contrast_weight else 0

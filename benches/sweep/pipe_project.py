@@ -105,8 +105,8 @@ class PipeProject:
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def _ask(self, command: str, store: Path, *more: str) -> str:
-        words = [self.program, command, *self.arguments, *more, "--store", store, "--json"]
-        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        arguments = [self.program, command, *self.arguments, *more, "--store", store, "--json"]
+        return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
 
 def _plain(name: str) -> str:

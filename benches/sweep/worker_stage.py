@@ -36,7 +36,7 @@ def main() -> int:
     assert worker.stdin and worker.stdout
     worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
     worker.stdin.flush()
-    # It ends when its input closes, so that stays open until it has said all.
+    # It ends when its input closes, so that stays open until it has answered.
     last = ""
     for line in worker.stdout:
         last = line

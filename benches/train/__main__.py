@@ -142,10 +142,10 @@ class Ours:
 
     def _pipe(self, command: str, *arguments: str) -> str:
         store = [] if command in ("logs", "show") else ["--slots", f"threads={self.given.threads}"]
-        words = [str(self.given.program), command, *arguments, "--store", str(self.store), *store]
-        answer = subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder)
+        arguments = [str(self.given.program), command, *arguments, "--store", str(self.store), *store]
+        answer = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=self.folder)
         if answer.returncode:
-            sys.exit(f"train: {' '.join(words)}\n{answer.stderr}")
+            sys.exit(f"train: {' '.join(arguments)}\n{answer.stderr}")
         return answer.stdout
 
 

@@ -38,7 +38,7 @@ fn name<N: TryFrom<String>>(bytes: &mut Unstructured<'_>) -> Result<N> {
 
 /// Any command.
 fn command(bytes: &mut Unstructured<'_>) -> Result<CommandFields> {
-    Ok(CommandFields { words: bytes.arbitrary()?, outputs: bytes.arbitrary()?, environment: bytes.arbitrary()? })
+    Ok(CommandFields { arguments: bytes.arbitrary()?, outputs: bytes.arbitrary()?, environment: bytes.arbitrary()? })
 }
 
 /// Any value of a parameter, not too deep.

@@ -1,4 +1,4 @@
-//! A word taken apart is the same word: text stays as it is, and every name stands for itself.
+//! An argument taken apart is the same argument: text stays as it is, and every name stands for itself.
 
 #![no_main]
 
@@ -6,12 +6,12 @@ use libfuzzer_sys::fuzz_target;
 use pipe::key::FILES;
 use pipe::plan::{Piece, Placeholder, Template};
 
-fuzz_target!(|word: &str| {
-    let template = Template::parse(word);
+fuzz_target!(|argument: &str| {
+    let template = Template::parse(argument);
     let filled = template.fill(name);
     assert_eq!(Template::parse(&filled), template);
     // A file may be called an input as well.
-    assert!(filled == word || word.contains("inputs.files"), "{template:?}");
+    assert!(filled == argument || argument.contains("inputs.files"), "{template:?}");
     assert!(!template.0.is_empty());
     // Every name in braces has been taken for one.
     for piece in &template.0 {

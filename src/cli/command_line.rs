@@ -1,27 +1,27 @@
-//! The words that this program was started with.
+//! The arguments that this program was started with.
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use std::ffi::{OsStr, OsString};
 
-/// The option whose value may be a word of its own: `--force STAGE` as well as `--force=STAGE`.
+/// The option whose value may be an argument of its own: `--force STAGE` as well as `--force=STAGE`.
 const FORCE: &str = "--force";
 
-/// The words of the command line as text. A path may have bytes that are not UTF-8, for which a sign stands here.
+/// The arguments of the command line as text. A path may have bytes that are not UTF-8, for which a sign stands here.
 pub(super) fn command_line() -> impl Iterator<Item = String> {
-    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())
 }
 
-/// The words of the command line, with `--force STAGE` written as `--force=STAGE`.
+/// The arguments of the command line, with `--force STAGE` written as `--force=STAGE`.
 ///
-/// `--force` alone forces all stages, so the word after it may be the pipeline. It is a stage when the command has its pipeline
+/// `--force` alone forces all stages, so the argument after it may be the pipeline. It is a stage when the command has its pipeline
 /// without it.
-pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> Vec<OsString> {
-    let Some(command) = words.get(1).and_then(|name| definition.find_subcommand(name)) else { return words };
+pub(super) fn with_forced_stages(arguments: Vec<OsString>, definition: &Command) -> Vec<OsString> {
+    let Some(command) = arguments.get(1).and_then(|name| definition.find_subcommand(name)) else { return arguments };
     let mut positional = Vec::new();
     let (mut place, mut ended) = (2, false);
-    while let Some(word) = words.get(place) {
-        let text = word.to_string_lossy();
+    while let Some(argument) = arguments.get(place) {
+        let text = argument.to_string_lossy();
         if ended || !text.starts_with('-') || text == "-" {
             positional.push(place);
         } else if text == "--" {
@@ -32,16 +32,16 @@ pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> 
         place += 1;
     }
     let spare = positional.len().saturating_sub(command.get_positionals().count());
-    let is_forced = |place: &&usize| words[**place - 1] == OsStr::new(FORCE);
+    let is_forced = |place: &&usize| arguments[**place - 1] == OsStr::new(FORCE);
     let stages: Vec<usize> = positional.iter().filter(is_forced).take(spare).copied().collect();
-    let mut joined: Vec<OsString> = Vec::with_capacity(words.len());
-    for (place, word) in words.into_iter().enumerate() {
+    let mut joined: Vec<OsString> = Vec::with_capacity(arguments.len());
+    for (place, argument) in arguments.into_iter().enumerate() {
         match joined.last_mut().filter(|_| stages.contains(&place)) {
             Some(option) => {
                 option.push("=");
-                option.push(word);
+                option.push(argument);
             }
-            None => joined.push(word),
+            None => joined.push(argument),
         }
     }
     joined
@@ -51,7 +51,7 @@ pub(super) fn with_forced_stages(words: Vec<OsString>, definition: &Command) -> 
 /// environment sets, as if it were required.
 pub(super) fn with_whole_usage(
     mut error: clap::Error,
-    words: &[OsString],
+    arguments: &[OsString],
     definition: impl FnOnce() -> Command,
 ) -> clap::Error {
     if error.get(ContextKind::Usage).is_none() {
@@ -60,8 +60,8 @@ pub(super) fn with_whole_usage(
     let mut definition = definition();
     definition.build();
     let mut command = &definition;
-    for word in words.iter().skip(1) {
-        let Some(found) = command.find_subcommand(word) else { break };
+    for argument in arguments.iter().skip(1) {
+        let Some(found) = command.find_subcommand(argument) else { break };
         command = found;
     }
     let usage = command.clone().render_usage();
@@ -69,7 +69,7 @@ pub(super) fn with_whole_usage(
     error
 }
 
-/// Whether the word after an option is its value.
+/// Whether the argument after an option is its value.
 fn takes_next(command: &Command, option: &str) -> bool {
     let is_meant = |argument: &&Arg| match option.strip_prefix("--") {
         Some(long) => argument.get_long() == Some(long),
@@ -87,13 +87,13 @@ mod tests {
     use std::ffi::OsString;
 
     fn joined(line: &str) -> String {
-        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let words = super::with_forced_stages(words, &Arguments::command());
-        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let arguments = super::with_forced_stages(arguments, &Arguments::command());
+        arguments.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn the_word_after_force_is_a_stage_where_there_is_a_pipeline_too() {
+    fn force_takes_a_stage_after_it() {
         assert_eq!(joined("pipe run toys --force finetune"), "pipe run toys --force=finetune");
         assert_eq!(joined("pipe run --force finetune toys"), "pipe run --force=finetune toys");
         assert_eq!(joined("pipe run --force a toys --force b"), "pipe run --force=a toys --force=b");

@@ -65,7 +65,8 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
     let mut comparison = Comparison::of(&gathering.subjects, &wanted)?;
     test(&mut comparison, &arguments.worker);
     if let Some(name) = arguments.paper.as_ref().or(settings.paper.as_ref()) {
-        let file = pipeline::project()?.join("pipelines").join("paper.toml");
+        let project = gathering.project.map_or_else(pipeline::project, Ok)?;
+        let file = project.join("pipelines").join("paper.toml");
         comparison.beside(PaperTable::read(&file, name)?, settings.differs);
     }
     let text = match arguments {
@@ -73,7 +74,7 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
         CompareArguments { csv: true, .. } => comparison.csv(),
         CompareArguments { markdown: true, .. } => comparison.markdown(),
         CompareArguments { latex: true, .. } => comparison.latex(),
-        _ => comparison.text(),
+        _ => gathering.trials.iter().map(|trials| format!("{trials}\n")).collect::<String>() + &comparison.text(),
     };
     print(&text);
     Ok(())

@@ -1,6 +1,6 @@
 //! What a shell may complete on our command line: the names of pipelines and of their stages.
 //!
-//! The script of `pipe completions` calls this program with `COMPLETE` set to the shell and the words of the line after
+//! The script of `pipe completions` calls this program with `COMPLETE` set to the shell and the arguments of the line after
 //! `--`. Nothing here starts the worker, opens the store or prints an error: where nothing is found, nothing is offered.
 
 use crate::cli::command_line::command_line;
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 /// The variable by which a shell asks for completions.
 pub(super) const VARIABLE: &str = "COMPLETE";
 
-/// The pipelines that a word may become: by name, or by path once it has a slash.
-pub(crate) fn pipelines(word: &OsStr) -> Vec<CompletionCandidate> {
-    let text = word.to_string_lossy();
+/// The pipelines that a argument may become: by name, or by path once it has a slash.
+pub(crate) fn pipelines(argument: &OsStr) -> Vec<CompletionCandidate> {
+    let text = argument.to_string_lossy();
     if text.contains('/') {
-        return PathCompleter::any().filter(|path| path.is_dir() || is_toml(path)).complete(word);
+        return PathCompleter::any().filter(|path| path.is_dir() || is_toml(path)).complete(argument);
     }
     let fitting = pipeline::discover().into_iter().filter(|found| found.name.starts_with(text.as_ref()));
     fitting.map(|found| CompletionCandidate::new(found.name).help(found.about.map(Into::into))).collect()
@@ -34,7 +34,7 @@ pub(crate) fn stages() -> Vec<CompletionCandidate> {
 
 /// The profiles of the pipeline that the line names.
 pub(crate) fn profiles() -> Vec<CompletionCandidate> {
-    let found = words().iter().find_map(|word| pipeline::profiles(word).ok());
+    let found = arguments().iter().find_map(|argument| pipeline::profiles(argument).ok());
     found.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }
 
@@ -46,13 +46,13 @@ pub(crate) fn points() -> Vec<CompletionCandidate> {
 
 /// The pipeline that the line names.
 fn loaded() -> Option<pipeline::Pipeline> {
-    words().iter().find_map(|word| pipeline::load(word, &[], &[]).ok()).map(|(_, pipeline)| pipeline)
+    arguments().iter().find_map(|argument| pipeline::load(argument, &[], &[]).ok()).map(|(_, pipeline)| pipeline)
 }
 
 /// What the line has after `pipe` and the command, but for options.
-fn words() -> Vec<String> {
-    let line = command_line().skip_while(|word| word != "--").skip(1);
-    line.skip(2).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
+fn arguments() -> Vec<String> {
+    let line = command_line().skip_while(|argument| argument != "--").skip(1);
+    line.skip(2).filter(|argument| !argument.is_empty() && !argument.starts_with('-')).collect()
 }
 
 /// The runs of the store here, the newest first.
@@ -65,8 +65,9 @@ pub(crate) fn runs() -> Vec<CompletionCandidate> {
 /// The stages that have a log in the run that the line names, or in the latest.
 pub(crate) fn logged() -> Vec<CompletionCandidate> {
     let Some(store) = store() else { return Vec::new() };
-    let words: Vec<String> = command_line().skip_while(|word| word != "--").skip(3).collect();
-    let named = words.iter().filter(|word| !word.is_empty()).find_map(|word| store.find_run(word).ok());
+    let arguments: Vec<String> = command_line().skip_while(|argument| argument != "--").skip(3).collect();
+    let named =
+        arguments.iter().filter(|argument| !argument.is_empty()).find_map(|argument| store.find_run(argument).ok());
     let Some(run) = named.or_else(|| store.find_run("latest").ok()) else { return Vec::new() };
     run.stages.iter().map(|stage| CompletionCandidate::new(stage.stage.as_str())).collect()
 }

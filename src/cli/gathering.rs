@@ -1,16 +1,18 @@
 //! The points of pipelines and runs, with what was measured of each: the subjects of a comparison.
 
 use crate::cli::options::{OutputArguments, PipelineArguments, StoreArguments, VariantArguments, WorkerArguments};
+use crate::cli::search;
 use crate::cli::session::Session;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::RunId;
 use crate::pipeline::Compare;
 use crate::plan::{Point, SelectionOptions};
+use crate::report;
 use crate::report::compare::{Subject, of_actions};
 use crate::store::{Action, RunRecord, Store};
 use petgraph::graph::NodeIndex;
-use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Where subjects are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,10 @@ pub(super) struct Gathering<'a> {
     runs: BTreeMap<String, RunId>,
     /// What the first pipeline says of comparisons.
     pub(super) settings: Option<Compare>,
+    /// The project of the first pipeline.
+    pub(super) project: Option<PathBuf>,
+    /// The trials of searches, as tables.
+    pub(super) trials: Vec<String>,
 }
 
 /// The name of a run, if a subject is one: `run:NAME`, `latest` or `latest~N`.
@@ -46,7 +52,8 @@ impl<'a> Gathering<'a> {
     /// What pipelines and runs have to compare.
     pub(super) fn of(sources: &'a Sources<'a>, what: &[String]) -> Result<Self> {
         let (subjects, runs) = (Vec::new(), BTreeMap::new());
-        let mut gathering = Self { sources, is_several: what.len() > 1, subjects, runs, settings: None };
+        let (settings, project, trials) = (None, None, Vec::new());
+        let mut gathering = Self { sources, is_several: what.len() > 1, subjects, runs, settings, project, trials };
         what.iter().try_for_each(|what| gathering.add(what))?;
         Ok(gathering)
     }
@@ -93,8 +100,15 @@ impl<'a> Gathering<'a> {
             } else if self.is_several {
                 subject.name = format!("{} {}", session.graph.pipeline, subject.name);
             }
-            self.subjects.push(subject);
+            // A trial that was not chosen has no metrics of test items.
+            if session.search.is_none() || !subject.rows.is_empty() {
+                self.subjects.push(subject);
+            }
         }
+        if let Some(search) = &session.search {
+            self.trials.extend(search::text(&session, search)?);
+        }
+        self.project.get_or_insert_with(|| session.project.clone());
         if let Some(compare) = &session.compare {
             self.settings.get_or_insert_with(|| compare.clone());
         }
@@ -123,14 +137,8 @@ fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<
     let mut numbers = BTreeMap::new();
     for (column, number) in session.compare.iter().flat_map(|compare| &compare.columns) {
         let artifact = actions.get(&number.stage).and_then(|action| action.outputs.get(&number.output));
-        let file =
-            artifact.and_then(|artifact| artifact.files.iter().find(|file| file.path.as_str().ends_with(".json")));
-        let Some((artifact, file)) = artifact.zip(file) else { continue };
-        let path = session.store.artifact(&artifact.digest).join(&file.path);
-        let bytes = fs_err::read(&path).map_err(|error| Error::io("reading", &path, error))?;
-        let report: Value =
-            serde_json::from_slice(&bytes).map_err(|error| Error::io("reading", &path, error.into()))?;
-        if let Some(number) = report.pointer(&number.pointer).and_then(Value::as_f64) {
+        let Some(artifact) = artifact else { continue };
+        if let Some(number) = report::number(&session.store.artifact(&artifact.digest), &number.pointer)? {
             numbers.insert(column.clone(), number);
         }
     }

@@ -31,6 +31,7 @@ mod report;
 mod reproduce;
 mod run;
 mod runs;
+mod search;
 mod serve;
 mod session;
 mod show;

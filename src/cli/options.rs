@@ -46,7 +46,7 @@ pub(crate) struct VariantArguments {
 }
 
 /// Which stages are run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SelectionArguments {
     /// Run this stage and all stages after it again.
     #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]

@@ -2,6 +2,7 @@
 
 use crate::cli::lock::locked;
 use crate::cli::options::{PipelineArguments, SelectionArguments};
+use crate::cli::search;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::plan::{Outlook, Planned, Planner, Point};
@@ -27,6 +28,9 @@ pub(crate) struct PlanArguments {
 /// Plans a pipeline and runs nothing.
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
+    if let Some(wanted) = search::wanted(&session, &arguments.pipeline, &arguments.selection) {
+        return search::plan(&arguments.pipeline, &arguments.selection, &session, wanted);
+    }
     let selection = session.select(&arguments.selection.options())?;
     let mut planner = session.planner(&selection);
     if arguments.locked {

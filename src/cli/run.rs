@@ -5,6 +5,7 @@ use crate::cli::lock::locked;
 use crate::cli::metrics::{print_metrics, rows};
 use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArguments};
 use crate::cli::plan::show;
+use crate::cli::search;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::is_plain;
@@ -54,36 +55,22 @@ pub(crate) struct RunArguments {
 
 /// Runs a pipeline.
 pub(super) fn run(arguments: &RunArguments) -> Result<()> {
-    let began = Instant::now();
     let session = Session::open(&arguments.pipeline)?;
-    let selection = session.select(&arguments.selection.options())?;
-    let mut planner = session.planner(&selection);
-    if arguments.verify {
-        verify(&session, &selection, arguments.pipeline.output.json)?;
+    if let Some(wanted) = search::wanted(&session, &arguments.pipeline, &arguments.selection) {
+        if arguments.dry_run {
+            return search::plan(&arguments.pipeline, &arguments.selection, &session, wanted);
+        }
+        return search::run(arguments, &session, wanted);
     }
+    let selection = session.select(&arguments.selection.options())?;
     if arguments.locked {
-        locked(&session, &mut planner, arguments.pipeline.output.json)?;
+        locked(&session, &mut session.planner(&selection), arguments.pipeline.output.json)?;
     }
     if arguments.dry_run {
-        return show(&session, &mut planner, arguments.pipeline.output.json);
+        return show(&session, &mut session.planner(&selection), arguments.pipeline.output.json);
     }
-    let missing = planner.missing()?;
-    if !missing.is_empty() {
-        return Err(Error::Missing(missing));
-    }
-    planner.check_only()?;
-    session.store.prepare()?;
     let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
-    let settings = Settings { keep_going: arguments.keep_going, label, ..settings(&session, &arguments.execution)? };
-    let mut observer = observer(arguments.pipeline.output.json);
-    let interrupt = Interrupt::listen();
-    let summary =
-        crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
-    drop(observer);
-    conclude(&summary, began.elapsed().as_secs_f64(), arguments.pipeline.output.json);
-    if !arguments.pipeline.output.json {
-        say_incomplete(&session, &selection, &summary);
-    }
+    let summary = execute(arguments, &session, &selection, label, arguments.keep_going)?;
     if let Some(error) = summary.failure {
         return Err(error);
     }
@@ -91,6 +78,42 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         print_metrics(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, arguments.full, false);
     }
     Ok(())
+}
+
+/// Runs what is selected and says how many stages ended in which state.
+///
+/// # Errors
+/// When nothing can be started: something is missing, or a stage that `--only` needs. The failure of a stage is in the summary.
+pub(super) fn execute(
+    arguments: &RunArguments,
+    session: &Session,
+    selection: &Selection,
+    label: RunLabel,
+    keep_going: bool,
+) -> Result<Summary> {
+    let began = Instant::now();
+    let as_json = arguments.pipeline.output.json;
+    if arguments.verify {
+        verify(session, selection, as_json)?;
+    }
+    let mut planner = session.planner(selection);
+    let missing = planner.missing()?;
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    planner.check_only()?;
+    session.store.prepare()?;
+    let settings = Settings { keep_going, label, ..settings(session, &arguments.execution)? };
+    let mut observer = observer(as_json);
+    let interrupt = Interrupt::listen();
+    let summary =
+        crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
+    drop(observer);
+    conclude(&summary, began.elapsed().as_secs_f64(), as_json);
+    if !as_json {
+        say_incomplete(session, selection, &summary);
+    }
+    Ok(summary)
 }
 
 /// A name that is neither a run's identifier nor `latest`.

@@ -72,11 +72,11 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     fn json(&self, store: &Store) -> Value {
-        let mut facts = facts(store, self.record);
+        let mut object = object(store, self.record);
         let best = self.best.as_ref();
-        facts["metric"] =
+        object["metric"] =
             json!(best.map(|(model, value)| json!({ "name": self.metric, "value": value, "model": model })));
-        facts
+        object
     }
 
     fn row(&self, store: &Store) -> Value {
@@ -165,36 +165,36 @@ fn counts(record: &RunRecord) -> Vec<(&'static str, usize)> {
 }
 
 /// A run for programs.
-pub(super) fn facts(store: &Store, record: &RunRecord) -> Value {
+pub(super) fn object(store: &Store, record: &RunRecord) -> Value {
     let outcome = match store.outcome(record) {
         Outcome::Failed(_) => "failed".to_owned(),
         other => other.to_string(),
     };
-    let mut facts = json!({
+    let mut object = json!({
         "run": record.run, "pipeline": record.pipeline, "started": record.started, "seconds": record.seconds,
         "outcome": outcome, "code": record.code, "name": record.label.name, "note": record.label.note,
         "commit": record.commit, "set": set(record),
     });
     for (state, count) in counts(record) {
-        facts[state] = count.into();
+        object[state] = count.into();
     }
-    facts
+    object
 }
 
 /// The settings of a run's command line: of `--set`, `--profile` and `--point`.
 fn set(record: &RunRecord) -> Vec<String> {
     let mut found = Vec::new();
-    let mut words = record.arguments.iter();
-    while let Some(word) = words.next() {
+    let mut arguments = record.arguments.iter();
+    while let Some(argument) = arguments.next() {
         let (option, value) =
-            word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+            argument.split_once('=').map_or((argument.as_str(), None), |(option, value)| (option, Some(value)));
         let prefix = match option {
             "--set" => "",
             "--profile" => "profile ",
             "--point" => "point ",
             _ => continue,
         };
-        let value = value.map(str::to_owned).or_else(|| words.next().cloned());
+        let value = value.map(str::to_owned).or_else(|| arguments.next().cloned());
         found.extend(value.map(|value| format!("{prefix}{value}")));
     }
     found

@@ -4,7 +4,7 @@ use crate::cli::options::PipelineArguments;
 use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::machine::Machine;
-use crate::pipeline::{self, Compare};
+use crate::pipeline::{self, Compare, Search};
 use crate::plan::{Decision, Graph, Node, Planner, Selection, SelectionOptions, outputs_of};
 use crate::run::Claim;
 use crate::store::{Action, Store};
@@ -17,6 +17,8 @@ use std::path::PathBuf;
 pub(crate) struct Session {
     /// The pipeline's file.
     pub(crate) file: PathBuf,
+    /// The folder of its project, which has the folder `pipelines` and, unless another is named, the store.
+    pub(crate) project: PathBuf,
     /// The pipeline's graph.
     pub(crate) graph: Graph,
     /// The store.
@@ -25,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) worker: PathBuf,
     /// The machine.
     pub(crate) machine: Machine,
+    /// By what one of the points is chosen, where they are the trials of a search.
+    pub(crate) search: Option<Search>,
     /// What the pipeline says of comparisons.
     pub(crate) compare: Option<Compare>,
 }
@@ -49,7 +53,16 @@ impl Session {
         let folder = located.file.parent().map(PathBuf::from).unwrap_or_default();
         let graph = Graph::build(&pipeline, &arguments.variant.points, &known, &folder)?;
         graph.check_paths(store.root())?;
-        Ok(Self { file: located.file, graph, store, worker, machine, compare: pipeline.compare })
+        Ok(Self {
+            file: located.file,
+            project: located.project,
+            graph,
+            store,
+            worker,
+            machine,
+            search: pipeline.search,
+            compare: pipeline.compare,
+        })
     }
 
     /// The stages that are meant.

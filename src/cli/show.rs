@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::cli::options::{OutputArguments, StoreArguments};
-use crate::cli::runs::facts;
+use crate::cli::runs;
 use crate::error::Result;
 use crate::report::metrics::Row;
 use crate::store::{Action, RunRecord, StageRecord, StageState, Store};
@@ -107,7 +107,7 @@ fn object(store: &Store, record: &RunRecord) -> Value {
             "log": Some(log(store, record, stage)).filter(|log| log.is_file()),
         })
     });
-    let mut object = facts(store, record);
+    let mut object = runs::object(store, record);
     object["arguments"] = json!(record.arguments);
     object["version"] = json!(record.version);
     object["host"] = json!(record.host);

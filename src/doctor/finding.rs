@@ -28,7 +28,7 @@ pub struct Finding {
     /// What to do, where something is to be done.
     pub hint: Option<String>,
     /// What was found, for programs.
-    pub facts: Map<String, Value>,
+    pub details: Map<String, Value>,
 }
 
 /// A finding, or the error that stands for a problem.
@@ -36,22 +36,22 @@ pub(super) type Examined = Result<Finding, (&'static str, Error)>;
 
 impl Finding {
     pub(super) fn fine(topic: &'static str, found: impl Into<String>) -> Self {
-        Self { topic, level: Level::Fine, found: found.into(), hint: None, facts: Map::new() }
+        Self { topic, level: Level::Fine, found: found.into(), hint: None, details: Map::new() }
     }
 
     pub(super) fn warning(topic: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { topic, level: Level::Warning, found: found.into(), hint: Some(hint.into()), facts: Map::new() }
+        Self { topic, level: Level::Warning, found: found.into(), hint: Some(hint.into()), details: Map::new() }
     }
 
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.facts.insert(name.to_owned(), value.into());
+        self.details.insert(name.to_owned(), value.into());
         self
     }
 
     pub(super) fn text(&self) -> String {
-        let word = styled(format!("{:<7}", self.level.word()), self.level.colour().on_default());
+        let level = styled(format!("{:<7}", self.level.name()), self.level.colour().on_default());
         let indented = |text: &str| text.replace('\n', "\n                     ");
-        let mut text = format!("{word}  {:<10}  {}\n", self.topic, indented(&self.found));
+        let mut text = format!("{level}  {:<10}  {}\n", self.topic, indented(&self.found));
         if let Some(hint) = &self.hint {
             text += &format!("{:21}→ {}\n", "", indented(hint));
         }
@@ -60,7 +60,7 @@ impl Finding {
 }
 
 impl Level {
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Fine => "ok",
             Self::Warning => "warning",

@@ -33,7 +33,7 @@ pub fn examine(store: Option<PathBuf>, worker: Option<PathBuf>) -> Report {
     match worker::find(worker) {
         Ok(path) => {
             let worker = program::worker(&path);
-            // A worker that does not answer has said why; asked again, it would only say it again.
+            // A worker that does not answer is reported once.
             let libraries = if worker.is_ok() { program::libraries(&path) } else { Vec::new() };
             report.add(worker);
             libraries.into_iter().for_each(|finding| report.add(Ok(finding)));
@@ -63,7 +63,7 @@ impl Report {
                 level: Level::Problem,
                 found: error.to_string(),
                 hint: error.hint(),
-                facts: Map::new(),
+                details: Map::new(),
             };
             self.failure.get_or_insert(error);
             finding
@@ -80,8 +80,8 @@ impl Report {
     pub fn json(&self) -> Value {
         let finding = |finding: &Finding| {
             json!({
-                "topic": finding.topic, "level": finding.level.word(), "found": finding.found, "hint": finding.hint,
-                "facts": finding.facts,
+                "topic": finding.topic, "level": finding.level.name(), "found": finding.found, "hint": finding.hint,
+                "details": finding.details,
             })
         };
         json!({

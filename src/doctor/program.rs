@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_that_cannot_be_used_is_a_warning_with_the_way_out() {
+    fn an_unusable_gpu_is_a_warning() {
         let answer = |reason: &str| Cuda { devices: 0, reason: Some(reason.to_owned()) };
         let gpus = ["NVIDIA H200".to_owned()];
         let old = cuda(&answer("libtorch sees no GPU that it can use"), &gpus, Some("535.104.05"));

@@ -1,4 +1,4 @@
-//! Digests of external inputs: files and folders outside the store, read again only when their status has changed.
+//! Digests of external inputs: files and folders that no stage makes, read again only when their status has changed.
 
 use crate::error::{Error, Result};
 use crate::fs::status::{FileStatus, Moment};

@@ -1,4 +1,4 @@
-//! What was in a folder outside the store when it was hashed, so that it can be said later which of its files changed.
+//! What was in an external folder when it was hashed, so that a later run can name the files that changed.
 //!
 //! A listing is `index/listings/<digest of the folder>`, in the format of `b3sum`: a digest, two spaces and a path on each
 //! line, sorted by path. It is derived: without it an explanation names the folder instead of the file.
@@ -35,7 +35,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// What changed in a folder outside the store between two of its digests, by path and one after another.
+/// What changed in an external folder between two of its digests, by path and one after another.
 /// `None` when one of the listings is not there.
 pub fn listing_changes(index: &Path, old: Digest, new: Digest) -> Option<Changes> {
     let folder = index.join("listings");

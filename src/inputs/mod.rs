@@ -1,4 +1,4 @@
-//! External inputs: the files and folders outside the store that stages read, and what is remembered of them.
+//! External inputs: files and folders that stages read and no stage makes, and what is remembered of them.
 
 mod cache;
 mod external;

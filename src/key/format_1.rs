@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const FORMAT: &str = "pipe-key-1";
 
 const STAGE_OF_COMMANDS: &str = "command";
-const WORDS: &str = "the command";
+const ARGUMENTS: &str = "the command";
 const OUTPUTS: &str = "the outputs";
 const ENVIRONMENT: &str = "env ";
 
@@ -40,7 +40,7 @@ fn fields(manifest: &Manifest) -> Vec<(String, String)> {
             KeyField::Stage | KeyField::Code => first.push((field.to_string(), value)),
             KeyField::Environment(name) => drop(parameters.insert(format!("{ENVIRONMENT}{name}"), value)),
             KeyField::Parameter(name) => drop(parameters.insert(name, value)),
-            KeyField::Command => drop(parameters.insert(WORDS.to_owned(), value)),
+            KeyField::Command => drop(parameters.insert(ARGUMENTS.to_owned(), value)),
             KeyField::Outputs => drop(parameters.insert(OUTPUTS.to_owned(), value)),
             KeyField::Seed => seed = Some(("seed".to_owned(), value)),
             KeyField::Input(input) => drop(inputs.insert(input.to_string(), value)),
@@ -86,10 +86,10 @@ pub(crate) fn input(stage: &str, joined: &str) -> KeyField {
 
 /// Takes the parts of a command out of the parameters.
 fn command(parameters: &mut BTreeMap<String, Value>) -> Result<Option<CommandFields>, String> {
-    let (words, outputs) = match (parameters.remove(WORDS), parameters.remove(OUTPUTS)) {
-        (Some(words), Some(outputs)) => (words, outputs),
+    let (arguments, outputs) = match (parameters.remove(ARGUMENTS), parameters.remove(OUTPUTS)) {
+        (Some(arguments), Some(outputs)) => (arguments, outputs),
         (None, None) => return Ok(None),
-        _ => return Err("a command lacks its words or its outputs".to_owned()),
+        _ => return Err("a command lacks its arguments or its outputs".to_owned()),
     };
     let list = |value: Value| serde_json::from_value(value).map_err(|error| format!("the parts of a command: {error}"));
     let names: Vec<String> = parameters.keys().filter(|name| name.starts_with(ENVIRONMENT)).cloned().collect();
@@ -103,7 +103,7 @@ fn command(parameters: &mut BTreeMap<String, Value>) -> Result<Option<CommandFie
             other => Err(format!("the variable {name} is {other}, expected a string")),
         })
         .collect::<Result<_, _>>()?;
-    Ok(Some(CommandFields { words: list(words)?, outputs: list(outputs)?, environment }))
+    Ok(Some(CommandFields { arguments: list(arguments)?, outputs: list(outputs)?, environment }))
 }
 
 #[cfg(test)]

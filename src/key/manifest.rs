@@ -57,8 +57,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandFields {
-    /// The program and its arguments, as the file has them.
-    pub words: Vec<String>,
+    /// The program and its arguments, as the file has them. Records of earlier versions have the name `words`.
+    #[serde(rename = "words")]
+    pub arguments: Vec<String>,
     /// The names of its outputs.
     pub outputs: Vec<String>,
     /// Variables of its environment.
@@ -100,7 +101,7 @@ impl Manifest {
         let parameters = self.parameters.iter();
         fields.extend(parameters.map(|(name, value)| (KeyField::Parameter(name.clone()), value.to_string())));
         if let Some(command) = &self.command {
-            fields.push((KeyField::Command, json(&command.words)));
+            fields.push((KeyField::Command, json(&command.arguments)));
             fields.push((KeyField::Outputs, json(&command.outputs)));
         }
         fields.extend(self.seed.map(|seed| (KeyField::Seed, seed.to_string())));
@@ -111,7 +112,7 @@ impl Manifest {
 
     /// The manifest of those fields; `None` when one is missing, or has a value that it cannot have.
     pub fn of_fields(fields: impl IntoIterator<Item = (KeyField, String)>) -> Option<Self> {
-        let (mut stage, mut code, mut words, mut outputs, mut seed) = (None, None, None, None, None);
+        let (mut stage, mut code, mut arguments, mut outputs, mut seed) = (None, None, None, None, None);
         let (mut environment, mut parameters) = (BTreeMap::new(), BTreeMap::new());
         let (mut inputs, mut files) = (BTreeMap::new(), BTreeMap::new());
         for (field, value) in fields {
@@ -122,15 +123,15 @@ impl Manifest {
                     environment.insert(name, serde_json::from_str::<String>(&value).ok()?);
                 }
                 KeyField::Parameter(name) => drop(parameters.insert(name, serde_json::from_str(&value).ok()?)),
-                KeyField::Command => words = Some(serde_json::from_str(&value).ok()?),
+                KeyField::Command => arguments = Some(serde_json::from_str(&value).ok()?),
                 KeyField::Outputs => outputs = Some(serde_json::from_str(&value).ok()?),
                 KeyField::Seed => seed = Some(value.parse().ok()?),
                 KeyField::Input(input) => drop(inputs.insert(input, Digest::parse(&value)?)),
                 KeyField::File(label) => drop(files.insert(label, Digest::parse(&value)?)),
             }
         }
-        let command = match (words, outputs) {
-            (Some(words), Some(outputs)) => Some(CommandFields { words, outputs, environment }),
+        let command = match (arguments, outputs) {
+            (Some(arguments), Some(outputs)) => Some(CommandFields { arguments, outputs, environment }),
             (None, None) if environment.is_empty() => None,
             _ => return None,
         };
@@ -197,7 +198,7 @@ mod tests {
         })
     }
 
-    /// Names that meet when they are joined: with dots, with the words of other fields, empty.
+    /// Names that meet when they are joined: with dots, with the arguments of other fields, empty.
     fn name() -> impl Strategy<Value = String> {
         let known = ["", "p", "q", "p.q", "files", "files.p", "the command", "env p", "seed", "parameter p"];
         proptest::sample::select(known.to_vec()).prop_map(str::to_owned)
@@ -205,7 +206,7 @@ mod tests {
 
     fn command() -> impl Strategy<Value = CommandFields> {
         (vec(name(), 0..3), vec(name(), 0..2), btree_map(name(), name(), 0..2))
-            .prop_map(|(words, outputs, environment)| CommandFields { words, outputs, environment })
+            .prop_map(|(arguments, outputs, environment)| CommandFields { arguments, outputs, environment })
     }
 
     prop_compose! {

@@ -101,7 +101,7 @@ impl StageName {
 /// What stands between a stage and its point. No stage has it in its name.
 const AT: char = '@';
 
-/// The port at which files outside the store enter a command.
+/// The port at which external inputs enter a command.
 pub const FILES: &str = "files";
 
 /// One artifact's place at the input of a stage: a port and, where it takes several, a label.

@@ -15,12 +15,12 @@ impl Hardware {
     /// The class of this machine for a stage that was told to use that device. `auto` takes a GPU where there is one.
     pub fn here(device: &str, has_gpus: bool) -> Self {
         static CPU: LazyLock<String> =
-            LazyLock::new(|| format!("{} {} {}", std::env::consts::ARCH, maker(), instructions()));
+            LazyLock::new(|| format!("{} {} {}", std::env::consts::ARCH, vendor(), instructions()));
         let device = if device != "cpu" && has_gpus { gpu() } else { "cpu".to_owned() };
         Self(format!("{} {device}", *CPU))
     }
 
-    /// Reads the four words.
+    /// Reads the four fields.
     pub fn parse(text: &str) -> Option<Self> {
         (text.split(' ').filter(|word| !word.is_empty()).count() == 4).then(|| Self(text.to_owned()))
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Hardware {
 const UNKNOWN: &str = "unknown";
 
 /// The CPU's vendor as the system names it: a name on x86, a number on ARM.
-fn maker() -> String {
+fn vendor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let value = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;

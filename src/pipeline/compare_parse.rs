@@ -1,7 +1,8 @@
 //! Reads `[compare]`: how the results of a pipeline are compared.
 
 use crate::error::Result;
-use crate::pipeline::model::{Compare, Number};
+use crate::pipeline::model::Compare;
+use crate::pipeline::number::Number;
 use crate::pipeline::values::Reader;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -16,11 +17,11 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "paper" => compare.paper = Some(self.text(value, "paper")?),
                 "reference" => compare.reference = Some(self.text(value, "reference")?),
-                "metrics" => compare.metrics = self.words(value, "metrics")?,
-                "differs" => compare.differs = self.words(value, "differs")?,
+                "metrics" => compare.metrics = self.strings(value, "metrics")?,
+                "differs" => compare.differs = self.strings(value, "differs")?,
                 "columns" => {
                     for (name, number) in self.table(value, "columns")? {
-                        compare.columns.push((name.get_ref().to_string(), self.number(number)?));
+                        compare.columns.push((name.get_ref().to_string(), self.number(number, "columns")?));
                     }
                 }
                 _ => return Err(self.unknown(key, "'compare'", &KEYS)),
@@ -29,12 +30,13 @@ impl Reader<'_> {
         Ok(compare)
     }
 
-    fn words(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<String>> {
+    fn strings(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Vec<String>> {
         Ok(self.texts(value, key)?.into_iter().map(|text| text.value).collect())
     }
 
-    fn number(&self, value: &Spanned<DeValue<'_>>) -> Result<Number> {
-        let text = self.text(value, "columns")?;
+    /// `STAGE.OUTPUT:POINTER`, the value of the key `key`.
+    pub(super) fn number(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Result<Number> {
+        let text = self.text(value, key)?;
         let parts = text.split_once(':').filter(|(output, pointer)| output.contains('.') && !pointer.is_empty());
         let Some((output, pointer)) = parts else {
             let message = format!("'{text}' does not name a number: expected \"STAGE.OUTPUT:NAME\"");

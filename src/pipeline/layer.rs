@@ -1,9 +1,10 @@
-//! What one file, or one profile in it, says of a pipeline. Layers lie upon each other: the last word counts.
+//! What one file, or one profile in it, says of a pipeline. Later layers override earlier ones.
 
 use crate::error::{Error, Result};
 use crate::key::{StageName, closest, did_you_mean};
 use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
+use crate::pipeline::search::Search;
 use crate::pipeline::sweep::Sweep;
 use crate::source::{Place, Placed};
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(super) struct Layer {
     pub stages: Vec<StageLayer>,
     /// The sweep, in place of one in a layer below.
     pub sweep: Option<Sweep>,
+    /// By what one point of this layer's sweep is chosen, when the sweep is the axes of a search.
+    pub search: Option<Search>,
     /// How results are compared, in place of what a layer below says.
     pub compare: Option<Compare>,
     /// Layers that `--profile` puts on top, by name.
@@ -57,13 +60,16 @@ pub(super) struct StageLayer {
 /// # Errors
 /// When a layer changes a stage that no layer below it has, and when the whole has no name or no stages.
 pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
-    let mut pipeline = Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None, compare: None };
+    let mut pipeline =
+        Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None, search: None, compare: None };
     for layer in layers {
         if let Some(name) = layer.name {
             pipeline.name = name;
         }
         pipeline.seed = layer.seed.unwrap_or(pipeline.seed);
-        pipeline.sweep = layer.sweep.or(pipeline.sweep);
+        if layer.sweep.is_some() {
+            (pipeline.sweep, pipeline.search) = (layer.sweep, layer.search);
+        }
         pipeline.compare = layer.compare.or(pipeline.compare);
         for stage in layer.stages {
             lay_stage(&mut pipeline.stages, stage)?;

@@ -1,6 +1,8 @@
 //! The form of a pipeline: its name, its seed, and its stages with their settings and bindings.
 
 use crate::key::{InputName, PortName, StageName};
+use crate::pipeline::number::Number;
+use crate::pipeline::search::Search;
 use crate::pipeline::sweep::Sweep;
 use crate::source::{Place, Placed};
 use std::time::Duration;
@@ -16,6 +18,8 @@ pub struct Pipeline {
     pub stages: Vec<StageEntry>,
     /// How it varies.
     pub sweep: Option<Sweep>,
+    /// By what one of the points is chosen, where they are the trials of a search.
+    pub search: Option<Search>,
     /// How `pipe compare` shows its results.
     pub compare: Option<Compare>,
 }
@@ -33,17 +37,6 @@ pub struct Compare {
     pub differs: Vec<String>,
     /// Numbers beside the metrics: a name, and where in which output the number stands.
     pub columns: Vec<(String, Number)>,
-}
-
-/// A number in a JSON file of an output: `STAGE.OUTPUT:POINTER`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Number {
-    /// The stage.
-    pub stage: StageName,
-    /// The output, which has one JSON file.
-    pub output: PortName,
-    /// A JSON pointer into the file, such as `/collision_rate`.
-    pub pointer: String,
 }
 
 /// One `[stage.NAME]` of a pipeline.
@@ -76,7 +69,7 @@ pub struct StageEntry {
 pub struct CommandEntry {
     /// The program and its arguments.
     pub arguments: Vec<Placed<String>>,
-    /// Files and folders outside the store that it reads, by name.
+    /// The external inputs that it reads, by name.
     pub files: Vec<(Placed<String>, Placed<String>)>,
     /// Its outputs and their kinds, by name.
     pub outputs: Vec<(Placed<String>, Placed<String>)>,

@@ -33,7 +33,11 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
         let span = error.span().unwrap_or(0..0);
         reader.error(span, error.message().to_owned(), None)
     })?;
-    reader.layer(document.get_ref(), "a pipeline", &["name", "extends", "seed", "stage", "sweep", "compare", "profile"])
+    reader.layer(
+        document.get_ref(),
+        "a pipeline",
+        &["name", "extends", "seed", "stage", "sweep", "search", "compare", "profile"],
+    )
 }
 
 impl Reader<'_> {
@@ -50,7 +54,15 @@ impl Reader<'_> {
                         layer.stages.push(self.stage(name, stage)?);
                     }
                 }
+                "sweep" | "search" if layer.sweep.is_some() => {
+                    let hint = Some("keep one: a search has the axes of its trials itself".to_owned());
+                    return Err(self.error(key.span(), format!("{what} has both a sweep and a search"), hint));
+                }
                 "sweep" => layer.sweep = Some(self.sweep(key.span(), value)?),
+                "search" => {
+                    let (search, sweep) = self.search(key.span(), value)?;
+                    (layer.search, layer.sweep) = (Some(search), Some(sweep));
+                }
                 "compare" => layer.compare = Some(self.compare(value)?),
                 _ => {
                     for (name, profile) in self.table(value, "profile")? {
@@ -65,7 +77,7 @@ impl Reader<'_> {
     fn profile(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(Placed<String>, Layer)> {
         self.plain(name.span(), name.get_ref(), "a profile")?;
         let table = self.table(value, name.get_ref())?;
-        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep", "compare"])?;
+        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep", "search", "compare"])?;
         Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
     }
 
@@ -355,7 +367,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_pipeline_or_an_error_that_points_into_it(text in pieces()) {
+        fn any_text_is_a_pipeline_or_an_error_with_a_place(text in pieces()) {
             if let Err(error) = parse_text(&text) {
                 let span = error.place().unwrap().span.clone();
                 prop_assert!(text.get(span.clone()).is_some(), "{:?}: {}", span, error);

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_takes_the_place_of_a_default_with_variables_in_it() {
+    fn a_value_replaces_a_default_with_variables() {
         let home = std::env::var("HOME").unwrap();
         let path = resolve("a/${HOME:-${PIPE_TEST_NOT_SET:-x}/y}/b}", Path::new("/home")).unwrap();
         assert_eq!(path, Path::new("/home/a").join(format!("{home}/b}}").trim_start_matches('/')));

@@ -1,7 +1,7 @@
 //! A sweep: the axes along which a pipeline varies, and the points that they make.
 
 use crate::error::{Error, Result};
-use crate::key::PointName;
+use crate::key::{Digest, PointName};
 use crate::source::{Place, Placed};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub struct Sweep {
     pub exclude: Vec<Choice>,
     /// Points beside the product.
     pub include: Vec<Choice>,
+    /// How many of the points are drawn at random, where not all are wanted.
+    pub trials: Option<usize>,
 }
 
 /// An axis: `"tasks.negatives" = [0, 1]`, several that go together (`zip`), or explicit `points`.
@@ -120,7 +122,11 @@ impl Sweep {
                 "name an axis: \"STAGE.PARAMETER\" = [...]",
             );
         }
-        named(points, &self.place)
+        let points = named(points, &self.place)?;
+        Ok(match self.trials {
+            Some(trials) => sample(points, trials),
+            None => points,
+        })
     }
 
     /// Whether an axis or a point sets this.
@@ -167,6 +173,21 @@ fn named(points: Vec<Vec<Choice>>, sweep: &Place) -> Result<Vec<PointEntry>> {
     Ok(entries)
 }
 
+/// A random sample of points without repetition, in their order. A larger sample contains a smaller one.
+///
+/// The order of drawing is that of the digests of the points' names, so it depends on nothing else.
+fn sample(points: Vec<PointEntry>, count: usize) -> Vec<PointEntry> {
+    let mut drawn: Vec<(Digest, usize)> =
+        points.iter().enumerate().map(|(at, point)| (Digest::of(point.name.as_str().as_bytes()), at)).collect();
+    drawn.sort_unstable();
+    drawn.truncate(count);
+    let mut is_drawn = vec![false; points.len()];
+    for (_, at) in drawn {
+        is_drawn[at] = true;
+    }
+    points.into_iter().zip(is_drawn).filter_map(|(point, is_drawn)| is_drawn.then_some(point)).collect()
+}
+
 fn fault<T>(message: String, place: &Place, hint: &str) -> Result<T> {
     Err(Error::Syntax { message, place: place.clone(), hint: Some(hint.to_owned()) })
 }
@@ -211,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excluded_is_left_out_and_what_is_included_comes_last() {
+    fn exclude_and_include_apply_in_order() {
         let sweep = "'s.a' = [1, 2]\n's.b' = [1, 2]\nexclude = [{ 's.a' = 2, 's.b' = 1 }]\ninclude = [{ name = 'far', 's.a' = 9 }]";
         assert_eq!(names(sweep).unwrap(), ["s.a=1,s.b=1", "s.a=1,s.b=2", "s.a=2,s.b=2", "far"]);
         assert!(names("'s.a' = [1]\nexclude = [{ 's.a' = 2 }]").unwrap_err().contains("no point has s.a=2"));

@@ -1,7 +1,8 @@
-//! Reading `[sweep]`.
+//! Reading `[sweep]` and `[search]`.
 
 use crate::error::Result;
-use crate::key::is_plain;
+use crate::key::{did_you_mean, is_plain};
+use crate::pipeline::search::{Better, Search};
 use crate::pipeline::sweep::{Assignment, Axis, Choice, Sweep};
 use crate::pipeline::values::Reader;
 use crate::source::Placed;
@@ -16,9 +17,47 @@ type Entry<'v> = Spanned<DeValue<'v>>;
 impl Reader<'_> {
     /// `[sweep]`: axes, `zip`, `points`, `include` and `exclude`.
     pub(super) fn sweep(&self, span: Range<usize>, value: &Entry<'_>) -> Result<Sweep> {
-        let mut sweep = Sweep { place: self.place(span), axes: Vec::new(), exclude: Vec::new(), include: Vec::new() };
-        for (key, value) in self.table(value, "sweep")? {
+        self.axes(span, self.table(value, "sweep")?, &[])
+    }
+
+    /// `[search]`: `metric`, `better`, `trials`, and the axes of a sweep.
+    pub(super) fn search(&self, span: Range<usize>, value: &Entry<'_>) -> Result<(Search, Sweep)> {
+        let table = self.table(value, "search")?;
+        let Some(metric) = table.get("metric") else {
+            let hint = "name a number that a stage reports: metric = \"STAGE.OUTPUT:POINTER\"".to_owned();
+            return Err(self.error(span, "the search has no metric".to_owned(), Some(hint)));
+        };
+        let better = table.get("better").map(|value| self.better(value)).transpose()?.unwrap_or_default();
+        let trials = table.get("trials").map(|value| self.trials(value)).transpose()?;
+        let sweep = Sweep { trials, ..self.axes(span.clone(), table, &["metric", "better", "trials"])? };
+        Ok((Search { place: self.place(span), metric: self.number(metric, "metric")?, better }, sweep))
+    }
+
+    fn better(&self, value: &Entry<'_>) -> Result<Better> {
+        let name = self.text(value, "better")?;
+        let known = Better::ALL.into_iter().find(|better| better.name() == name);
+        known.ok_or_else(|| {
+            let message = format!("'{name}' is not a direction: expected \"higher\" or \"lower\"");
+            self.error(value.span(), message, did_you_mean(&name, Better::ALL.map(Better::name)))
+        })
+    }
+
+    fn trials(&self, value: &Entry<'_>) -> Result<usize> {
+        let trials = self.count(value, "trials")?;
+        if trials == 0 {
+            let hint = "leave it away to try all points".to_owned();
+            return Err(self.error(value.span(), "a search of 0 trials finds nothing".to_owned(), Some(hint)));
+        }
+        Ok(trials)
+    }
+
+    /// The axes of a table, in which the keys `other` mean something else.
+    fn axes(&self, span: Range<usize>, table: &DeTable<'_>, other: &[&str]) -> Result<Sweep> {
+        let place = self.place(span);
+        let mut sweep = Sweep { place, axes: Vec::new(), exclude: Vec::new(), include: Vec::new(), trials: None };
+        for (key, value) in table {
             match key.get_ref().as_ref() {
+                known if other.contains(&known) => {}
                 "zip" => {
                     let zips = value.get_ref().as_array().map_or_else(|| vec![value], |zips| zips.iter().collect());
                     for zip in zips {

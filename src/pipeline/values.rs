@@ -171,7 +171,7 @@ pub(super) fn has_nul(value: &serde_json::Value) -> bool {
     }
 }
 
-/// What is said of a name that does not fit into the name of a file.
+/// The error for a name that does not fit into the name of a file.
 pub(crate) fn too_long(name: &str, what: &str) -> Option<String> {
     const SHOWN: usize = 40;
     (name.len() > LONGEST_NAME).then(|| {

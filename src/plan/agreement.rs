@@ -54,7 +54,7 @@ fn check_one(pipeline: &Pipeline, node: &Node, other: &Node, agreement: &Agreeme
         .or_else(|| entry(pipeline, &node.stage).map(|entry| entry.place.clone()));
     let message = format!(
         "{own} is {value}, expected {} {others}, which is {bound}: {}",
-        agreement.relation.words(),
+        agreement.relation.description(),
         agreement.because
     );
     match place {

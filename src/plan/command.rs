@@ -27,7 +27,7 @@ pub struct CommandLine {
     pub program: Template,
     /// Its arguments.
     pub arguments: Vec<Template>,
-    /// What of it is part of its key: its words as the file has them, its outputs and its environment.
+    /// What of it is part of its key: its arguments as the file has them, its outputs and its environment.
     pub fields: CommandFields,
     /// Variables that it gets from the user's environment and that are never written down.
     pub secrets: Vec<String>,
@@ -64,7 +64,7 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
     };
     let line = CommandLine {
         program: program_template,
-        arguments: arguments.iter().map(|word| reader.template(word)).collect::<Result<_>>()?,
+        arguments: arguments.iter().map(|argument| reader.template(argument)).collect::<Result<_>>()?,
         fields: reader.fields(),
         secrets: command.secrets.iter().map(|name| name.value.clone()).collect(),
         parameters: entry.settings.iter().map(|set| (set.key.value.clone(), text(&set.value.value))).collect(),
@@ -130,14 +130,14 @@ impl Reader<'_> {
         files.map(|(name, path)| (file_input(&name.value), path.value.clone())).collect()
     }
 
-    /// A word whose names in braces all stand for something.
-    fn template(&self, word: &Placed<String>) -> Result<Template> {
-        let template = Template::parse(&word.value);
+    /// An argument whose names in braces all stand for something.
+    fn template(&self, argument: &Placed<String>) -> Result<Template> {
+        let template = Template::parse(&argument.value);
         if let Some((found, meant)) = template.misspelled() {
             let hint = Some(format!(
                 "did you mean '{meant}'? Where the program itself should read {found}, put it into a file or a variable"
             ));
-            return Err(self.fault(format!("there is no placeholder '{found}'"), &word.place, hint));
+            return Err(self.fault(format!("there is no placeholder '{found}'"), &argument.place, hint));
         }
         for placeholder in template.placeholders() {
             let (what, given, known) = match placeholder {
@@ -165,7 +165,7 @@ impl Reader<'_> {
                 } else {
                     suggestion(&given, known.iter().map(String::as_str), "it has")
                 };
-                return Err(self.fault(format!("it has no {what} '{given}'"), &word.place, Some(hint)));
+                return Err(self.fault(format!("it has no {what} '{given}'"), &argument.place, Some(hint)));
             }
         }
         Ok(template)
@@ -203,7 +203,7 @@ impl Reader<'_> {
     fn fields(&self) -> CommandFields {
         let texts = |(name, value): &(Placed<String>, Placed<String>)| (name.value.clone(), value.value.clone());
         CommandFields {
-            words: self.command.arguments.iter().map(|word| word.value.clone()).collect(),
+            arguments: self.command.arguments.iter().map(|argument| argument.value.clone()).collect(),
             outputs: self.command.outputs.iter().map(|(name, _)| name.value.clone()).collect(),
             environment: self.command.environment.iter().map(texts).collect(),
         }

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_comes_after_those_that_it_uses_wherever_it_stands_in_the_file() {
+    fn stages_are_sorted_by_dependency() {
         let graph = build(&chain(&[("c", "b"), ("b", "a"), ("a", ""), ("free", "")])).unwrap();
         let names: Vec<&str> = graph.order.iter().map(|index| graph.stages[*index].name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c", "free"]);

@@ -14,6 +14,6 @@ pub enum Origin {
         /// The output.
         port: PortName,
     },
-    /// A file or folder outside the store.
+    /// An external input: a file or folder that no stage makes.
     External(PathBuf),
 }

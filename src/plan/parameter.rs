@@ -41,11 +41,11 @@ pub enum Expected {
     Boolean,
     /// Any text.
     Text,
-    /// One of several words.
+    /// One of several choices.
     Choice(Vec<String>),
     /// Any number of values of one kind.
     List(Box<Self>),
-    /// A value or nothing; nothing is said by leaving the parameter out.
+    /// A value or nothing; leaving the parameter out is another value.
     Optional(Box<Self>),
 }
 
@@ -69,9 +69,9 @@ impl Expected {
             },
             Self::Boolean => value.is_boolean().then(|| value.clone()).ok_or_else(fault),
             Self::Text => value.is_string().then(|| value.clone()).ok_or_else(fault),
-            Self::Choice(words) => match value.as_str() {
-                Some(word) if words.iter().any(|known| known == word) => Ok(value.clone()),
-                Some(word) => Err((fault().0, did_you_mean(word, words.iter().map(String::as_str)))),
+            Self::Choice(choices) => match value.as_str() {
+                Some(found) if choices.iter().any(|choice| choice == found) => Ok(value.clone()),
+                Some(found) => Err((fault().0, did_you_mean(found, choices.iter().map(String::as_str)))),
                 None => Err(fault()),
             },
             Self::List(each) => match value.as_array() {
@@ -104,8 +104,8 @@ impl std::fmt::Display for Expected {
             Self::Number { least, greatest } => write!(f, "a number{}", bounds(least, greatest)),
             Self::Boolean => f.write_str("true or false"),
             Self::Text => f.write_str("a string"),
-            Self::Choice(words) => {
-                let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            Self::Choice(choices) => {
+                let quoted: Vec<String> = choices.iter().map(|choice| format!("\"{choice}\"")).collect();
                 write!(f, "one of {}", quoted.join(", "))
             }
             Self::List(each) => write!(f, "a list, each {each}"),
@@ -126,7 +126,7 @@ pub fn parameters_of(stage: &Description) -> Result<Vec<Parameter>, Error> {
 /// The parameters that a stage's schema describes.
 ///
 /// # Errors
-/// In words, when the schema has a form that no parameter of ours has.
+/// In choices, when the schema has a form that no parameter of ours has.
 pub fn parameters(schema: &Value) -> Result<Vec<Parameter>, String> {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Ok(Vec::new()) };
     let definitions = schema.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -149,8 +149,8 @@ fn expected(schema: &Value, definitions: &Map<String, Value>) -> Option<Expected
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         return expected(definitions.get(reference.rsplit('/').next()?)?, definitions);
     }
-    if let Some(words) = words(schema) {
-        return Some(Expected::Choice(words));
+    if let Some(choices) = choices(schema) {
+        return Some(Expected::Choice(choices));
     }
     if let Some([only]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
         return expected(only, definitions);
@@ -186,16 +186,16 @@ fn simple(kind: &str, schema: &Value, definitions: &Map<String, Value>) -> Optio
     })
 }
 
-/// The words of a schema that allows only some: `enum`, or `oneOf` with a `const` in each.
-fn words(schema: &Value) -> Option<Vec<String>> {
-    let word = |value: &Value| value.as_str().map(str::to_owned);
+/// The choices of a schema that allows only some: `enum`, or `oneOf` with a `const` in each.
+fn choices(schema: &Value) -> Option<Vec<String>> {
+    let string = |value: &Value| value.as_str().map(str::to_owned);
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().map(word).collect();
+        return values.iter().map(string).collect();
     }
     let variants = schema.get("oneOf")?.as_array()?;
     let lists: Option<Vec<Vec<String>>> = variants
         .iter()
-        .map(|variant| variant.get("const").and_then(word).map(|word| vec![word]).or_else(|| words(variant)))
+        .map(|variant| variant.get("const").and_then(string).map(|choice| vec![choice]).or_else(|| choices(variant)))
         .collect();
     Some(lists?.concat())
 }

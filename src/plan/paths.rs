@@ -8,7 +8,7 @@ use std::path::Path;
 
 impl Graph {
     /// Checks that each stage can be told the paths that it needs when the store is at `root`: the worker reads all of its
-    /// paths from JSON, and a command has the path of its checkpoint among its words.
+    /// paths from JSON, and a command has the path of its checkpoint among its arguments.
     pub fn check_paths(&self, root: &Path) -> Result<()> {
         for node in self.stages.node_weights() {
             let told = told(node, root).into_iter().find(|path| path.to_str().is_none());

@@ -24,7 +24,7 @@ pub type Outputs = BTreeMap<PortName, Digest>;
 pub enum Reason {
     /// This pipeline never ran it.
     New,
-    /// Its key differs from the last one in these facts.
+    /// Its key differs from the last one in these key fields.
     Changed(Vec<Difference>),
     /// Its key is the last one, but the result is not in the store any more.
     Gone,
@@ -387,7 +387,7 @@ impl<'a> Planner<'a> {
         self.manifest(stage, &node_known)
     }
 
-    /// What is said when an external input has gone since the plan was made.
+    /// The error when an external input has gone since the plan was made.
     fn if_gone(&self, stage: NodeIndex, error: Error) -> Error {
         let missing = self.missing_inputs(stage);
         if missing.is_empty() { error } else { Error::Missing(missing) }

@@ -272,14 +272,14 @@ mod tests {
 
     #[test]
     fn points_that_differ_in_nothing_share_their_nodes() {
-        // The parameter is 1 also where nothing is said.
+        // The parameter is 1 also where the point does not set it.
         let graph =
             graph("points = [{ name = 'as-it-is' }, { name = 'one', 'b.k' = 1 }, { name = 'two', 'b.k' = 2 }]", &[]);
         assert_eq!(names(&graph.unwrap()), ["a", "b", "c", "b@two", "c@two"]);
     }
 
     #[test]
-    fn a_seed_touches_all_that_is_seeded_and_a_pick_is_a_part() {
+    fn a_seed_changes_every_seeded_stage() {
         let all = graph("'b.k' = [1, 2]\nseed = [1, 2]", &[]).unwrap();
         assert_eq!((all.order.len(), all.points.len()), (2 + 4 + 4, 4));
         let picked = graph("'b.k' = [1, 2]\nseed = [1, 2]", &["seed=2"]).unwrap();

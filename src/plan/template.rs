@@ -1,15 +1,15 @@
-//! The words of a command in which names in braces stand for what is known only when it runs.
+//! The arguments of a command in which names in braces stand for what is known only when it runs.
 //!
 //! `{inputs.PORT}`, `{inputs.PORT.LABEL}`, `{files.NAME}` and `{outputs.NAME}` are paths, `{parameters.NAME}` and `{seed}`
 //! are values, `{threads}` and `{checkpoint}` belong to the attempt. Other braces are left as they are.
 
 use crate::key::{FILES, InputName, Label, PortName, closest};
 
-/// A word of a command.
+/// An argument of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(pub Vec<Piece>);
 
-/// A part of a word.
+/// A part of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// As it stands.
@@ -36,10 +36,10 @@ pub enum Placeholder {
 }
 
 impl Template {
-    /// Takes a word apart.
-    pub fn parse(word: &str) -> Self {
+    /// Takes an argument apart.
+    pub fn parse(argument: &str) -> Self {
         let mut pieces = Vec::new();
-        let (mut rest, mut text) = (word, String::new());
+        let (mut rest, mut text) = (argument, String::new());
         while let Some(start) = rest.find('{') {
             let inside = rest[start + 1..].split_once('}');
             match inside.and_then(|(inside, after)| Some((Placeholder::parse(inside)?, after))) {
@@ -83,7 +83,7 @@ impl Template {
         })
     }
 
-    /// The word, with what `value` says for each name.
+    /// The argument, with what `value` says for each name.
     pub fn fill(&self, value: impl Fn(&Placeholder) -> String) -> String {
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn names_in_braces_are_filled_in_and_other_braces_stay() {
-        let filled = |word: &str| Template::parse(word).fill(name);
+        let filled = |argument: &str| Template::parse(argument).fill(name);
         assert_eq!(filled("--k={parameters.k}"), "--k=<k>");
         assert_eq!(filled("{inputs.rankings.pipe}/a"), "<rankings.pipe>/a");
         assert_eq!(filled("awk '{print $1}' ${HOME} {files.x}{seed}"), "awk '{print $1}' ${HOME} <files.x><Seed>");
@@ -163,18 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_close_to_a_placeholder_is_misspelled_and_others_are_the_programs() {
-        let meant = |word: &str| Template::parse(word).misspelled().map(|(_, meant)| meant);
+    fn only_near_misses_are_misspelled_placeholders() {
+        let meant = |argument: &str| Template::parse(argument).misspelled().map(|(_, meant)| meant);
         assert_eq!(meant("--x={input.x}").as_deref(), Some("{inputs.x}"));
         assert_eq!(meant("{seed} {parameter.k}").as_deref(), Some("{parameters.k}"));
         assert_eq!(meant("{Outputs.o}/a").as_deref(), Some("{outputs.o}"));
         assert_eq!(meant("{output}").as_deref(), Some("{outputs.NAME}"));
         assert_eq!(meant("{seeds}").as_deref(), Some("{seed}"));
         assert_eq!(meant("{file.script}").as_deref(), Some("{files.script}"));
-        for word in
+        for argument in
             ["${input.x}", "awk '{print $1}'", "{user.name}", "{}", "{\"inputs\": 1}", "{i}", "{a,b}", "{inputs.x}"]
         {
-            assert_eq!(meant(word), None, "{word}");
+            assert_eq!(meant(argument), None, "{argument}");
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_word_taken_apart_is_the_same_word(
-            word in proptest::collection::vec(
+            argument in proptest::collection::vec(
                 prop_oneof![
                     proptest::sample::select(vec!["{", "}", ".", "inputs", "files", "outputs", "parameters", "seed"]),
                     proptest::sample::select(vec!["{seed}", "{inputs.a.b}", "{inputs.a}", "{files.x}", "é", "{}", "$"]),
@@ -204,16 +204,16 @@ mod tests {
             ),
         ) {
             // A file may be called an input as well.
-            let word = word.concat();
-            prop_assume!(!word.contains("inputs.files"));
-            prop_assert_eq!(Template::parse(&word).fill(as_written), word);
+            let argument = argument.concat();
+            prop_assume!(!argument.contains("inputs.files"));
+            prop_assert_eq!(Template::parse(&argument).fill(as_written), argument);
         }
 
         #[test]
-        fn a_word_without_names_is_itself(word in "[a-z{}. ]{0,12}") {
-            let template = Template::parse(&word);
+        fn an_argument_without_names_is_itself(argument in "[a-z{}. ]{0,12}") {
+            let template = Template::parse(&argument);
             if template.placeholders().next().is_none() {
-                prop_assert_eq!(template.fill(name), word);
+                prop_assert_eq!(template.fill(name), argument);
             }
         }
     }

@@ -6,7 +6,10 @@ pub mod export;
 pub mod graph;
 pub mod lock;
 pub mod metrics;
+mod number;
 pub mod page;
 pub mod reproduce;
 pub mod summary;
 pub mod why;
+
+pub use number::number;

@@ -198,13 +198,13 @@ impl Execution<'_> {
     fn wait_for_checkpoint(&self) -> Result<()> {
         const PAUSE: Duration = Duration::from_millis(50);
         let Some(checkpoint) = &self.request.spec.checkpoint else { return Ok(()) };
-        let mut rounds = 0;
+        let mut attempts = 0;
         while !self.executor.is_free(checkpoint) {
             if self.handle.is_stopped() {
                 return Err(Error::interrupted());
             }
-            rounds += 1;
-            if rounds == 10 {
+            attempts += 1;
+            if attempts == 10 {
                 self.log(format!(
                     "processes of an earlier run still work in {}; waiting for them to end",
                     checkpoint.display()

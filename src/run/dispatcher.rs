@@ -294,7 +294,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// Adds a stage that was stopped, and goes on from a checkpoint, to what is said of the interruption.
+    /// Adds a stage that was stopped, and goes on from a checkpoint, to the message about the interruption.
     fn note_checkpoint(&mut self, stage: NodeIndex, job: Option<&Job>) {
         let has_checkpoint = job.is_some_and(|job| self.store.has_checkpoint(job.key));
         if let Some(Error::Interrupted { checkpoints }) = self.summary.failure.as_mut().filter(|_| has_checkpoint) {

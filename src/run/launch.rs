@@ -44,10 +44,10 @@ pub(crate) fn launch(request: &ExecutionRequest, attempt: usize, folder: &Path) 
         }
         Program::Command(line) => {
             let links = prepare_command(request, folder)?;
-            let fill = |word: &Template| word.fill(|placeholder| value(placeholder, request, line, &links));
-            let words = std::iter::once(&line.program).chain(&line.arguments).map(fill).collect();
+            let fill = |argument: &Template| argument.fill(|placeholder| value(placeholder, request, line, &links));
+            let arguments = std::iter::once(&line.program).chain(&line.arguments).map(fill).collect();
             let environment = command_environment(request, line, folder, &links);
-            (LaunchProgram::Command { words }, environment, line.secrets.clone())
+            (LaunchProgram::Command { arguments }, environment, line.secrets.clone())
         }
     };
     Ok(LaunchSpec {
@@ -123,7 +123,7 @@ fn resource_variables(request: &ExecutionRequest) -> Environment {
     variables
 }
 
-/// Links what enters into the folder. Gives each link's path relative to the folder, so that no word of a command depends
+/// Links what enters into the folder. Gives each link's path relative to the folder, so that no argument of a command depends
 /// on where it runs.
 fn link_inputs(request: &ExecutionRequest, folder: &Path) -> Result<BTreeMap<InputName, PathBuf>> {
     let mut links = BTreeMap::new();

@@ -49,7 +49,7 @@ mod tests {
         let launch = LaunchSpec {
             id: "run/a/attempt-1".to_owned(),
             stage: StageName::new("a"),
-            program: LaunchProgram::Command { words: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()] },
+            program: LaunchProgram::Command { arguments: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()] },
             folder: folder.path().to_owned(),
             inputs: vec!["/data".into()],
             outputs: [("o".to_owned(), folder.path().join("outputs/o"))].into(),

@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_largest_unit_is_named() {
-        let said = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(since);
-        assert_eq!(said, ["just now", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "47 h ago", "2 days ago"]);
+        let message = [0, 59, 60, 3599, 3600, 172_799, 172_800].map(since);
+        assert_eq!(message, ["just now", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "47 h ago", "2 days ago"]);
     }
 }

@@ -1,13 +1,11 @@
-//! What `pipe` is to do, said in a few lines: a map of what has a result, and functions worked out from nothing.
+//! What `pipe` is to do, in a few lines: a map of what has a result, and functions worked out from nothing.
 
 use super::mapped::{MappedFile, keeps_no_pages};
 use super::space::Space;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 /// What lies outside the store: two files and a folder.
@@ -440,15 +438,9 @@ impl World {
         // Something to do.
         self.stages[0].parameter = (self.stages[0].parameter + 1) % 3;
         self.write_pipeline();
-        let mut child =
-            self.space.command(&["run", "p", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
+        let run = self.space.start(&["run", "p"]);
         std::thread::sleep(after);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).unwrap();
-        let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let events = run.kill().events;
         let made = self.made();
         let mut maybe = BTreeSet::new();
         for (stage, (identity, result)) in self.stages.iter().zip(&made) {

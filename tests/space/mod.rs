@@ -3,8 +3,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod chain;
+pub(crate) mod live;
 pub(crate) mod walkers;
 
+use live::Live;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -95,6 +97,11 @@ impl Space {
     /// Runs `pipe` to its end.
     pub(crate) fn pipe(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// Starts `pipe` with `--json`, to be watched while it goes on.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Live {
+        Live::start(self.command(&[arguments, &["--json"]].concat()))
     }
 
     /// Runs `pipe` to its end, which must be a good one.

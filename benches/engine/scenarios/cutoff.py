@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from bench import Bench, settle
-from figures import Figure, seconds, steps
+from measurements import Measurement, seconds, steps
 from graph import SOURCE, chain
 from scenarios.scenario import Scenario
 from tools import Tool
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     with bench.up_to_date(tool, chain(7)) as project:
         project.run()
         settle()

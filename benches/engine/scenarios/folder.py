@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from bench import Bench
-from figures import Figure, seconds, steps
+from measurements import Measurement, seconds, steps
 from graph import over_folder
 from scenarios.scenario import Scenario
 from tools import Tool
@@ -12,7 +12,7 @@ from tools import Tool
 FILES = 10_000
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     with bench.up_to_date(tool, over_folder(FILES)) as project:
         yield seconds(tool.name, "unchanged", bench.no_op(project))
         others = iter(project.graph.source_files()[1:])

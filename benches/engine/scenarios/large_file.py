@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from bench import Bench
-from figures import Figure, seconds
+from measurements import Measurement, seconds
 from graph import over_one_file
 from scenarios.scenario import Scenario
 from tools import Tool
@@ -14,14 +14,14 @@ from tools import Tool
 _BLOCK = 8 * 2**20
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     source, graph = _large_file(bench), over_one_file()
     yield seconds(tool.name, "first run", bench.first_runs(tool, graph, source=source))
     with bench.up_to_date(tool, graph, source) as project:
         yield seconds(tool.name, "second run", bench.no_op(project))
 
 
-def _b3sum(bench: Bench) -> Iterator[Figure]:
+def _b3sum(bench: Bench) -> Iterator[Measurement]:
     if bench.b3sum is None:
         return
     command = [str(bench.b3sum), str(_large_file(bench))]
@@ -46,7 +46,7 @@ LARGE_FILE = Scenario(
     name="large-file",
     title="One large file",
     about="One step depends on the file, which is in memory already, and reads its first bytes. The first run of a new "
-    "project, and a run after it; `b3sum`, with its default settings, is the floor of what hashes all of it.",
+    "project, and a run after it; `b3sum`, with its default settings, is the lower bound of what hashes all of it.",
     columns=("first run", "second run"),
     measure=_measure,
     others=_b3sum,

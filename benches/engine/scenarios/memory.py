@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench import Bench
-from figures import Figure, memory
+from measurements import Measurement, memory
 from graph import over_folder
 from scenarios.scenario import Scenario
 from tools import Tool
@@ -15,7 +15,7 @@ def column(files: int, run: str) -> str:
     return f"{files:,} files, {run} run"
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     for files in COUNTS:
         with bench.project(tool, over_folder(files)) as project:
             yield memory(tool.name, column(files, "first"), [project.peak_memory()])

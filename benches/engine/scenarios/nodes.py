@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench import Bench
-from figures import Figure, memory, seconds
+from measurements import Measurement, memory, seconds
 from graph import fan
 from scenarios.scenario import Scenario
 from tools import Tool
@@ -11,7 +11,7 @@ from tools import Tool
 _STEPS = 10_000
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     with bench.up_to_date(tool, fan(_STEPS - 1)) as project:
         yield seconds(tool.name, "no-op", bench.no_op(project))
         yield memory(tool.name, "peak memory", [max(project.peak_memory() for _ in range(3))])
@@ -20,7 +20,7 @@ def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
 NODES = Scenario(
     name="nodes",
     title=f"{_STEPS:,} steps",
-    about=f"1 step and {_STEPS - 1:,} that read it; nothing to do. No figure where the first run is over the limit.",
+    about=f"1 step and {_STEPS - 1:,} that read it; nothing to do. No measurement where the first run is over the limit.",
     columns=("no-op", "peak memory"),
     measure=_measure,
 )

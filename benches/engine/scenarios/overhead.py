@@ -8,21 +8,21 @@ from functools import cache
 from pathlib import Path
 
 from bench import JOBS, Bench
-from figures import Figure, seconds
+from measurements import Measurement, seconds
 from graph import OUTPUTS, write_source
 from scenarios.scenario import Scenario
 from scenarios.sweep import GRAPH, cold_runs
 from tools import Tool
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
-    floor, count = statistics.median(_loop_runs(bench)), len(GRAPH.every_step())
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
+    bound, count = statistics.median(_loop_runs(bench)), len(GRAPH.every_step())
     for jobs in (1, JOBS) if tool.parallel else (1,):
         cold = statistics.median(cold_runs(bench, tool, jobs))
-        yield seconds(tool.name, f"a step more, -j{jobs}", [(cold - floor) / count])
+        yield seconds(tool.name, f"a step more, -j{jobs}", [(cold - bound) / count])
 
 
-def _loop(bench: Bench) -> Iterator[Figure]:
+def _loop(bench: Bench) -> Iterator[Measurement]:
     yield seconds("shell loop", "all steps", _loop_runs(bench))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bench import Bench
-from figures import Figure, seconds
+from measurements import Measurement, seconds
 from graph import chain
 from processes import Failed
 from scenarios.scenario import Scenario
@@ -15,7 +15,7 @@ _FIRST_RUN = 3600
 """The most seconds that bringing the sample up to date may take."""
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     file = bench.repository / "pipelines" / "sample.toml"
     stages = len(tomllib.loads(file.read_text())["stage"])
     column = SAMPLE.columns[0]

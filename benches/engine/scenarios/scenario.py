@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench import Bench
-from figures import Figure
+from measurements import Measurement
 from tools import Tool
 
-Measure = Callable[[Bench, Tool], Iterator[Figure]]
-"""Measures one tool, a figure for each column. Raises Failed; what it gave before that counts."""
+Measure = Callable[[Bench, Tool], Iterator[Measurement]]
+"""Measures one tool, a measurement for each column. Raises Failed; what it gave before that counts."""
 
-Others = Callable[[Bench], Iterator[Figure]]
-"""Measures what is no tool: a floor."""
+Others = Callable[[Bench], Iterator[Measurement]]
+"""Measures what is no tool: a lower bound."""
 
 
-def _no_others(_: Bench) -> Iterator[Figure]:
+def _no_others(_: Bench) -> Iterator[Measurement]:
     return iter(())
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from bench import Bench
-from figures import Figure, seconds
+from measurements import Measurement, seconds
 from scenarios.scenario import Scenario
 from tools import Tool
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     def start() -> float:
         return bench.processes.time([str(tool.program), "--version"], bench.folder)
 

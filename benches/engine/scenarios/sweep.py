@@ -5,7 +5,7 @@ from functools import cache
 from itertools import count
 
 from bench import JOBS, Bench
-from figures import Figure, seconds, steps
+from measurements import Measurement, seconds, steps
 from graph import fan
 from scenarios.scenario import Scenario
 from tools import Tool
@@ -20,7 +20,7 @@ def cold_runs(bench: Bench, tool: Tool, jobs: int) -> list[float]:
     return bench.first_runs(tool, GRAPH, jobs)
 
 
-def _measure(bench: Bench, tool: Tool) -> Iterator[Figure]:
+def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     yield seconds(tool.name, "cold", cold_runs(bench, tool, JOBS if tool.parallel else 1))
     with bench.up_to_date(tool, GRAPH) as project:
         yield seconds(tool.name, "no-op", bench.no_op(project))

@@ -46,5 +46,5 @@ def _stage(graph: Graph, step: Step) -> Stage:
 def _each(graph: Graph, one: Step) -> Stage:
     """The stage of every step of the sweep, of which `one` is any."""
     target = f"{OUTPUTS}/${{key}}"
-    words = graph.command("${key}", graph.read_by(one), target, "${item}")
-    return {"cmd": " ".join(words), "deps": [graph.read_by(one)], "outs": [target]}
+    arguments = graph.command("${key}", graph.read_by(one), target, "${item}")
+    return {"cmd": " ".join(arguments), "deps": [graph.read_by(one)], "outs": [target]}

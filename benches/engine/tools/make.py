@@ -17,8 +17,8 @@ class Make(Tool):
         for step, target in zip(graph.every_step(), targets, strict=True):
             parameter = f"parameters/{step.name}"
             write_if_different(project / parameter, str(step.keep))
-            words = graph.command(step.name, graph.read_by(step), target, "KEEP")
-            command = shlex.join(words).replace("KEEP", f"$(file <{parameter})")
+            arguments = graph.command(step.name, graph.read_by(step), target, "KEEP")
+            command = shlex.join(arguments).replace("KEEP", f"$(file <{parameter})")
             lines += [f"{target}: {' '.join(graph.needed_by(step))} {parameter}", f"\t{command}"]
         (project / OUTPUTS).mkdir(exist_ok=True)
         write_if_different(project / "Makefile", "\n".join(lines) + "\n")

@@ -12,11 +12,11 @@ class Ninja(Tool):
     checks = "mtime, command"
 
     def write(self, project: Path, graph: Graph) -> None:
-        lines = ["rule step", "  command = $words"]
+        lines = ["rule step", "  command = $arguments"]
         for step in graph.every_step():
-            words = shlex.join(graph.command_in_place(step))
+            arguments = shlex.join(graph.command_in_place(step))
             lines.append(f"build {OUTPUTS}/{step.name}: step {' '.join(graph.needed_by(step))}")
-            lines.append(f"  words = {words}")
+            lines.append(f"  arguments = {arguments}")
         write_if_different(project / "build.ninja", "\n".join(lines) + "\n")
 
     def run(self, jobs: int) -> list[str]:

@@ -29,11 +29,11 @@ def _stage(graph: Graph, step: Step, name: str) -> str:
     else:
         needs = f'inputs = {{ source = "{step.reads}.kept" }}'
         source = "{inputs.source}/file"
-    words = graph.command(name, source, "{outputs.kept}/file", "{parameters.keep}")
+    arguments = graph.command(name, source, "{outputs.kept}/file", "{parameters.keep}")
     return f"""
 [stage.{name}]
 uses = "command"
-command = {json.dumps(words)}
+command = {json.dumps(arguments)}
 {needs}
 outputs = {{ kept = "text" }}
 parameters = {{ keep = {step.keep} }}

@@ -16,11 +16,12 @@ pub fn schema(descriptions: &[Description]) -> String {
     definitions.insert("command".to_owned(), of_command());
     let names = descriptions.iter().map(|stage| stage.name.as_str()).chain(["command"]);
     let whole = names.map(|name| json!({ "$ref": format!("#/$defs/{name}") }));
-    // Of a stage of the file that this one extends, only what changes is said.
+    // For a stage of the file that this one extends, only changes are given.
     let change = json!({ "type": "object", "not": { "required": ["uses"] } });
     let choices: Vec<Value> = whole.chain([change]).collect();
     let stages = json!({ "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": choices } });
     definitions.insert("sweep".to_owned(), of_sweep());
+    definitions.insert("search".to_owned(), of_search());
     definitions.insert("compare".to_owned(), of_compare());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -34,6 +35,7 @@ pub fn schema(descriptions: &[Description]) -> String {
             "seed": seed(),
             "stage": stages,
             "sweep": { "$ref": "#/$defs/sweep" },
+            "search": { "$ref": "#/$defs/search" },
             "compare": { "$ref": "#/$defs/compare" },
             "profile": {
                 "type": "object",
@@ -41,7 +43,10 @@ pub fn schema(descriptions: &[Description]) -> String {
                 "additionalProperties": {
                     "type": "object",
                     "additionalProperties": false,
-                    "properties": { "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" }, "compare": { "$ref": "#/$defs/compare" } },
+                    "properties": {
+                        "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" },
+                        "search": { "$ref": "#/$defs/search" }, "compare": { "$ref": "#/$defs/compare" },
+                    },
                 },
             },
         },
@@ -74,6 +79,34 @@ fn of_sweep() -> Value {
         },
         "additionalProperties": { "type": "array", "minItems": 1 },
     })
+}
+
+/// How one of the points is chosen.
+fn of_search() -> Value {
+    let mut search = of_sweep();
+    search["description"] = "The axes of trials, of which the best one runs to its end.".into();
+    search["required"] = json!(["metric"]);
+    let own = [
+        (
+            "metric",
+            json!({
+                "type": "string", "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+:.+$",
+                "description": "The number by which trials are compared: STAGE.OUTPUT:POINTER in the output's JSON file.",
+            }),
+        ),
+        (
+            "better",
+            json!({ "enum": ["higher", "lower"], "default": "higher", "description": "Which numbers are better." }),
+        ),
+        (
+            "trials",
+            json!({ "type": "integer", "minimum": 1, "description": "How many points are drawn at random; all when not given." }),
+        ),
+    ];
+    for (name, schema) in own {
+        search["properties"][name] = schema;
+    }
+    search
 }
 
 /// How results are compared.

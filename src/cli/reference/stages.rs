@@ -34,8 +34,8 @@ fn ports(stage: &Description) -> String {
 
 /// What is special about an input port, in words.
 pub(crate) fn traits(port: &InputPort) -> String {
-    let words = [(!port.required, "optional"), (port.many, "several, each with a label"), (port.external, "or a path")];
-    words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+    let notes = [(!port.required, "optional"), (port.many, "several, each with a label"), (port.external, "or a path")];
+    notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| *note).collect::<Vec<_>>().join(", ")
 }
 
 fn settings(stage: &Description) -> Result<String, String> {

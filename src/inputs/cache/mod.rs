@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_known_to_every_pipeline_and_an_input_to_its_own() {
+    fn a_files_digest_is_known_to_every_pipeline() {
         let (folder, index) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let open = |pipeline: &str| {
             let sled = Box::new(SledIndex::new(index.path().join("sled")));

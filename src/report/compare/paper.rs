@@ -50,7 +50,7 @@ impl PaperTable {
     /// Reads one table of a file.
     ///
     /// # Errors
-    /// When the file has none of that name; the names are said.
+    /// When the file has none of that name; the error lists the names.
     pub fn read(path: &Path, name: &str) -> Result<Self> {
         let text = fs_err::read_to_string(path).map_err(|error| Error::io("reading", path, error))?;
         let mut tables: Tables = toml::from_str(&text).map_err(|error| Error::Usage {

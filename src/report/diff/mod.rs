@@ -41,7 +41,7 @@ pub struct StageDifference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// In something of its own: a parameter, its code, its seed, a file outside the store.
+    /// In something of its own: a parameter, its code, its seed, an external input.
     Own,
     /// Only in what stages before it made.
     Before,

@@ -13,7 +13,7 @@ pub struct Drawing {
     pub(super) edges: Vec<Edge>,
 }
 
-/// A stage, or a file or folder outside the store.
+/// A stage, or an external input.
 #[derive(Debug)]
 pub(super) struct Node {
     /// The stage's name, or the path.

@@ -12,7 +12,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
         let id = node.id(place);
         text += &match &node.kind {
             Kind::Stage { state, .. } => format!("  {id}[\"{label}\"]:::{}\n", state.as_str()),
-            Kind::External => format!("  {id}[/\"{label}\"/]:::outside\n"),
+            Kind::External => format!("  {id}[/\"{label}\"/]:::external\n"),
         };
     }
     for edge in &drawing.edges {
@@ -22,7 +22,7 @@ pub(super) fn draw(drawing: &Drawing) -> String {
     for state in StageState::PLANNED {
         text += &class(state.as_str(), &Style::of_state(state));
     }
-    text + &class("outside", &Style::of(&Kind::External))
+    text + &class("external", &Style::of(&Kind::External))
 }
 
 fn class(name: &str, style: &Style) -> String {

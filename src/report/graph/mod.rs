@@ -1,4 +1,4 @@
-//! A pipeline's graph as a picture: its stages, the files from outside, what goes from where to where, and what would
+//! A pipeline's graph as a picture: its stages, external inputs, what goes from where to where, and what would
 //! become of each stage.
 
 mod dot;

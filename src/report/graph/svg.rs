@@ -64,7 +64,7 @@ fn element(node: &Node) -> Element {
     let look = StyleAttr::new(Color::fast("black"), 1, None, rounded, 14);
     let class = match &node.kind {
         Kind::Stage { state, .. } => state.as_str(),
-        Kind::External => "outside",
+        Kind::External => "external",
     };
     Element::create_with_properties(ShapeKind::new_box(&lines.join("\n")), look, Orientation::TopToBottom, size, class)
 }
@@ -103,7 +103,7 @@ impl Canvas {
 
 fn styles() -> String {
     let mut text = "text { font: 14px sans-serif; text-anchor: middle; }\n.edge { font-size: 11px; fill: #333333; stroke: #ffffff; stroke-width: 4px; \
-                    paint-order: stroke; }\npath { fill: none; stroke: #555555; }\nrect.outside { fill: #f1f1f1; stroke: #777777; }\n"
+                    paint-order: stroke; }\npath { fill: none; stroke: #555555; }\nrect.external { fill: #f1f1f1; stroke: #777777; }\n"
         .to_owned();
     for state in StageState::PLANNED.into_iter().chain(StageState::ENDED) {
         let style = Style::of_state(state);

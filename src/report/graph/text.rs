@@ -28,16 +28,18 @@ pub(super) fn draw(drawing: &Drawing) -> String {
         text += &format!("{}{}{}{padding}  ", row.before, styled(sign, colour), row.after);
         text += &match &node.kind {
             Kind::Stage { uses, state, reason } => {
-                let words = styled(sentence(*state, reason), colour);
-                format!("{:<name_width$}  {uses:<uses_width$}  {words}", node.name)
+                let description = styled(sentence(*state, reason), colour);
+                format!("{:<name_width$}  {uses:<uses_width$}  {description}", node.name)
             }
             Kind::External => node.name.clone(),
         };
         text += "\n";
     }
     text += &format!("\n{}\n", counts(drawing));
-    let legend: Vec<String> =
-        legend(drawing).into_iter().map(|(sign, colour, words)| format!("{} {words}", styled(sign, colour))).collect();
+    let legend: Vec<String> = legend(drawing)
+        .into_iter()
+        .map(|(sign, colour, description)| format!("{} {description}", styled(sign, colour)))
+        .collect();
     text + &legend.join("   ") + "\n"
 }
 

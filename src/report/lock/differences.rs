@@ -55,7 +55,7 @@ impl fmt::Display for LockDifference {
 /// outputs that the lock has.
 ///
 /// # Errors
-/// When a file outside cannot be read.
+/// When an external input cannot be read.
 pub fn differences_from(planner: &mut Planner<'_>, lock: &Lock) -> Result<Vec<LockDifference>> {
     let graph = planner.graph;
     let known: BTreeMap<_, _> = graph

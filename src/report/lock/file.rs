@@ -172,7 +172,7 @@ mod tests {
     fn one() -> Lock {
         let mut locked = locked(BTreeMap::from([("k".to_owned(), json!(0.1))]), &["model".to_owned()], Some(7));
         locked.manifest.command = Some(CommandFields {
-            words: ["sh", "-c", "a\nb"].map(str::to_owned).to_vec(),
+            arguments: ["sh", "-c", "a\nb"].map(str::to_owned).to_vec(),
             outputs: vec!["model".to_owned()],
             environment: BTreeMap::from([("LANG".to_owned(), "C".to_owned())]),
         });
@@ -215,7 +215,7 @@ mod tests {
         let mixed = whole.replace("seed 7", "seed 8");
         let twice = format!("{whole}fit@k=a%20b seed 7\n");
         let merged = format!("{whole}<<<<<<< ours\n");
-        for (text, said) in [
+        for (text, message) in [
             ("", "it is empty"),
             ("pipe-lock 2", "cut off"),
             ("x\n", "its first line"),
@@ -226,7 +226,7 @@ mod tests {
             (&format!("{whole}a output x 12\n"), "not a line of a lock"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.to_string().contains(message), "{error}");
             assert_eq!(error.exit_code(), 11);
         }
     }

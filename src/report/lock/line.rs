@@ -1,6 +1,6 @@
 //! One line of a lock: the stage, the field, and the value.
 
-use crate::key::{InputName, Key, KeyField, Label, Manifest, PortName, format_1};
+use crate::key::{Key, KeyField, Manifest, PortName, format_1};
 
 /// How a lock is written, which its first line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +54,7 @@ impl Subject {
     /// Its line in a lock.
     pub(super) fn written(&self) -> String {
         match self {
-            Self::Field(KeyField::Input(input)) => format!("input {}", written_input(input)),
-            Self::Field(KeyField::File(label)) => format!("file {}", escaped(label.as_str())),
-            Self::Field(KeyField::Parameter(name)) => format!("parameter {}", escaped(name)),
-            Self::Field(KeyField::Environment(name)) => format!("env {}", escaped(name)),
-            Self::Field(field) => field.to_string(),
+            Self::Field(field) => written_field(field),
             Self::JoinedInput(name) => format!("input {}", escaped(name)),
             Self::Output(port) => format!("output {}", escaped(port.as_str())),
             Self::Value(name) => format!("value {}", escaped(name)),
@@ -87,51 +83,50 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn read(line: &'a str, format: Format) -> Option<Self> {
         let (stage, rest) = line.split_once(' ')?;
-        let (word, rest) = rest.split_once(' ')?;
-        let (subject, value) = match word {
-            "stage" => (Subject::Field(KeyField::Stage), rest),
-            "code" => (Subject::Field(KeyField::Code), rest),
-            "command" => (Subject::Field(KeyField::Command), rest),
-            "outputs" => (Subject::Field(KeyField::Outputs), rest),
-            "seed" => (Subject::Field(KeyField::Seed), rest),
-            "key" => (Subject::Key, rest),
-            "hardware" => (Subject::Hardware, rest),
-            _ => {
+        let (kind, rest) = rest.split_once(' ')?;
+        let (subject, value) = match (kind, KeyField::of_kind(kind)) {
+            ("key", _) => (Subject::Key, rest),
+            ("hardware", _) => (Subject::Hardware, rest),
+            (_, Some(field)) if field.parts().is_empty() => (Subject::Field(field), rest),
+            (_, field) => {
                 let (name, value) = rest.split_once(' ')?;
-                (named(word, name, format)?, value)
+                (named(kind, field, name, format)?, value)
             }
         };
         Some(Self { stage: unescaped(stage), subject, value })
     }
 }
 
-/// The subject of a word that has a name after it.
-fn named(word: &str, name: &str, format: Format) -> Option<Subject> {
-    Some(match (word, format) {
-        ("env", _) => Subject::Field(KeyField::Environment(unescaped(name))),
-        ("parameter", _) => Subject::Field(KeyField::Parameter(unescaped(name))),
-        ("input", Format::One) => Subject::JoinedInput(unescaped(name)),
-        ("input", Format::Two) => Subject::Field(KeyField::Input(read_input(name))),
-        ("file", Format::Two) => Subject::Field(KeyField::File(Label::new(unescaped(name)))),
-        ("output", _) => Subject::Output(PortName::new(unescaped(name))),
-        ("value", _) => Subject::Value(unescaped(name)),
-        _ => return None,
+/// The subject of a kind that has a name after it.
+fn named(kind: &str, field: Option<KeyField>, name: &str, format: Format) -> Option<Subject> {
+    Some(match (kind, format, field) {
+        ("input", Format::One, _) => Subject::JoinedInput(unescaped(name)),
+        ("file", Format::One, _) => return None,
+        ("output", ..) => Subject::Output(PortName::new(unescaped(name))),
+        ("value", ..) => Subject::Value(unescaped(name)),
+        (_, _, field) => Subject::Field(read_field(field?, name)),
     })
 }
 
-/// The port, and after a dot the label, if it has one. It has no other dot.
-fn written_input(InputName { port, label }: &InputName) -> String {
-    let part = |text: &str| escaped(text).replace('.', "%2e");
-    if label.as_str().is_empty() {
-        part(port.as_str())
-    } else {
-        format!("{}.{}", part(port.as_str()), part(label.as_str()))
-    }
+/// The kind, then the parts of the name with a dot between. An empty last part is left out.
+fn written_field(field: &KeyField) -> String {
+    let name = match *field.parts() {
+        [] => return field.kind().to_owned(),
+        [name] => escaped(name),
+        ref parts => {
+            let parts: Vec<String> = parts.iter().map(|part| escaped(part).replace('.', "%2e")).collect();
+            parts.join(".").trim_end_matches('.').to_owned()
+        }
+    };
+    format!("{} {name}", field.kind())
 }
 
-fn read_input(text: &str) -> InputName {
-    let (port, label) = text.split_once('.').unwrap_or((text, ""));
-    InputName { port: PortName::new(unescaped(port)), label: Label::new(unescaped(label)) }
+fn read_field(field: KeyField, name: &str) -> KeyField {
+    let count = field.parts().len();
+    let mut parts: Vec<String> =
+        if count == 1 { vec![unescaped(name)] } else { name.splitn(count, '.').map(unescaped).collect() };
+    parts.resize(count, String::new());
+    field.with_parts(&parts)
 }
 
 /// Characters that a name in a lock cannot have, and their replacements.

@@ -1,4 +1,4 @@
-//! What is said of stages that ran again: a line each for people, an object each for programs.
+//! The report on stages that ran again: a line each for people, an object each for programs.
 
 use crate::key::StageName;
 use crate::machine::Hardware;
@@ -53,7 +53,7 @@ impl Judged {
 
     /// The same as an object.
     pub fn json(&self) -> Value {
-        let mut object = json!({ "stage": self.stage, "verdict": self.word(), "compared": self.compared() });
+        let mut object = json!({ "stage": self.stage, "verdict": self.verdict_name(), "compared": self.compared() });
         match &self.verdict {
             Verdict::Within(largest) => object["largest"] = json!(largest),
             Verdict::Differs(findings) => object["files"] = findings.iter().map(finding_json).collect(),
@@ -68,7 +68,7 @@ impl Judged {
         object
     }
 
-    fn word(&self) -> &'static str {
+    fn verdict_name(&self) -> &'static str {
         match self.verdict {
             Verdict::Same => "same",
             Verdict::Within(_) => "within",

@@ -60,7 +60,7 @@ impl Chain<'_> {
         let digest = |value: &Option<String>| value.as_deref().and_then(Digest::parse);
         let old = digest(&difference.old);
         Some(match origin {
-            Origin::External(path) => self.outside(path, old, digest(&difference.new)),
+            Origin::External(path) => self.external(path, old, digest(&difference.new)),
             Origin::Output { stage, port } => Source::Output {
                 stage: self.graph.stages[*stage].name.clone(),
                 port: port.clone(),
@@ -69,7 +69,7 @@ impl Chain<'_> {
         })
     }
 
-    fn outside(&self, path: &Path, old: Option<Digest>, new: Option<Digest>) -> Source {
+    fn external(&self, path: &Path, old: Option<Digest>, new: Option<Digest>) -> Source {
         let changes = old.zip(new).and_then(|(old, new)| listing_changes(&self.store.note(""), old, new));
         let mut changes = changes.into_iter().flatten();
         let files = changes.by_ref().take(NAMED).collect();
@@ -88,7 +88,7 @@ impl Chain<'_> {
         if !seen.borrow_mut().insert(stage) {
             return Cause::AsSaid;
         }
-        match self.maker(&self.graph.stages[stage].name, &now.manifest, port, old, past) {
+        match self.producer(&self.graph.stages[stage].name, &now.manifest, port, old, past) {
             None => Cause::Unknown,
             Some(before) if before.manifest == now.manifest => Cause::NotReproducible,
             Some(before) => Cause::RanAgain(self.follow(stage, &now.manifest, &before, seen)),
@@ -97,7 +97,7 @@ impl Chain<'_> {
 
     /// What the stage was when it made the old artifact: in the run of the past if that is known, else wherever such an
     /// artifact was made.
-    fn maker(&self, stage: &StageName, now: &Manifest, port: &PortName, old: Digest, past: &Past) -> Option<Past> {
+    fn producer(&self, stage: &StageName, now: &Manifest, port: &PortName, old: Digest, past: &Past) -> Option<Past> {
         let made = |action: &Action| action.outputs.get(port).is_some_and(|artifact| artifact.digest == old);
         let run = RunId::try_from(past.run.to_string()).ok().and_then(|run| self.store.read_run(&run));
         let record = run.and_then(|run| run.stages.into_iter().find(|record| record.stage == *stage));

@@ -57,7 +57,7 @@ pub enum Source {
         /// Why it is another.
         cause: Cause,
     },
-    /// A file or folder outside the store.
+    /// An external input: a file or folder that no stage makes.
     External {
         /// Where it is.
         path: PathBuf,

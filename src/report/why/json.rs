@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 impl Explanation {
     /// The explanation as an object.
     pub fn json(&self) -> Value {
-        let reason = if let Outlook::Run(reason) = &self.outlook { Some(word(reason)) } else { None };
+        let reason = if let Outlook::Run(reason) = &self.outlook { Some(name(reason)) } else { None };
         let detail = match &self.outlook {
             Outlook::Cached(_) => Value::Null,
             Outlook::Run(reason) => reason.to_string().into(),
@@ -34,7 +34,7 @@ impl Explanation {
     }
 }
 
-fn word(reason: &Reason) -> &'static str {
+fn name(reason: &Reason) -> &'static str {
     match reason {
         Reason::New => "new",
         Reason::Changed(_) => "changed",
@@ -59,13 +59,13 @@ fn changed(Changed { difference, source }: &Changed) -> Value {
             json!({ "path": path.to_string_lossy(), "files": files.iter().map(file).collect::<Vec<_>>(), "more_files": more })
         }
         Source::Output { stage, port, cause } => {
-            let (word, because) = match cause {
+            let (name, because) = match cause {
                 Cause::RanAgain(because) => ("ran-again", changes(because)),
                 Cause::AsSaid => ("ran-again", Vec::new()),
                 Cause::NotReproducible => ("not-reproducible", Vec::new()),
                 Cause::Unknown => ("unknown", Vec::new()),
             };
-            json!({ "stage": stage, "output": port, "cause": word, "differences": because })
+            json!({ "stage": stage, "output": port, "cause": name, "differences": because })
         }
     });
     json!({

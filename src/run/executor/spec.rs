@@ -54,7 +54,7 @@ pub(crate) enum LaunchProgram {
     /// A program of the user's. Exit code 0 is success; lines that are events count as such.
     Command {
         /// The program and its arguments.
-        words: Vec<String>,
+        arguments: Vec<String>,
     },
 }
 

@@ -34,7 +34,7 @@ fn attempt(script: &str, timeout: Option<Duration>) -> Attempt {
     let launch = LaunchSpec {
         id: format!("suite/{}", folder.path().display()),
         stage: StageName::new("a"),
-        program: LaunchProgram::Command { words: ["sh", "-c", script].map(str::to_owned).to_vec() },
+        program: LaunchProgram::Command { arguments: ["sh", "-c", script].map(str::to_owned).to_vec() },
         folder: folder.path().to_owned(),
         inputs: Vec::new(),
         outputs: std::iter::once(("o".to_owned(), folder.path().to_owned())).collect(),

@@ -203,7 +203,7 @@ mod tests {
     const ALL: GcOptions = GcOptions { keep_runs: Some(0), keep_days: None, max_size: None, quarantine: false };
 
     #[test]
-    fn what_a_live_run_uses_stays_though_its_record_names_something_else_now() {
+    fn gc_keeps_what_a_live_run_uses() {
         let (_folder, store) = store(Disk::default());
         let scratch = store.scratch(&RunId::new("live")).unwrap();
         let before = result(&store, "s", "before");

@@ -166,7 +166,7 @@ mod tests {
         }
 
         #[test]
-        fn a_sealed_record_with_other_content_reads_back_as_it_is_written_or_not_at_all(
+        fn a_changed_record_is_equal_or_refused(
             start in any::<proptest::sample::Index>(),
             length in 0..4_usize,
             other in "[0-9a-z\"{}:,.eE+-]{0,4}",

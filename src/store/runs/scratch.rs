@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dead_runs_left_is_removed_and_a_live_run_is_not() {
+    fn files_of_dead_runs_are_removed() {
         let tmp = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(tmp.path().join("dead/stage")).unwrap();
         let alive = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("alive")).unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_of_a_run_that_died_without_a_folder_is_removed() {
+    fn the_lock_of_a_dead_run_is_removed() {
         let tmp = tempfile::tempdir().unwrap();
         std::fs::write(tmp.path().join("dead.lock"), "").unwrap();
         let _alive = Scratch::create(&Disk::default(), tmp.path(), &RunId::new("alive")).unwrap();

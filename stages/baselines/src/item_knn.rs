@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_held_out_items_choose_is_at_least_as_good_as_what_is_given() {
+    fn the_choice_is_no_worse_than_the_default() {
         // Without decay what came before the history is as near as what follows it.
         let outputs = run::<ItemKnn>(&walkers(), ItemKnnParameters { decay: 1.0, ..Default::default() });
         let report = outputs.report();

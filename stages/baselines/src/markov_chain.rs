@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn users_without_a_history_get_what_is_popular_and_any_catalogue_is_ranked() {
+    fn users_without_history_get_popular_items() {
         let rows = [(0, 1, Split::Test), (1, 1, Split::Train), (1, 1, Split::Train), (1, 0, Split::Test)];
         let given = interactions(2, 2, &rows);
         let rankings = run::<MarkovChain>(&given, MarkovChainParameters::default()).rankings("rankings");

@@ -89,7 +89,7 @@ fn first_hits(rankings: &Rankings) -> usize {
 }
 
 #[test]
-fn held_out_items_choose_weights_by_which_the_blend_is_better_than_each_model() {
+fn the_chosen_blend_beats_each_model() {
     let folder = tempfile::tempdir().unwrap();
     let (rankings, report) = run(&three_models(), Parameters::default(), folder.path()).unwrap();
     let ndcg = |value: &Value| value["NDCG@10"].as_f64().unwrap();

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colliding_items_part_in_the_last_level_and_others_keep_their_codes() {
+    fn collisions_are_split_in_the_last_level() {
         let inputs = Rows { dim: 1, values: vec![0.0, 0.1, 0.2, 7.0] };
         let last = Rows { dim: 1, values: vec![0.1, 1.0, -1.0, 7.0] };
         let mut codes = Codes { levels: vec![vec![5, 5, 5, 5], vec![0, 0, 0, 3]] };

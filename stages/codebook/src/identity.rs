@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_item_has_a_code_of_its_own_in_an_order_of_the_seed() {
+    fn random_codes_are_unique_and_seeded() {
         let items = Rows { dim: 1, values: (0..30).map(|n| n as f32).collect() };
         let (codes, book) = identity(&items, 1);
         for (item, &code) in codes.levels[0].iter().enumerate() {

@@ -70,7 +70,7 @@ mod tests {
     use crate::rows::Rows;
 
     #[test]
-    fn pictures_hold_a_line_for_each_level_and_are_the_same_every_time() {
+    fn charts_have_a_line_a_level_and_repeat() {
         let codes = Codes { levels: vec![vec![0, 0, 1, 2], vec![0, 1, 0, 0], vec![1, 1, 1, 1]] };
         let draw = || code_use(&codes).svg().unwrap();
         let svg = draw();

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_gets_the_codes_of_its_direction_and_an_embedding_the_nearest() {
+    fn new_items_get_the_nearest_codes() {
         let level = Rows { dim: 2, values: vec![10.0, 0.0, 0.0, 1.0] };
         let quantizer = Quantizer::cascade(vec![level.clone(), level]);
         let row = Rows { dim: 2, values: vec![0.2, 0.1] };

@@ -151,7 +151,7 @@ fn contradictions_are_refused_by_name() {
 }
 
 #[test]
-fn an_autoencoder_is_trained_and_gives_the_same_codes_to_new_items() {
+fn an_autoencoder_encodes_new_items_alike() {
     let items = spread(240, 6);
     let text = Rows { dim: 3, values: items.values.chunks_exact(6).flat_map(|row| row[..3].to_vec()).collect() };
     let parameters = json!({
@@ -238,7 +238,7 @@ fn a_published_embedding_gets_nearly_unique_codes() {
 }
 
 #[test]
-fn residual_k_means_takes_the_mean_of_its_items_at_the_first_level_and_parts_collisions() {
+fn residual_k_means_splits_collisions() {
     let items = spread(200, 4);
     let with = |more: &Value| {
         let mut parameters =

@@ -191,7 +191,7 @@ fn answers(folder: &Path, name: &str) -> (f64, f64) {
 }
 
 #[test]
-fn a_small_model_learns_its_answers_and_runs_repeat_to_the_byte() {
+fn a_small_model_learns_and_repeats_exactly() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());

@@ -178,7 +178,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn items_that_the_same_users_have_share_first_codes_and_no_two_share_all() {
+    fn related_items_share_first_codes() {
         // Three groups of four items, and item 12 that nobody has.
         let sequences: Vec<Vec<u32>> = (0..30)
             .map(|user| (0..4).filter(|n| n % 4 != user / 3 % 4).map(|n| 4 * (user % 3) + n).collect())

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn histories_are_cut_to_the_latest_items_and_levels_share_no_token() {
+    fn histories_keep_the_latest_items() {
         let codes = Codes { levels: vec![vec![9, 3, 9], vec![0, 9, 9]] };
         let bare = Language::new(&codes, Prompt::Bare, 2);
         assert_eq!(bare.vocabulary(), 6);

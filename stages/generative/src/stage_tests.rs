@@ -165,7 +165,7 @@ fn equal_runs_write_equal_bytes_with_any_number_of_threads() {
 }
 
 #[test]
-fn the_last_training_item_chooses_the_epochs_and_all_are_trained_on() {
+fn the_last_training_item_chooses_the_epochs() {
     let parameters = with(small(12), &json!({ "stopping": "validation", "evaluate_every": 2, "patience": 2 }));
     let outputs = run::<Tiger>(&walkers(), &codes(ITEMS), 2, &parameters).unwrap();
     let report = outputs.report();

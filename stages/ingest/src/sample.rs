@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_depends_on_the_identifiers_alone_and_larger_ones_hold_smaller_ones() {
+    fn larger_samples_contain_smaller_ones() {
         let ids: Vec<String> = (0..50).map(|n| format!("user {n}")).collect();
         let forwards = || ids.iter().map(String::as_str);
         let ten = choose(forwards(), Some(10));

@@ -57,7 +57,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
 
     #[test]
-    fn an_interval_of_a_ratio_is_about_that_of_the_normal_distribution() {
+    fn intervals_are_close_to_the_normal_ones() {
         let groups = Groups { counts: &[3_000, 7_000], values: &[vec![1.0, 0.0], vec![5.0, 5.0]] };
         let intervals = groups.intervals(4_000, &mut ChaCha8Rng::seed_from_u64(1));
         let half = 1.96 * (0.3 * 0.7 / 10_000.0_f64).sqrt();

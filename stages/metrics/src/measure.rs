@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn several_test_items_are_measured_against_the_best_that_so_many_can_have() {
+    fn ndcg_of_several_test_items_is_normalised() {
         let gains = |ranks: &[Option<u32>]| {
             Measure::all(&[3], true).into_iter().map(|measure| measure.gain(ranks)).collect::<Vec<_>>()
         };

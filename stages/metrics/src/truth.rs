@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_without_an_item_is_a_miss_that_counts_as_a_place() {
+    fn an_empty_rank_counts_as_a_miss() {
         let codes = Codes { levels: vec![vec![5, 5, 6]] };
         let truth = Truth { targets: vec![vec![1]], history: vec![3], known: vec![0], code: number_codes(&codes) };
         let lists = [list(0, &[NO_ITEM, 0, NO_ITEM, 1])];

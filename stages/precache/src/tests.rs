@@ -119,7 +119,7 @@ fn first_items(rankings: &Rankings) -> Vec<u32> {
 }
 
 #[test]
-fn support_brings_an_item_to_the_top_and_its_weight_is_chosen_on_held_out_items() {
+fn the_support_weight_is_chosen_on_validation() {
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
     support(&folder.path().join("strong"), &[(6, 9.0), (2, 0.0)]);

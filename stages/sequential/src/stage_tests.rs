@@ -183,7 +183,7 @@ fn the_best_epoch_on_validation_items_is_kept_and_training_stops_after_it() {
 }
 
 #[test]
-fn without_validation_items_the_last_training_items_choose_and_all_are_trained_on() {
+fn without_validation_the_last_items_choose() {
     let more = json!({ "stopping": "validation", "evaluate_every": 2, "patience": 3, "negatives": 10 });
     let report = run::<Sasrec>(&walkers(), 1, &with(small(300), &more)).unwrap().report();
     let choice = &report["choice"];

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_go_to_their_users_and_a_file_of_others_is_refused() {
+    fn texts_of_other_users_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("user.json");
         let users = Users { id: vec!["7".into(), "x".into()] };

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_the_vector_that_it_has_alone_whatever_is_beside_it() {
+    fn a_batch_does_not_change_a_texts_vector() {
         let model = model();
         let tokens = vec![vec![3, 1, 4], vec![], vec![1, 5, 9], vec![2], vec![6, 5, 3, 5, 8, 9, 7, 9]];
         let all = last_hidden(&model, &tokens, 8, |_| ()).unwrap();

@@ -10,7 +10,11 @@ use std::path::Path;
 /// When base and adapter do not fit, or the folder cannot be written.
 pub(crate) fn merge(request: &Merge) -> Result<Merged> {
     let (base, tuned) = (request.stage.input("llm")?, request.stage.output("model")?);
-    let (is_adapter, bytes) = write_whole(&request.output, |folder| nn::write_merged(base, tuned, folder))?;
+    let (is_adapter, bytes) = write_whole(&request.output, |folder| {
+        let is_adapter = nn::write_merged(base, tuned, folder)?;
+        copy_item_head(tuned, folder)?;
+        Ok(is_adapter)
+    })?;
     Ok(Merged { is_adapter, bytes })
 }
 
@@ -21,6 +25,15 @@ pub(crate) fn merge(request: &Merge) -> Result<Merged> {
 pub(crate) fn convert(request: &Convert) -> Result<Converted> {
     let ((), bytes) = write_whole(&request.output, |folder| nn::write_hugging_face(&request.model, None, folder))?;
     Ok(Converted { bytes })
+}
+
+/// Copies the vectors of an item head, which a model folder has beside the weights of the language model.
+fn copy_item_head(model: &Path, folder: &Path) -> Result<()> {
+    let head = model.join(decoding::ITEM_HEAD);
+    if head.is_file() {
+        std::fs::copy(&head, folder.join(decoding::ITEM_HEAD)).map_err(|error| Failure::writing(folder, error))?;
+    }
+    Ok(())
 }
 
 /// Writes a folder whole or not at all: beside its place first. Gives what `write` gave, and the size in bytes.

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_comes_in_pieces_that_do_not_part_a_secret() {
+    fn pieces_of_a_long_line_never_split_a_secret() {
         let (mut lines, redactor) = (Lines::default(), Redactor::new(&["hunter2".to_owned()]));
         let stream = "x".repeat(LONGEST - 3) + "hunter2" + &"y".repeat(LONGEST);
         let mut found: Vec<String> =

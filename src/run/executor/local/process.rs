@@ -78,7 +78,7 @@ pub(super) fn start(launch: &LaunchSpec, supervisor: &Path, children: &Children)
         }
         let program = match &launch.program {
             LaunchProgram::Worker { worker, .. } => worker.as_path(),
-            LaunchProgram::Command { words } => Path::new(words.first().map_or("", String::as_str)),
+            LaunchProgram::Command { arguments } => Path::new(arguments.first().map_or("", String::as_str)),
         };
         Error::starting(program, &error, "build pipe and pipe-worker again with `cargo build`")
     })?;
@@ -94,13 +94,13 @@ fn command(launch: &LaunchSpec, supervisor: &Path) -> (Command, Vec<u8>) {
             line.push(b'\n');
             (command, line)
         }
-        LaunchProgram::Command { words } => {
+        LaunchProgram::Command { arguments } => {
             let mut command = Command::new(supervisor);
             command.arg("supervise");
             if let Some(checkpoint) = &launch.checkpoint {
                 command.arg("--checkpoint").arg(checkpoint);
             }
-            command.arg("--").args(words).current_dir(&launch.folder);
+            command.arg("--").args(arguments).current_dir(&launch.folder);
             (command, Vec::new())
         }
     }

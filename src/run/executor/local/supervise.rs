@@ -36,13 +36,13 @@ pub struct Supervised {
     detached: bool,
     /// The program and its arguments.
     #[arg(last = true)]
-    words: Vec<OsString>,
+    arguments: Vec<OsString>,
 }
 
 /// Runs a program to its end and ends as it does. Its output is ours; it gets no input.
 pub fn supervise(supervised: &Supervised) -> ExitCode {
     let ended = match supervised.supervisor {
-        Some(supervisor) => become_program(&supervised.words, supervisor),
+        Some(supervisor) => become_program(&supervised.arguments, supervisor),
         None => run(supervised),
     };
     ended.unwrap_or_else(|message| {
@@ -52,8 +52,8 @@ pub fn supervise(supervised: &Supervised) -> ExitCode {
 }
 
 /// The program dies with its supervisor: the kernel keeps that setting when a program takes the place of this one.
-fn become_program(words: &[OsString], supervisor: i32) -> Result<ExitCode, String> {
-    let (program, arguments) = words.split_first().ok_or("no program is named")?;
+fn become_program(arguments: &[OsString], supervisor: i32) -> Result<ExitCode, String> {
+    let (program, arguments) = arguments.split_first().ok_or("no program is named")?;
     set_parent_process_death_signal(Some(Signal::KILL)).ok();
     // It may have died before.
     if getppid().map(Pid::as_raw_pid) != Some(supervisor) {
@@ -71,7 +71,7 @@ fn run(supervised: &Supervised) -> Result<ExitCode, String> {
     let this = std::env::current_exe().map_err(|error| format!("/proc/self/exe cannot be read: {error}"))?;
     let mut command = Command::new(this);
     command.arg("supervise").arg("--supervisor").arg(getpid().as_raw_pid().to_string()).arg("--");
-    let child = command.args(&supervised.words).stdin(Stdio::null()).spawn();
+    let child = command.args(&supervised.arguments).stdin(Stdio::null()).spawn();
     let mut child = child.map_err(|error| format!("the program cannot be started: {error}"))?;
     let status = wait(&mut child, supervised.detached);
     end_descendants();

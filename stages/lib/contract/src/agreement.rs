@@ -55,7 +55,7 @@ impl Relation {
 
     /// The relation in words, between the two values.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Equal => "the same as",
             Self::AtMost => "at most",

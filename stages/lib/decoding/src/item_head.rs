@@ -10,8 +10,8 @@ use nn::{Llama, Parameter, failed, safetensors_file};
 use std::path::Path;
 use tch::{Kind, TchError, Tensor};
 
-/// The file in the folder of a tuned model.
-const FILE: &str = "item_head.safetensors";
+/// The file of an item head in the folder of a model.
+pub const FILE: &str = "item_head.safetensors";
 /// Its tensors.
 const OUTPUT: &str = "output";
 const INPUT: &str = "input";
@@ -26,15 +26,15 @@ pub struct ItemHead {
 }
 
 impl ItemHead {
-    /// Random vectors for the codes of a model, normal with that deviation; prompts carry them where `input` is set.
+    /// Random vectors for the codes of a model, normal with the standard deviation `std`; prompts carry them where `input` is set.
     /// Seed libtorch before.
     ///
     /// # Errors
     /// When the device has too little memory.
-    pub fn random(codes: &ItemCodes<'_>, model: &Llama, input: bool, deviation: f64) -> Result<Self> {
+    pub fn random(codes: &ItemCodes<'_>, model: &Llama, input: bool, std: f64) -> Result<Self> {
         let fresh = || -> std::result::Result<Self, TchError> {
             let shape = [codes.leaves().len() as i64, model.config().hidden_size];
-            let output = Tensor::f_randn(shape, (Kind::Float, model.device()))?.f_mul_scalar(deviation)?;
+            let output = Tensor::f_randn(shape, (Kind::Float, model.device()))?.f_mul_scalar(std)?;
             Ok(Self { input: input.then(|| output.shallow_clone()), output })
         };
         fresh().map_err(failed("initialise the item head"))

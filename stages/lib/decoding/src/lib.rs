@@ -12,7 +12,7 @@ mod search;
 
 pub use decoder::{Decoder, Scoring, Settings};
 pub use item_codes::ItemCodes;
-pub use item_head::ItemHead;
+pub use item_head::{FILE as ITEM_HEAD, ItemHead};
 
 #[cfg(test)]
 mod tests;

@@ -82,7 +82,7 @@ fn assert_equal(found: Vec<Leaf>, expected: Vec<Leaf>) {
 }
 
 #[test]
-fn a_beam_of_all_codes_scores_every_item_as_a_full_pass_does() {
+fn a_full_beam_equals_exhaustive_scoring() {
     let folder = tempfile::tempdir().unwrap();
     let model = model(folder.path());
     for levels in 1..=3 {

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_source_of_the_crate_or_of_one_it_uses_changes_the_version() {
+    fn a_changed_source_changes_the_version() {
         let root = workspace();
         let first = version(&root);
         put(&root, "stage/src/lib.rs", "//! Another crate.\n");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unrelated_crate_and_a_test_dependency_do_not_change_the_version() {
+    fn unrelated_crates_do_not_change_the_version() {
         let root = workspace();
         let first = version(&root);
         put(&root, "unrelated/src/lib.rs", "//! Changed.\n");

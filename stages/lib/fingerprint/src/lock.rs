@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_library_locked_twice_gets_the_version_its_user_is_built_with() {
+    fn a_library_locked_twice_has_the_version_in_use() {
         let lock = Lock::parse(
             r#"
 [[package]]

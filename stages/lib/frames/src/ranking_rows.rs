@@ -78,7 +78,7 @@ fn numbers(table: &Table, name: &str, usual: &DataType) -> Result<(Vec<Option<f6
     Ok((values, note))
 }
 
-/// Ranks of a list run 1, 2, 3, ..., and no item stands in it twice. Lists with a faulty row are not looked at.
+/// Ranks of a list run 1, 2, 3, ..., and no item is in it twice. Lists with a faulty row are not checked.
 fn check_lists(rows: &[Row], faulty: &BTreeSet<usize>, faults: &mut Faults) {
     for list in rows.chunk_by(|one, other| (one.seen, one.user) == (other.seen, other.user)) {
         if list.iter().any(|row| faulty.contains(&row.place)) {

@@ -26,7 +26,7 @@ fn shift(trained: &[Parameter], gradients: &[Tensor], by: f64) {
 }
 
 #[test]
-fn gradients_are_those_of_the_loss_under_the_masks_that_were_drawn() {
+fn gradients_use_the_drawn_masks() {
     let config: LlamaConfig = serde_json::from_value(json!({
         "model_type": "llama", "vocab_size": 23, "hidden_size": 16, "intermediate_size": 24,
         "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2

@@ -95,7 +95,7 @@ mod tests {
     type Prompt = fn(u64) -> String;
 
     #[test]
-    fn every_variant_holds_what_it_asks_about_and_differs_from_the_others() {
+    fn prompt_variants_are_distinct_and_complete() {
         let asked: [(Prompt, usize); 6] = [
             (|variant| title_question(variant, "<a_1>"), 4),
             (|variant| description_question(variant, "<a_1>"), 4),

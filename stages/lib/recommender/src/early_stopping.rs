@@ -66,7 +66,7 @@ mod tests {
     use std::convert::Infallible;
 
     #[test]
-    fn the_first_of_the_best_evaluations_is_kept_and_training_stops_after_patience() {
+    fn early_stopping_keeps_the_first_best() {
         let mut stopping = EarlyStopping::new(2);
         let values = [0.1, 0.4, 0.4, 0.2];
         let stops: Vec<bool> = (1..)

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_training_item_is_held_out_where_ingest_holds_out_none() {
+    fn validation_falls_back_to_the_last_training_item() {
         let split = ChoiceSplit::of(&two_users(Split::Train)).unwrap();
         assert_eq!(split.held_out, HeldOut::LastTrainingItem);
         assert_eq!(split.histories(), [vec![0, 1], vec![1]]);

@@ -156,7 +156,7 @@ mod tests {
     use frames::Dataset;
 
     #[test]
-    fn quality_is_that_computed_by_hand_and_training_items_are_left_out() {
+    fn quality_equals_a_hand_computation() {
         let (holdout, split_digest) = ("published".to_owned(), String::new());
         let dataset = Dataset { users: 3, items: 4, interactions: 7, max_history: 20, holdout, split_digest };
         let interactions = Interactions {

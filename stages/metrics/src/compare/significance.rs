@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn models_that_are_alike_are_told_apart_as_rarely_as_p_says() {
+    fn equal_models_differ_as_rarely_as_p() {
         const TESTS: usize = 600;
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let below = (0..TESTS).filter(|_| {

@@ -178,7 +178,7 @@ fn bert4rec_computes_and_learns_as_that_of_recbole() {
 
 /// Sequences without padding, for padded places of the authors' code have positions that pass through the filters.
 #[test]
-fn fmlp_computes_and_learns_as_its_equations_and_as_the_code_of_its_authors() {
+fn fmlp_computes_and_learns_as_its_equations() {
     let Some(python) = python() else { return };
     let parameters = FmlpParameters {
         dim: 16,

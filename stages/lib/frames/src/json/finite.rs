@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_number_that_is_not_finite_is_named_by_its_place() {
+    fn a_number_that_is_not_finite_is_located() {
         let found = |report: Report| check(&report).unwrap_err().to_string();
         assert_eq!(found(report(None, f32::NAN)), "losses[1].loss is NaN, expected a finite number");
         assert_eq!(found(report(Some(f64::NEG_INFINITY), 1.0)), "best is -inf, expected a finite number");

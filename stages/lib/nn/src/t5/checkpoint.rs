@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_embedding_is_found_by_its_other_names_and_further_weights_are_ignored() {
+    fn the_embedding_is_found_by_any_of_its_names() {
         let folder = tempfile::tempdir().unwrap();
         let model = random(&json!({}));
         model.save(folder.path()).unwrap();

@@ -255,7 +255,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn absent_fields_are_those_of_the_first_t5_and_others_are_kept() {
+    fn absent_fields_have_the_first_t5s_values() {
         let config = read(&json!({"task_specific_params": {"x": 1}})).unwrap();
         assert_eq!(config.feed_forward(), Some(FeedForward { activation: Activation::Relu, gated: false }));
         assert!(config.tie_word_embeddings);

@@ -37,7 +37,7 @@ mod tests {
     use frames::Codes;
 
     #[test]
-    fn items_of_a_code_share_its_score_and_seen_ones_are_dropped() {
+    fn items_of_one_code_share_its_score() {
         let trie = Trie::of(&Codes { levels: vec![vec![0, 1, 1, 1, 2]] });
         let scores = [-2.0, -1.0, -3.0];
         let children = trie.node(ROOT).children.iter();

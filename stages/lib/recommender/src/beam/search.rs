@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_trie_codes_that_no_item_has_take_places_of_the_list() {
+    fn per_level_constraint_allows_codes_of_no_item() {
         // Items have the codes 00, 01 and 11: 10, the likeliest, is of none.
         let trie = Trie::of(&Codes { levels: vec![vec![0, 0, 1], vec![0, 1, 1]] });
         let search = |constraint, width| {

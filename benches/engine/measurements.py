@@ -13,7 +13,7 @@ class Unit(Enum):
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One quantity of one tool; without values when it could not be had, and then `absent` says why."""
 
     tool: str
@@ -38,16 +38,16 @@ class Figure:
         return f"{duration(self.median)} (min {duration(min(self.values))}, {len(self.values)}×)"
 
 
-def seconds(tool: str, what: str, values: Sequence[float]) -> Figure:
-    return Figure(tool, what, Unit.SECONDS, tuple(values))
+def seconds(tool: str, what: str, values: Sequence[float]) -> Measurement:
+    return Measurement(tool, what, Unit.SECONDS, tuple(values))
 
 
-def steps(tool: str, what: str, count: int) -> Figure:
-    return Figure(tool, what, Unit.STEPS, (float(count),))
+def steps(tool: str, what: str, count: int) -> Measurement:
+    return Measurement(tool, what, Unit.STEPS, (float(count),))
 
 
-def memory(tool: str, what: str, values: Sequence[float]) -> Figure:
-    return Figure(tool, what, Unit.BYTES, tuple(values))
+def memory(tool: str, what: str, values: Sequence[float]) -> Measurement:
+    return Measurement(tool, what, Unit.BYTES, tuple(values))
 
 
 def duration(value: float) -> str:
@@ -62,9 +62,9 @@ class Result:
     """What a scenario gave: a row a tool, a column a quantity."""
 
     scenario: str
-    figures: tuple[Figure, ...]
+    measurements: tuple[Measurement, ...]
 
-    def find(self, tool: str, what: str) -> Figure | None:
-        """The figure, when it was measured."""
-        found = (figure for figure in self.figures if (figure.tool, figure.what) == (tool, what) and figure.values)
+    def find(self, tool: str, what: str) -> Measurement | None:
+        """The measurement, when it was measured."""
+        found = (measurement for measurement in self.measurements if (measurement.tool, measurement.what) == (tool, what) and measurement.values)
         return next(found, None)

@@ -1,7 +1,5 @@
 //! A run of `pipe --json` that is watched while it goes on and may be ended at any moment.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -66,9 +64,37 @@ impl Live {
         }
     }
 
+    /// Waits until an event has come for which the condition holds; `what` is the failure when the run ends before.
+    pub(crate) fn wait_until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
+        loop {
+            let line = self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{what}"));
+            self.events.push(serde_json::from_str(&line).unwrap());
+            if self.events.last().is_some_and(&holds) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the log of a stage has a line with this text.
+    pub(crate) fn wait_for_log(&mut self, text: &str) {
+        let is_there = |event: &Value| event["message"].as_str().is_some_and(|message| message.contains(text));
+        self.wait_until(&format!("no stage logged '{text}'"), is_there);
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).ok();
+        kill_process(self.process(), signal).ok();
+    }
+
+    /// Kills it and waits for its end.
+    pub(crate) fn kill(self) -> Ended {
+        self.signal(Signal::KILL);
+        self.finish()
     }
 
     /// Waits for its end.
