@@ -5,9 +5,10 @@ use crate::cli::options::{PipelineArguments, SelectionArguments};
 use crate::cli::search;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
+use crate::pipeline::Search;
 use crate::plan::{Outlook, Planned, Planner, Point};
 use crate::store::StageState;
-use crate::terminal::print;
+use crate::terminal::{print, print_line};
 use clap::Args;
 use petgraph::graph::NodeIndex;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ pub(crate) struct PlanArguments {
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     if let Some(wanted) = search::wanted(&session, &arguments.pipeline, &arguments.selection) {
-        return search::plan(&arguments.pipeline, &arguments.selection, &session, wanted);
+        return plan_search(&arguments.pipeline, &arguments.selection, &session, wanted);
     }
     let selection = session.select(&arguments.selection.options())?;
     let mut planner = session.planner(&selection);
@@ -37,6 +38,29 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
         locked(&session, &mut planner, arguments.pipeline.output.json)?;
     }
     show(&session, &mut planner, arguments.pipeline.output.json)
+}
+
+/// Prints the plan of the trials of a search and, once all of them have their numbers, that of the best one.
+///
+/// # Errors
+/// When something is missing, after everything has been printed.
+pub(super) fn plan_search(
+    pipeline: &PipelineArguments,
+    selection: &SelectionArguments,
+    session: &Session,
+    search: &Search,
+) -> Result<()> {
+    let as_json = pipeline.output.json;
+    let trial = search::trial_selection(session, search, selection)?;
+    show(session, &mut session.planner(&trial), as_json)?;
+    let trials = search::current(session, search, &trial)?;
+    if let Some(pending) = trials.pending(as_json) {
+        print_line(pending);
+        return Ok(());
+    }
+    trials.print(as_json);
+    let (chosen, selection) = search::best(pipeline, selection, session, &trial, trials.best(search)?)?;
+    show(&chosen, &mut chosen.planner(&selection), as_json)
 }
 
 /// Prints what would become of each stage.

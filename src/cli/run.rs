@@ -4,11 +4,12 @@ use crate::cli::command_line::command_line;
 use crate::cli::lock::locked;
 use crate::cli::metrics::{print_metrics, rows};
 use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArguments};
-use crate::cli::plan::show;
+use crate::cli::plan::{plan_search, show};
 use crate::cli::search;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::is_plain;
+use crate::pipeline::Search;
 use crate::plan::{Point, Selection};
 use crate::report::metrics;
 use crate::run::{Interrupt, Json, Observer, Settings, Summary};
@@ -58,9 +59,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
     if let Some(wanted) = search::wanted(&session, &arguments.pipeline, &arguments.selection) {
         if arguments.dry_run {
-            return search::plan(&arguments.pipeline, &arguments.selection, &session, wanted);
+            return plan_search(&arguments.pipeline, &arguments.selection, &session, wanted);
         }
-        return search::run(arguments, &session, wanted);
+        return run_search(arguments, &session, wanted);
     }
     let selection = session.select(&arguments.selection.options())?;
     if arguments.locked {
@@ -76,6 +77,37 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     }
     if !arguments.pipeline.output.json {
         print_metrics(&rows(&session, &selection, &summary.outputs, metrics::MAIN)?, arguments.full, false);
+    }
+    Ok(())
+}
+
+/// Runs the trials of a search up to its metric, then the best one to its end, and prints its metrics.
+///
+/// # Errors
+/// When a trial fails without `--keep-going`, no trial has a number, or the rest of the best one fails.
+fn run_search(arguments: &RunArguments, session: &Session, wanted: &Search) -> Result<()> {
+    let as_json = arguments.pipeline.output.json;
+    if arguments.locked {
+        let hint = Some("pick the trial that the lock is of: --point NAME".to_owned());
+        return Err(Error::Usage { message: "a search has no lock".to_owned(), hint });
+    }
+    let trial = search::trial_selection(session, wanted, &arguments.selection)?;
+    let summary = execute(arguments, session, &trial, RunLabel::default(), arguments.keep_going)?;
+    let trials = search::Trials::of(session, wanted, &summary.outputs)?;
+    trials.print(as_json);
+    if let Some(error) = summary.failure.filter(|_| !arguments.keep_going || trials.is_empty()) {
+        return Err(error);
+    }
+    drop(summary.hold);
+    let name = trials.best(wanted)?;
+    let (chosen, selection) = search::best(&arguments.pipeline, &arguments.selection, session, &trial, name)?;
+    let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
+    let summary = execute(arguments, &chosen, &selection, label, false)?;
+    if let Some(error) = summary.failure {
+        return Err(error);
+    }
+    if !as_json {
+        print_metrics(&rows(&chosen, &selection, &summary.outputs, metrics::MAIN)?, arguments.full, false);
     }
     Ok(())
 }

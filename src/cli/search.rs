@@ -1,17 +1,13 @@
 //! The trials of a `[search]`: run up to its metric, compared, and the best one run to its end.
 
-use crate::cli::metrics::{print_rows, rows};
 use crate::cli::options::{PipelineArguments, SelectionArguments};
-use crate::cli::plan::show;
-use crate::cli::run::{RunArguments, execute};
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::{PointName, StageName, suggestion};
 use crate::pipeline::{Number, Search};
 use crate::plan::{Outputs, Selection, outputs_of};
-use crate::report::metrics::{self, Row};
+use crate::report::metrics::Row;
 use crate::report::number;
-use crate::store::RunLabel;
 use crate::terminal::{print, print_line, table};
 use petgraph::graph::NodeIndex;
 use serde_json::{Value, json};
@@ -35,61 +31,6 @@ pub(super) fn wanted<'a>(
     session.search.as_ref().filter(|_| is_whole)
 }
 
-/// Runs the trials up to the metric, then the best one to its end, and prints its metrics.
-///
-/// # Errors
-/// When a trial fails without `--keep-going`, no trial has a number, or the rest of the best one fails.
-pub(super) fn run(arguments: &RunArguments, session: &Session, search: &Search) -> Result<()> {
-    let as_json = arguments.pipeline.output.json;
-    if arguments.locked {
-        let hint = Some("pick the trial that the lock is of: --point NAME".to_owned());
-        return Err(Error::Usage { message: "a search has no lock".to_owned(), hint });
-    }
-    let trial = trial_selection(session, search, &arguments.selection)?;
-    let summary = execute(arguments, session, &trial, RunLabel::default(), arguments.keep_going)?;
-    let trials = Trials::of(session, search, &summary.outputs)?;
-    trials.print(as_json);
-    if let Some(error) = summary.failure.filter(|_| !arguments.keep_going || trials.best.is_none()) {
-        return Err(error);
-    }
-    drop(summary.hold);
-    let (chosen, selection) = best(&arguments.pipeline, &arguments.selection, session, &trial, trials.best(search)?)?;
-    let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
-    let summary = execute(arguments, &chosen, &selection, label, false)?;
-    if let Some(error) = summary.failure {
-        return Err(error);
-    }
-    if !as_json {
-        print_rows(&rows(&chosen, &selection, &summary.outputs, metrics::MAIN)?, false);
-    }
-    Ok(())
-}
-
-/// Prints the plan of the trials and, once all of them have their numbers, that of the best one.
-///
-/// # Errors
-/// When something is missing, after everything has been printed.
-pub(super) fn plan(
-    pipeline: &PipelineArguments,
-    selection: &SelectionArguments,
-    session: &Session,
-    search: &Search,
-) -> Result<()> {
-    let trial = trial_selection(session, search, selection)?;
-    show(session, &mut session.planner(&trial), pipeline.output.json)?;
-    let trials = current(session, search, &trial)?;
-    let count = trials.names.len();
-    if trials.numbers.contains(&None) {
-        let text = format!("then the best of {count} trials by {} runs to the end", trials.metric);
-        let event = json!({ "event": "search", "trials": count, "metric": trials.metric, "best": null });
-        print_line(if pipeline.output.json { event.to_string() } else { text });
-        return Ok(());
-    }
-    trials.print(pipeline.output.json);
-    let (chosen, selection) = best(pipeline, selection, session, &trial, trials.best(search)?)?;
-    show(&chosen, &mut chosen.planner(&selection), pipeline.output.json)
-}
-
 /// The table of the trials that have a number now; nothing when none has.
 pub(super) fn text(session: &Session, search: &Search) -> Result<Option<String>> {
     let trial = trial_selection(session, search, &SelectionArguments::default())?;
@@ -98,7 +39,7 @@ pub(super) fn text(session: &Session, search: &Search) -> Result<Option<String>>
 }
 
 /// All trials, up to the stage that has the metric.
-fn trial_selection(session: &Session, search: &Search, selection: &SelectionArguments) -> Result<Selection> {
+pub(super) fn trial_selection(session: &Session, search: &Search, selection: &SelectionArguments) -> Result<Selection> {
     check(session, search)?;
     let mut options = selection.options();
     options.until = Some(search.metric.stage.to_string());
@@ -106,7 +47,7 @@ fn trial_selection(session: &Session, search: &Search, selection: &SelectionArgu
 }
 
 /// The best point alone, with what is forced after the metric; what is before it was forced with the trials.
-fn best(
+pub(super) fn best(
     pipeline: &PipelineArguments,
     selection: &SelectionArguments,
     session: &Session,
@@ -123,7 +64,7 @@ fn best(
 }
 
 /// The trials as the cached results have them.
-fn current(session: &Session, search: &Search, trial: &Selection) -> Result<Trials> {
+pub(super) fn current(session: &Session, search: &Search, trial: &Selection) -> Result<Trials> {
     let _lock = session.store.lock_shared()?;
     let known = session.current(trial)?.into_iter().map(|(stage, action)| (stage, outputs_of(&action))).collect();
     Trials::of(session, search, &known)
@@ -149,7 +90,11 @@ fn check(session: &Session, search: &Search) -> Result<()> {
 }
 
 impl Trials {
-    fn of(session: &Session, search: &Search, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Self> {
+    /// The trials with the numbers that are known.
+    ///
+    /// # Errors
+    /// When a report cannot be read.
+    pub(super) fn of(session: &Session, search: &Search, known: &BTreeMap<NodeIndex, Outputs>) -> Result<Self> {
         let Number { stage, output, pointer } = &search.metric;
         let (mut names, mut numbers) = (Vec::new(), Vec::new());
         for point in &session.graph.points {
@@ -163,11 +108,24 @@ impl Trials {
         Ok(Self { metric, names, numbers, best })
     }
 
+    /// What is printed while a trial has no number yet; `None` when all have one.
+    pub(super) fn pending(&self, as_json: bool) -> Option<String> {
+        let count = self.names.len();
+        let text = || format!("then the best of {count} trials by {} runs to the end", self.metric);
+        let event = || json!({ "event": "search", "trials": count, "metric": self.metric, "best": null }).to_string();
+        self.numbers.contains(&None).then(|| if as_json { event() } else { text() })
+    }
+
+    /// Whether no trial has a number.
+    pub(super) fn is_empty(&self) -> bool {
+        self.best.is_none()
+    }
+
     /// The name of the best trial.
     ///
     /// # Errors
     /// When no trial has a number.
-    fn best(&self, search: &Search) -> Result<&PointName> {
+    pub(super) fn best(&self, search: &Search) -> Result<&PointName> {
         self.best.map(|at| &self.names[at]).ok_or_else(|| {
             let Number { stage, output, pointer } = &search.metric;
             Error::NoResults(format!(
@@ -176,7 +134,8 @@ impl Trials {
         })
     }
 
-    fn print(&self, as_json: bool) {
+    /// Prints them as a table, or an event for each.
+    pub(super) fn print(&self, as_json: bool) {
         if !as_json {
             return print(&self.text());
         }
