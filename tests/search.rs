@@ -1,6 +1,6 @@
 //! A search runs its trials up to the metric of held-out items, and only the best one to its end.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
 mod space;
 

@@ -4,7 +4,7 @@
 const GAP: usize = 2;
 
 /// A column of text is not made narrower than this.
-const NARROWEST: usize = 16;
+const NARROWEST: usize = 12;
 
 /// Cells to set in columns.
 #[derive(Clone, Debug, Default)]
