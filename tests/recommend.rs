@@ -7,55 +7,18 @@ mod space;
 use serde_json::Value;
 use space::Space;
 
-const PIPELINE: &str = r#"
+const PIPELINE: &str = concat!(
+    r#"
 extends = "../quick.toml"
 name = "small"
 
 [stage.sample]
 flaws = 0.0
 
-[stage.dccf]
-uses = "dccf"
-inputs = { interactions = "ingest.interactions" }
-dim = 8
-stopping = "epochs"
-epochs = 2
-
-[stage.codebook]
-uses = "codebook"
-inputs = { items = "dccf.items" }
-levels = 3
-codes = 8
-epochs = 3
-llm_alignment = false
-
-[stage.llm]
-uses = "llama"
-inputs = { items = "ingest.items", reviews = "ingest.reviews" }
-vocabulary = 400
-hidden = 16
-layers = 1
-heads = 2
-kv_heads = 1
-intermediate = 32
-
-[stage.tasks]
-uses = "tasks"
-inputs = { interactions = "ingest.interactions", codes = "codebook.codes", items = "ingest.items" }
-prompt_template = "continuation"
-
-[stage.finetune]
-uses = "finetune"
-inputs = { tasks = "tasks.prompts", codes = "codebook.codes", codebook = "codebook.codebook", llm = "llm.model" }
-train = "all"
-epochs = 1
-
-[stage.precache]
-uses = "precache"
-inputs = { interactions = "ingest.interactions", codes = "codebook.codes", llm = "llm.model", model = "finetune.model" }
-prompt_template = "continuation"
-top_k = 10
-"#;
+"#,
+    include_str!("fixtures/language_model.toml"),
+    "top_k = 10\n"
+);
 
 fn ids(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()

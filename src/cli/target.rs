@@ -4,7 +4,7 @@ use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::key::{PortName, suggestion};
 use crate::plan::SelectionOptions;
-use crate::store::Action;
+use crate::store::{Action, Exported};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +55,15 @@ impl Target {
         joined.into_values().collect()
     }
 
+    /// The stages and outputs with these names, each stage once; every stage when none is named.
+    pub(super) fn of(session: &Session, names: &[String]) -> Result<Vec<Self>> {
+        if names.is_empty() {
+            return Self::all(session);
+        }
+        let each = names.iter().map(|text| Self::parse(session, text));
+        Ok(Self::joined(each.collect::<Result<_>>()?))
+    }
+
     /// Every stage with all of its outputs.
     pub(super) fn all(session: &Session) -> Result<Vec<Self>> {
         let graph = &session.graph;
@@ -78,6 +87,19 @@ pub(super) fn current(session: &Session, targets: &[Target]) -> Result<Vec<Actio
         })
     };
     targets.iter().map(result).collect()
+}
+
+/// The current results of stages as they are exported, under the lock that [`current`] needs.
+///
+/// # Errors
+/// When one has none.
+pub(super) fn exported(session: &Session, targets: Vec<Target>) -> Result<Vec<Exported>> {
+    let actions = current(session, &targets)?;
+    let export = |(Target { stage, ports }, action)| {
+        let stage = session.graph.stages[stage].name.clone();
+        Exported { stage, action, ports }
+    };
+    Ok(targets.into_iter().zip(actions).map(export).collect())
 }
 
 fn unknown<'a>(message: String, given: &str, known: impl Iterator<Item = &'a str>) -> Error {

@@ -32,48 +32,7 @@ inputs = { interactions = "ingest.interactions" }
 "#;
 
 /// What a language model needs on top of it.
-pub(crate) const LANGUAGE_MODEL: &str = r#"
-[stage.dccf]
-uses = "dccf"
-inputs = { interactions = "ingest.interactions" }
-dim = 8
-stopping = "epochs"
-epochs = 2
-
-[stage.codebook]
-uses = "codebook"
-inputs = { items = "dccf.items" }
-levels = 3
-codes = 8
-epochs = 3
-llm_alignment = false
-
-[stage.llm]
-uses = "llama"
-inputs = { items = "ingest.items", reviews = "ingest.reviews" }
-vocabulary = 400
-hidden = 16
-layers = 1
-heads = 2
-kv_heads = 1
-intermediate = 32
-
-[stage.tasks]
-uses = "tasks"
-inputs = { interactions = "ingest.interactions", codes = "codebook.codes", items = "ingest.items" }
-prompt_template = "continuation"
-
-[stage.finetune]
-uses = "finetune"
-inputs = { tasks = "tasks.prompts", codes = "codebook.codes", codebook = "codebook.codebook", llm = "llm.model" }
-train = "all"
-epochs = 1
-
-[stage.precache]
-uses = "precache"
-inputs = { interactions = "ingest.interactions", codes = "codebook.codes", llm = "llm.model", model = "finetune.model" }
-prompt_template = "continuation"
-"#;
+pub(crate) const LANGUAGE_MODEL: &str = include_str!("../../../tests/fixtures/language_model.toml");
 
 /// A folder with a pipeline and its results.
 pub(crate) struct Shop {

@@ -2,9 +2,8 @@
 
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
-use crate::cli::target::{Target, current};
+use crate::cli::target::{Target, exported};
 use crate::error::Result;
-use crate::store::Exported;
 use crate::terminal::{Steps, print_line, size};
 use clap::Args;
 use serde_json::json;
@@ -27,23 +26,9 @@ pub(crate) struct ExportArguments {
 /// Copies the current results of the stages that are meant.
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let session = Session::open(&arguments.pipeline)?;
-    let targets = if arguments.stages.is_empty() {
-        Target::all(&session)?
-    } else {
-        let each = arguments.stages.iter().map(|text| Target::parse(&session, text));
-        Target::joined(each.collect::<Result<_>>()?)
-    };
+    let targets = Target::of(&session, &arguments.stages)?;
     let _lock = session.store.lock_shared()?;
-    let actions = current(&session, &targets)?;
-    let results: Vec<Exported> = targets
-        .into_iter()
-        .zip(actions)
-        .map(|(target, action)| Exported {
-            stage: session.graph.stages[target.stage].name.clone(),
-            action,
-            ports: target.ports,
-        })
-        .collect();
+    let results = exported(&session, targets)?;
     let (files, bytes) =
         session.store.clone().watched(Arc::new(Steps::new("export"))).export(&results, &arguments.to)?;
     let text = if arguments.pipeline.output.json {

@@ -3,10 +3,9 @@
 use crate::cli::export::output::refuse_existing;
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
-use crate::cli::target::{Target, current};
+use crate::cli::target::{Target, exported};
 use crate::error::{Error, Result};
 use crate::report::export::ro_crate::{self, Crate};
-use crate::store::Exported;
 use crate::terminal::{Steps, print_line, size};
 use clap::{Args, ValueHint};
 use serde_json::json;
@@ -34,23 +33,9 @@ pub(super) fn export(arguments: &RoCrateArguments) -> Result<()> {
     let output = &arguments.output;
     refuse_existing(output)?;
     let session = Session::open(&arguments.pipeline)?;
-    let targets = if arguments.stages.is_empty() {
-        Target::all(&session)?
-    } else {
-        let each = arguments.stages.iter().map(|text| Target::parse(&session, text));
-        Target::joined(each.collect::<Result<_>>()?)
-    };
+    let targets = Target::of(&session, &arguments.stages)?;
     let _lock = session.store.lock_shared()?;
-    let actions = current(&session, &targets)?;
-    let results: Vec<Exported> = targets
-        .into_iter()
-        .zip(actions)
-        .map(|(target, action)| Exported {
-            stage: session.graph.stages[target.stage].name.clone(),
-            action,
-            ports: target.ports,
-        })
-        .collect();
+    let results = exported(&session, targets)?;
     let store = session.store.clone().watched(Arc::new(Steps::new("export")));
     let (files, bytes) = store.export(&results, output)?;
     let text = fs_err::read_to_string(&session.file).map_err(|error| Error::io("reading", &session.file, error))?;
