@@ -142,7 +142,7 @@ fn overfits<S: Stage>(more: &Value) {
 
 #[test]
 fn tiger_overfits_a_small_set() {
-    overfits::<Tiger>(&json!({ "epochs": 120, "learning_rate": 0.003 }));
+    overfits::<Tiger>(&json!({ "epochs": 240, "learning_rate": 0.003 }));
 }
 
 #[test]
