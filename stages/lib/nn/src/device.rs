@@ -3,7 +3,10 @@
 use contract::{Context, Failure, FailureKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use tch::{Cuda, Device};
+
+static INTEROP_THREADS: Once = Once::new();
 
 /// Sets libtorch up as the context says and returns the device to work on.
 ///
@@ -14,10 +17,8 @@ use tch::{Cuda, Device};
 pub fn start(context: &Context) -> Result<Device> {
     let threads = i32::try_from(context.threads()).unwrap_or(i32::MAX);
     tch::set_num_threads(threads);
-    // libtorch refuses to change this number once it has worked in parallel; in a worker this is the first call.
-    if tch::get_num_interop_threads() != 1 {
-        tch::set_num_interop_threads(1);
-    }
+    // libtorch refuses to set this number twice; tests start several stages in one process, at the same time.
+    INTEROP_THREADS.call_once(|| tch::set_num_interop_threads(1));
     let device = choose(context)?;
     // The bits count, not the sign.
     tch::manual_seed(context.seed().cast_signed());
