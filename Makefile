@@ -9,7 +9,7 @@ SERVE := --manifest-path serve/Cargo.toml --target-dir target
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help book run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-serve build libtorch model
+.PHONY: help book run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-ingest bench-serve build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +25,10 @@ test: build ## build, then run all tests
 	$(CARGO) test $(SERVE)
 
 # The tests that have a long form, and how many cases each tries in it.
-SOAK  := planner_model killed together identity faults power_loss corruption
+SOAK  := planner_model killed together identity faults power_loss corruption reading
 CASES ?= 500
 
-soak: build ## try to break the store for long, with CASES=500 cases a test
+soak: build ## try to break the store, and the readers of ingest, for long, with CASES=500 cases a test
 	@for test in $(SOAK); do \
 		echo "soak: $$test, $(CASES) cases"; \
 		PIPE_SOAK=$(CASES) $(CARGO) test --workspace --quiet --test $$test -- --nocapture --test-threads=1 || exit 1; \
@@ -86,6 +86,9 @@ bench-baselines: build ## time an epoch of sasrec and bert4rec beside RecBole; B
 bench-serve: build ## time pipe serve beside Redis behind the same HTTP library; needs wrk and redis-server; SERVING holds options
 	$(CARGO) build --manifest-path benches/serve/redis_peer/Cargo.toml --target-dir target/bench-serve
 	python3 benches/serve $(SERVING)
+
+bench-ingest: build ## time ingest beside pandas, polars and DuckDB; INGEST holds options
+	python3 benches/ingest $(INGEST)
 
 SECONDS ?= 60
 FUZZ := pipeline_parser record_decoder key_encoding template gguf

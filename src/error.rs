@@ -338,6 +338,11 @@ impl Error {
             Self::Internal(_) => Some(
                 "please report it with this message and the pipeline file; what was finished is kept, run again".to_owned(),
             ),
+            Self::Missing(missing) if missing.iter().any(|what| what.contains("PIPE_DATA")) => Some(
+                "PIPE_DATA names the folder of the data; docs/guides/data.md says which files each pipeline needs, and where they \
+                 are published"
+                    .to_owned(),
+            ),
             Self::Missing(_) | Self::NoResults(_) | Self::Io { .. } | Self::Interrupted { .. } => None,
         }
     }

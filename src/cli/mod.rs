@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod gathering;
 mod graph;
+mod ingest;
 mod init;
 mod lineage;
 mod list;
@@ -98,6 +99,7 @@ commands! {
     Recommend(recommend::RecommendArguments) => recommend::recommend,
     Serve(serve::ServeArguments) => serve::serve,
     Peek(peek::PeekArguments) => peek::peek,
+    Ingest(ingest::IngestArguments) => ingest::ingest,
     Export(export::ExportModelArguments) => export::export,
     Graph(graph::GraphArguments) => graph::graph,
     Why(why::WhyArguments) => why::why,

@@ -24,7 +24,7 @@ pub fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Reads one TOML value as it stands after `=`, such as `4`, `"text"` or `[1, 2]`.
-pub(super) fn parse_value(text: &str) -> Option<serde_json::Value> {
+pub(crate) fn parse_value(text: &str) -> Option<serde_json::Value> {
     let value = DeValue::parse(text).ok()?;
     to_json(value.get_ref()).ok()
 }

@@ -6,7 +6,7 @@ use crate::pipeline::{CommandEntry, KEYS, Resources, Setting, StageEntry, resolv
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
 use crate::plan::parameter::parameters_of;
-use contract::Description;
+use contract::{Description, InputPort};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -160,9 +160,10 @@ impl Builder<'_> {
                     })?;
                 values.insert(key.to_owned(), value);
             } else if let Some(port) = self.description.inputs.iter().find(|port| port.external && port.name == key) {
-                inputs.insert(input_name(&port.name), Origin::External(self.path(setting)?));
-                let text = setting.value.value.as_str().unwrap_or_default();
-                written_paths.insert(input_name(&port.name), text.to_owned());
+                for (input_name, path, text) in self.paths(setting, port)? {
+                    inputs.insert(input_name.clone(), Origin::External(path));
+                    written_paths.insert(input_name, text);
+                }
             } else {
                 let names = expected.iter().map(|parameter| parameter.name.as_str());
                 let ports = self.description.inputs.iter().filter(|port| port.external).map(|port| port.name.as_str());
@@ -185,10 +186,35 @@ impl Builder<'_> {
         })
     }
 
-    fn path(&self, setting: &Setting) -> Result<PathBuf> {
+    /// The paths that a port is bound to, each with its input and as it is written. One path has no label; several, of a list
+    /// or a pattern, are labelled by their numbers.
+    fn paths(&self, setting: &Setting, port: &InputPort) -> Result<Vec<(InputName, PathBuf, String)>> {
+        let written: Vec<&Value> = match &setting.value.value {
+            Value::Array(entries) if port.several_paths => entries.iter().collect(),
+            one => vec![one],
+        };
+        let mut paths = Vec::new();
+        for value in written {
+            let path = self.path(setting, value)?;
+            let text = value.as_str().unwrap_or_default();
+            let matching = if port.several_paths { matching(&path) } else { Vec::new() };
+            // A pattern that nothing matches stays as it is: the path that is missing.
+            let found = if matching.is_empty() { vec![path] } else { matching };
+            paths.extend(found.into_iter().map(|path| (path, text.to_owned())));
+        }
+        let is_one = paths.len() == 1;
+        let named = |(number, (path, text)): (usize, (PathBuf, String))| {
+            // Of one length, so that they are in the order of the numbers.
+            let label = if is_one { String::new() } else { format!("{number:06}") };
+            (InputName { port: PortName::new(&*port.name), label: Label::new(label) }, path, text)
+        };
+        Ok(paths.into_iter().enumerate().map(named).collect())
+    }
+
+    fn path(&self, setting: &Setting, value: &Value) -> Result<PathBuf> {
         let fault = |message: String, hint| Error::Parameter { message, place: setting.value.place.clone(), hint };
         let key = &setting.key.value;
-        let Some(text) = setting.value.value.as_str() else {
+        let Some(text) = value.as_str() else {
             return Err(fault(format!("{}.{key}: expected a path in quotes", self.entry.name), None));
         };
         let folder = setting.value.place.source.folder();
@@ -208,6 +234,12 @@ impl Builder<'_> {
     }
 }
 
-fn input_name(port: &str) -> InputName {
-    InputName { port: PortName::new(port), label: Label::new("") }
+/// The files and folders that a path with `*`, `?` or `[` in it matches, in order; none for any other path.
+fn matching(path: &Path) -> Vec<PathBuf> {
+    let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) else { return Vec::new() };
+    if path.exists() {
+        return Vec::new();
+    }
+    let found = glob::glob(pattern).map(|found| found.filter_map(std::result::Result::ok).collect());
+    found.unwrap_or_default()
 }

@@ -47,6 +47,8 @@ pub enum Expected {
     List(Box<Self>),
     /// A value or nothing; leaving the parameter out is another value.
     Optional(Box<Self>),
+    /// Named values of these kinds, of which any may be left out.
+    Table(Vec<(String, Self)>),
 }
 
 impl Expected {
@@ -87,6 +89,10 @@ impl Expected {
                     inner.check(value)
                 }
             }
+            Self::Table(entries) => match value.as_object() {
+                Some(values) => check_table(entries, values),
+                None => Err(fault()),
+            },
         }
     }
 }
@@ -110,8 +116,27 @@ impl std::fmt::Display for Expected {
             }
             Self::List(each) => write!(f, "a list, each {each}"),
             Self::Optional(inner) => inner.fmt(f),
+            Self::Table(entries) => {
+                let each: Vec<String> = entries.iter().map(|(name, expected)| format!("{name} = {expected}")).collect();
+                write!(f, "a table of {}", each.join(", "))
+            }
         }
     }
+}
+
+/// A table in canonical form: the entries that are set, in the order of their definition.
+fn check_table(entries: &[(String, Expected)], values: &Map<String, Value>) -> Result<Value, (String, Option<String>)> {
+    let names = || entries.iter().map(|(name, _)| name.as_str());
+    if let Some(unknown) = values.keys().find(|key| !names().any(|name| name == *key)) {
+        let expected = names().collect::<Vec<_>>().join(", ");
+        return Err((format!("found '{unknown}', expected only {expected}"), did_you_mean(unknown, names())));
+    }
+    let set = entries.iter().filter_map(|(name, expected)| Some((name, expected, values.get(name)?)));
+    let checked = set.filter(|(_, _, value)| !value.is_null()).map(|(name, expected, value)| {
+        let value = expected.check(value).map_err(|(message, hint)| (format!("{name}: {message}"), hint))?;
+        Ok((name.clone(), value))
+    });
+    checked.collect::<Result<Map<_, _>, _>>().map(Value::Object)
 }
 
 /// The parameters of a stage.
@@ -182,6 +207,11 @@ fn simple(kind: &str, schema: &Value, definitions: &Map<String, Value>) -> Optio
         "boolean" => Expected::Boolean,
         "string" => Expected::Text,
         "array" => Expected::List(Box::new(expected(schema.get("items")?, definitions)?)),
+        "object" => {
+            let properties = schema.get("properties")?.as_object()?;
+            let entry = |(name, property): (&String, &Value)| Some((name.clone(), expected(property, definitions)?));
+            Expected::Table(properties.iter().map(entry).collect::<Option<_>>()?)
+        }
         _ => return None,
     })
 }
@@ -239,6 +269,20 @@ mod tests {
     fn a_misspelt_word_gets_the_right_one() {
         let choice = of(&json!({ "oneOf": [{ "const": "learned" }, { "const": "pca" }], "default": "pca" }));
         assert_eq!(choice.check(&json!("lerned")).unwrap_err().1.unwrap(), "did you mean 'learned'?");
+    }
+
+    #[test]
+    fn a_table_has_known_entries_in_one_order() {
+        let optional = json!({ "type": ["string", "null"] });
+        let table =
+            of(&json!({ "type": "object", "properties": { "user": optional, "item": optional }, "default": {} }));
+        let checked = table.check(&json!({ "item": "sku", "user": "uid" })).unwrap();
+        assert_eq!(checked.to_string(), r#"{"user":"uid","item":"sku"}"#);
+        assert_eq!(table.check(&json!({ "user": null })).unwrap(), json!({}));
+        let (message, hint) = table.check(&json!({ "usr": "uid" })).unwrap_err();
+        assert_eq!(message, "found 'usr', expected only user, item");
+        assert_eq!(hint.unwrap(), "did you mean 'user'?");
+        assert_eq!(table.check(&json!({ "user": 1 })).unwrap_err().0, "user: found 1, expected a string");
     }
 
     #[test]

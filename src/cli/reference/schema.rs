@@ -180,7 +180,12 @@ fn of_stage(stage: &Description) -> Value {
     properties.insert("inputs".to_owned(), inputs(stage));
     properties.extend(of_every_stage());
     for port in stage.inputs.iter().filter(|port| port.external) {
-        properties.insert(port.name.clone(), json!({ "type": "string", "description": port.doc }));
+        let mut path = json!({ "type": "string" });
+        if port.several_paths {
+            path = json!({ "oneOf": [path, { "type": "array", "items": path }] });
+        }
+        path["description"] = port.doc.clone().into();
+        properties.insert(port.name.clone(), path);
     }
     let parameters = stage.parameters.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     for (name, parameter) in parameters {

@@ -34,7 +34,12 @@ fn ports(stage: &Description) -> String {
 
 /// What is special about an input port, in words.
 pub(crate) fn traits(port: &InputPort) -> String {
-    let notes = [(!port.required, "optional"), (port.many, "several, each with a label"), (port.external, "or a path")];
+    let notes = [
+        (!port.required, "optional"),
+        (port.many, "several, each with a label"),
+        (port.external && !port.several_paths, "or a path"),
+        (port.several_paths, "or one or several paths"),
+    ];
     notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| *note).collect::<Vec<_>>().join(", ")
 }
 

@@ -7,14 +7,44 @@ pub(crate) fn of_id(id: &str) -> [u8; 32] {
 
 /// The hash of a user and an item together; it orders what happened at the same time.
 pub(crate) fn of_pair(user: &str, item: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    add(&mut hasher, user);
-    add(&mut hasher, item);
-    *hasher.finalize().as_bytes()
+    let mut bytes = Vec::with_capacity(16 + user.len() + item.len());
+    add(&mut bytes, user);
+    add(&mut bytes, item);
+    *blake3::hash(&bytes).as_bytes()
 }
 
-/// Adds a string after its length, so that no two lists of strings have equal bytes.
-pub(crate) fn add(hasher: &mut blake3::Hasher, text: &str) {
-    hasher.update(&(text.len() as u64).to_le_bytes());
-    hasher.update(text.as_bytes());
+/// The first eight bytes of a hash as a number that is ordered as they are.
+pub(crate) fn prefix(hash: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(*hash.first_chunk().expect("a hash of 32 bytes has eight"))
+}
+
+/// Hashes of lists of strings, each after its length, so that no two lists have equal bytes.
+#[derive(Default)]
+pub(crate) struct TextHasher {
+    hasher: blake3::Hasher,
+    /// What is hashed next: the hasher is several times as fast on long runs of bytes.
+    pending: Vec<u8>,
+}
+
+impl TextHasher {
+    /// Adds a string.
+    pub(crate) fn add(&mut self, text: &str) {
+        const ENOUGH: usize = 1 << 16;
+        add(&mut self.pending, text);
+        if self.pending.len() >= ENOUGH {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+    }
+
+    /// The digest of all strings, in hexadecimal.
+    pub(crate) fn finish(mut self) -> String {
+        self.hasher.update(&self.pending);
+        self.hasher.finalize().to_hex().to_string()
+    }
+}
+
+fn add(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
 }

@@ -1,20 +1,23 @@
 //! From what is published to the tables that every other stage reads.
 //!
-//! Three forms come in: the raw Amazon 2018 one (`reviews`, `metadata`: gzipped, a JSON object a line), the processed
-//! one (`sequences`, `item_ids`, `item_text`: `X.inter.json`, `X.item2id`, `X.item.json`), and pairs that somebody has
-//! split already (`train_pairs`, `validation_pairs`, `test_pairs`: `user<TAB>item`). What is done to them:
+//! Interactions come in many forms (`formats`), which all become one table, from files that are read in blocks of whole
+//! lines by one thread and parsed by others. Sequences that somebody has ordered (`sequences`, LC-Rec's `X.inter.json`) and
+//! pairs that somebody has split (`train_pairs`, ...) become the same table. What is done to it:
 //!
 //! * **Order.** A user's rows are ordered by time, then by a hash of the original user and item. Many users have
-//!   several items on one day, and no finer time is published; so the same input gives the same split on every machine.
-//!   Processed sequences keep their own order, and their position is their time; pairs keep that of their files.
-//! * **Filters** (raw only). Rows rated below `min_rating` go; of several reviews of one item by one user the first
-//!   stays; then users and items with too few interactions go, again and again until none is left (a k-core).
+//!   several items on one day, and no finer time is published; so the same input gives the same split on every machine,
+//!   whatever the order of its files and lines. Processed sequences keep their own order, and their position is their time;
+//!   pairs keep that of their files.
+//! * **Filters** (raw only). Rows rated below `min_rating` go; of several rows of one item by one user the first
+//!   stays, unless `repeats` says otherwise; then users and items with too few interactions go, again and again until none is
+//!   left (a k-core).
 //! * **Sample.** With `users = n` only the n users stay whose original identifier has the smallest hash: the same on every
 //!   machine, and part of every larger sample. It is taken right before the k-core.
 //! * **Numbers.** Users and items are numbered by the sorted hash of their original identifier. Numbers handed out in
 //!   order of first appearance tell which item came next.
-//! * **Split.** The last item of a user tests; with `last-two` the one before it validates. Users with fewer than three
-//!   interactions only train. Pairs keep the split that they come with, in which a user may have several test items.
+//! * **Split.** The last item of a user tests; with `last-two` the one before it validates; with `time` all from one time on
+//!   tests. Users with fewer than three interactions only train. Pairs keep the split that they come with, in which a user may
+//!   have several test items.
 //! * **Text** is cleaned: lists joined, tags removed, entities decoded, titles that are pieces of a web page dropped.
 //!   Items without metadata stay, with empty text.
 //!
@@ -22,101 +25,68 @@
 
 mod clean;
 mod digest;
-mod gathered;
-mod k_core;
-mod lines;
+mod formats;
+mod inputs;
 mod metadata;
-mod numbering;
 mod pairs;
-mod processed;
+mod parameters;
+mod preview;
 mod raw;
 mod report;
-mod sample;
-mod split;
-#[cfg(test)]
-mod tests;
-mod texts;
+mod rules;
+mod sequences;
+mod source;
+mod table;
+
+mod time;
+mod write;
+
+pub use parameters::{Cleaning, Columns, Format, Holdout, MissingMetadata, OnBadRow, Parameters, Repeats};
+pub use preview::recognise;
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
-use frames::{kinds, write_json};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use frames::kinds;
+use inputs::Inputs;
+use report::{Report, Source};
+use std::path::Path;
+use table::Table;
+use write::{Folders, write_ids, write_rows};
 
 /// Reads published data and writes numbered, ordered, split tables.
 #[derive(Debug)]
 pub struct Ingest;
 
-/// What is held out of training, per user.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Holdout {
-    /// The last item tests, as in the paper.
-    #[default]
-    Last,
-    /// The last item tests and the one before it validates.
-    LastTwo,
-}
-
-impl Holdout {
-    /// Its name in `dataset.json`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Last => "last",
-            Self::LastTwo => "last-two",
-        }
-    }
-}
-
-/// The parameters of [`Ingest`].
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Parameters {
-    /// How many of the latest interactions later stages look at. Written to `dataset.json`; nothing is cut here.
-    #[schemars(range(min = 1))]
-    pub max_history: usize,
-    /// What is held out of training. Pairs keep their own split.
-    pub holdout: Holdout,
-    /// How many users to take, chosen by a hash of their identifier before those with too few interactions go; all if
-    /// absent, or there are fewer. For runs at a small size.
-    #[schemars(range(min = 1))]
-    pub users: Option<usize>,
-    /// The fewest interactions a user may have. Raw input only; 0 and 1 keep all.
-    pub min_user_interactions: usize,
-    /// The fewest interactions an item may have. Raw input only; 0 and 1 keep all.
-    pub min_item_interactions: usize,
-    /// The lowest rating that counts as an interaction. Raw input only; 0 keeps all.
-    #[schemars(range(min = 0.0, max = 5.0))]
-    pub min_rating: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self {
-            max_history: 20,
-            holdout: Holdout::Last,
-            users: None,
-            min_user_interactions: 5,
-            min_item_interactions: 5,
-            min_rating: 0.0,
-        }
-    }
-}
+/// Takes how many rows were read so far.
+type Progressing<'a> = &'a dyn Fn(usize);
 
 impl Stage for Ingest {
     const NAME: &'static str = "ingest";
     const ABOUT: &'static str =
-        "Reads Amazon reviews and metadata, processed sequences, or split pairs, and numbers, orders and splits them.";
+        "Reads interactions in many forms, processed sequences, or split pairs, and numbers, orders and splits them.";
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = false;
-    const THREADS: Threads = Threads::One;
+    const THREADS: Threads = Threads::All;
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
         let optional = |name, kind, doc| InputPort::optional(name, kind, doc).or_path();
+        let several = |name, kind, doc| InputPort::optional(name, kind, doc).or_paths();
         vec![
-            optional("reviews", "amazon-reviews", "Raw reviews: gzipped JSON lines of the Amazon 2018 form."),
-            optional("metadata", "amazon-metadata", "Raw metadata of the items: gzipped JSON lines."),
+            several(
+                "reviews",
+                kinds::AMAZON_REVIEWS,
+                "Raw reviews of Amazon, or any other form that `interactions` takes.",
+            ),
+            several(
+                "interactions",
+                "raw-interactions",
+                "Interactions: Amazon 2018 or 2023, RecBole, MovieLens, CSV, TSV or Parquet; gzip, zstd or plain.",
+            ),
+            several(
+                "metadata",
+                kinds::AMAZON_METADATA,
+                "Titles, descriptions, brands and categories: Amazon's JSON lines, RecBole's .item, MovieLens' movies, CSV.",
+            ),
             optional("sequences", "sequences", "Processed sequences: X.inter.json, {\"user\": [item, ...]} in order."),
             optional(
                 "item_ids",
@@ -147,64 +117,85 @@ impl Stage for Ingest {
             OutputPort::new(
                 "report",
                 kinds::REPORT,
-                "report.json: rows read, kept and dropped, by reason; leaks looked for.",
+                "report.json and report.html: rows read, kept and dropped, by reason; leaks looked for.",
             ),
         ]
     }
 
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()> {
-        check_inputs(context)?;
-        if parameters.users == Some(0) {
-            return Err(Failure::new(FailureKind::Conflict, "users is 0, expected at least 1")
-                .hint("leave it out to take all users"));
-        }
-        let bound = |port| context.optional_input(port).is_some();
-        let (gathered, source) = match (bound("sequences"), bound("train_pairs")) {
-            (true, _) => processed::gather(&parameters, context)?,
-            (_, true) => pairs::gather(&parameters, context)?,
-            _ => raw::gather(&parameters, context)?,
+        let inputs = Inputs::of(context, parameters.files.clone());
+        let folders = Folders {
+            interactions: context.output("interactions"),
+            users: context.output("users"),
+            items: context.output("items"),
+            reviews: context.output("reviews"),
         };
-        let numbered = numbering::number(gathered);
-        let interactions = split::split(&numbered, &parameters);
-        let report = report::Report::new(&numbered, &interactions, source);
+        let counter = context.progress(0);
+        // The number of rows is not known beforehand, so that the counter cannot tell which steps to pass over.
+        let progress = |rows: usize| counter.set(rows as u64, "rows");
+        let report = ingest(&inputs, &parameters, context.threads(), folders.reviews, Some(folders), &progress)?;
         for line in report.lines() {
             context.log(line);
         }
-        interactions.write(context.output("interactions"))?;
-        numbered.users().write(context.output("users"))?;
-        numbered.items().write(context.output("items"))?;
-        numbered.reviews().write(context.output("reviews"))?;
-        write_json(context.output("report"), "report.json", &report)
+        report.write(context.output("report"))?;
+        match report.warnings() {
+            [first, rest @ ..] if parameters.strict => {
+                let message =
+                    format!("{first}{}", rest.iter().map(|warning| format!("; {warning}")).collect::<String>());
+                Err(Failure::new(FailureKind::Conflict, message)
+                    .hint("strict is true, so that a warning of the report is an error"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-/// The forms of input, each with its ports, of which the first must be bound.
-const FORMS: [(&str, &[&str]); 3] = [
-    ("raw", &["reviews", "metadata"]),
-    ("processed", &["sequences", "item_ids", "item_text"]),
-    ("split pairs", &["train_pairs", "validation_pairs", "test_pairs"]),
-];
+/// Reads what is bound and writes the outputs; without folders it only reports. Texts wait in files without a name in
+/// `scratch`.
+fn ingest(
+    inputs: &Inputs,
+    parameters: &Parameters,
+    threads: usize,
+    scratch: &Path,
+    folders: Option<Folders<'_>>,
+    progress: Progressing<'_>,
+) -> Result<Report> {
+    inputs.check()?;
+    check(parameters, inputs)?;
+    let table = Table::new(scratch);
+    let (mut gathered, source) = if inputs.has("sequences") {
+        let (gathered, sequences) = sequences::gather(inputs, parameters, threads, table)?;
+        (gathered, Source::Processed { sequences })
+    } else if inputs.has("train_pairs") {
+        let (gathered, pairs) = pairs::gather(inputs, parameters, threads, table)?;
+        (gathered, Source::Pairs { pairs })
+    } else {
+        let (gathered, reviews, metadata) = raw::gather(inputs, parameters, threads, table, progress)?;
+        (gathered, Source::Raw { reviews: Box::new(reviews), metadata })
+    };
+    let cutoffs = rules::Cutoffs::of(parameters)?;
+    gathered.table.forget_tables();
+    let raw::Gathered { table, numbers, texts } = &mut gathered;
+    let (dataset, observed) = write_rows(table, numbers, parameters, cutoffs, folders)?;
+    if let Some(folders) = folders {
+        write_ids(table, numbers, texts, folders)?;
+    }
+    Ok(Report::new(&gathered, &dataset, &observed, source))
+}
 
-/// Exactly one form of input must be bound, and only its own companions.
-fn check_inputs(context: &Context) -> Result<()> {
-    let bound = |ports: &[&'static str]| -> Vec<&str> {
-        ports.iter().copied().filter(|port| context.optional_input(port).is_some()).collect()
-    };
-    let forms: Vec<_> = FORMS.iter().map(|(form, ports)| (form, ports[0], bound(ports))).collect();
-    let used: Vec<_> = forms.iter().filter(|(_, _, bound)| !bound.is_empty()).collect();
-    let conflict = |message: String| {
-        let hint = "bind either reviews and metadata (raw), sequences, item_ids and item_text (processed), or \
-                    train_pairs, validation_pairs and test_pairs (split pairs)";
-        Err(Failure::new(FailureKind::Conflict, message).hint(hint))
-    };
-    match used.as_slice() {
-        [] => conflict("ingest has no input: neither reviews, sequences nor train_pairs are bound".into()),
-        [(_, first, bound)] if bound[0] != *first => conflict(format!("ingest has {} but no {first}", bound[0])),
-        [_] => Ok(()),
-        several => {
-            let each: Vec<String> =
-                several.iter().map(|(form, _, bound)| format!("{} are {form}", bound.join(" and "))).collect();
-            conflict(format!("ingest has inputs of {} forms: {}", each.len(), each.join(", ")))
+/// Refuses parameters that contradict each other.
+fn check(parameters: &Parameters, inputs: &Inputs) -> Result<()> {
+    if parameters.users == Some(0) {
+        return Err(Failure::new(FailureKind::Conflict, "users is 0, expected at least 1")
+            .hint("leave it out to take all users"));
+    }
+    let is_cut = rules::Cutoffs::of(parameters)?.is_some();
+    match ["sequences", "train_pairs"].into_iter().find(|port| is_cut && inputs.has(port)) {
+        None => Ok(()),
+        Some(port) => {
+            let message = format!("holdout is \"time\", but {port} have no times");
+            Err(Failure::new(FailureKind::Conflict, message)
+                .hint("bind interactions with times, or hold out the last item"))
         }
     }
 }

@@ -1,173 +1,157 @@
-//! The raw Amazon 2018 form.
+//! Interactions as they are published, which the rules apply to.
 
-use crate::Parameters;
-use crate::clean::clean;
-use crate::digest;
-use crate::gathered::{Gathered, Row};
-use crate::k_core::{Dropped, keep_core};
-use crate::lines::JsonLines;
-use crate::metadata::{MetadataCounts, read_metadata};
-use crate::report::Source;
-use crate::sample::{LeftOut, choose};
-use contract::{Context, Failure, FailureKind, Result};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use crate::Progressing;
+use crate::formats::{self, ReadCounts};
+use crate::inputs::Inputs;
+use crate::metadata::{Metadata, MetadataCounts, Text, Wanted, read_metadata};
+use crate::parameters::{MissingMetadata, Parameters};
+use crate::rules::{Cutoffs, Dropped, LeftOut, Numbers, keep_core, keep_sample, order};
+use crate::table::Table;
+use contract::{Failure, FailureKind, Result};
+use serde::Serialize;
 
-/// What became of the reviews.
+/// What became of the interactions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ReviewCounts {
-    /// Reviews in the file.
+    /// The form of the files.
+    pub(crate) format: &'static str,
+    /// How many files there are.
+    pub(crate) files: usize,
+    /// Whether the files have times. Without, the order of lines is the order of time.
+    pub(crate) has_times: bool,
+    /// Rows in the files, without those that cannot be read.
     pub(crate) read: usize,
-    /// Reviews that became interactions.
+    /// Rows that became interactions.
     pub(crate) kept: usize,
-    /// Reviews dropped because they rate below `min_rating`.
+    /// Rows dropped because they rate below `min_rating`.
     pub(crate) dropped_rated_too_low: usize,
-    /// Reviews dropped because the same user reviewed the same item before.
+    /// Rows dropped because the same user has another row with the same item.
     pub(crate) dropped_repeated: usize,
-    /// Reviews that were left out because their user is not in the sample.
+    /// Rows dropped because their item has no line of metadata.
+    pub(crate) dropped_without_metadata: usize,
+    /// Rows that were left out because their user is not in the sample.
     pub(crate) left_out_by_sample: LeftOut,
-    /// Reviews dropped because their user or item has too few.
+    /// Rows dropped because their user or item has too few.
     pub(crate) dropped_by_core: Dropped,
-    /// Reviews read that have no `reviewText`.
+    /// Rows of users of whom nothing is known before the cut-off of the split by time.
+    pub(crate) left_out_by_cutoff: LeftOut,
+    /// Rows read that have no text, or an empty one.
     pub(crate) without_text: usize,
-    /// Reviews read that have no `summary`.
+    /// Rows read whose text is there and empty.
+    pub(crate) with_empty_text: usize,
+    /// Rows read that have no summary, or an empty one.
     pub(crate) without_summary: usize,
-    /// Reviews read whose time is a whole day.
+    /// Rows whose text was cut at `max_text`.
+    pub(crate) texts_cut: usize,
+    /// Rows read whose time is a whole day.
     pub(crate) whole_day_times: usize,
+    /// Rows read whose time is in milliseconds, microseconds or nanoseconds; it became seconds.
+    pub(crate) times_in_finer_units: usize,
+    /// Rows read whose time is before 1970.
+    pub(crate) times_before_1970: usize,
+    /// The rows that could not be read.
+    pub(crate) bad_rows: crate::source::BadRows,
 }
 
-#[derive(Deserialize)]
-struct Review {
-    asin: Option<Value>,
-    #[serde(rename = "reviewerID")]
-    reviewer: Option<Value>,
-    #[serde(rename = "unixReviewTime")]
-    time: Option<Value>,
-    overall: Option<Value>,
-    summary: Option<Value>,
-    #[serde(rename = "reviewText")]
-    text: Option<Value>,
+/// The table after all rules, with the numbers of users and items.
+pub(crate) struct Gathered {
+    /// The rows that stay.
+    pub(crate) table: Table,
+    /// The final numbers.
+    pub(crate) numbers: Numbers,
+    /// `[items]` the texts, by final number.
+    pub(crate) texts: Vec<Text>,
 }
 
-/// Identifiers in order of first appearance.
-#[derive(Default)]
-struct Ids {
-    index: HashMap<String, usize>,
-    ids: Vec<String>,
-}
-
-impl Ids {
-    fn index(&mut self, id: String) -> usize {
-        let next = self.ids.len();
-        *self.index.entry(id).or_insert_with_key(|id| {
-            self.ids.push(id.clone());
-            next
-        })
-    }
-}
-
-/// Reads reviews and metadata, orders, filters, and cleans them.
-pub(crate) fn gather(parameters: &Parameters, context: &Context) -> Result<(Gathered, Source)> {
-    let path = context.input_file("reviews")?;
-    let mut counts = ReviewCounts::default();
-    let (users, items, mut rows) = read_reviews(&path, parameters, &mut counts, context)?;
-    drop_repeated(&mut rows, &users, &items, &mut counts);
-    counts.left_out_by_sample = keep_sample(&mut rows, &users, parameters.users);
-    counts.dropped_by_core = keep_core(&mut rows, parameters.min_user_interactions, parameters.min_item_interactions);
-    counts.kept = rows.len();
-    if rows.is_empty() {
-        return Err(nothing_left(&path, &counts, parameters));
-    }
-    let mut wanted = vec![false; items.len()];
-    for row in &rows {
-        wanted[row.item] = true;
-    }
-    let metadata = match context.optional_input("metadata") {
-        Some(_) => Some(context.input_file("metadata")?),
-        None => None,
-    };
-    let wanted: Vec<Option<&str>> =
-        items.iter().zip(wanted).map(|(id, wanted)| wanted.then_some(id.as_str())).collect();
-    let (texts, metadata) = match metadata {
-        Some(path) => read_metadata(&path, &wanted)?,
-        None => (vec![Default::default(); items.len()], MetadataCounts::default()),
-    };
-    let gathered = Gathered { users, items, texts, rows, published_numbers: None };
-    Ok((gathered, Source::Raw { reviews: counts, metadata }))
-}
-
-fn read_reviews(
-    path: &Path,
+/// Reads interactions and metadata and applies the rules.
+pub(crate) fn gather(
+    inputs: &Inputs,
     parameters: &Parameters,
-    counts: &mut ReviewCounts,
-    context: &Context,
-) -> Result<(Vec<String>, Vec<String>, Vec<Row>)> {
-    const SECONDS_A_DAY: i64 = 86_400;
-    const STEP: usize = 20_000;
-    let (mut users, mut items) = (Ids::default(), Ids::default());
-    let mut rows = Vec::new();
-    let progress = context.progress(0);
-    let mut lines = JsonLines::open(path)?;
-    while let Some(review) = lines.next::<Review>()? {
-        counts.read += 1;
-        // The number of reviews is not known beforehand, so that the counter cannot tell which steps to pass over.
-        if counts.read.is_multiple_of(STEP) {
-            progress.set(counts.read as u64, "reviews");
-        }
-        let item = lines.text("asin", review.asin)?;
-        let user = lines.text("reviewerID", review.reviewer)?;
-        let time = lines.whole_number("unixReviewTime", review.time)?;
-        let (summary, text) = (clean(review.summary.as_ref()), clean(review.text.as_ref()));
-        counts.without_summary += usize::from(summary.is_empty());
-        counts.without_text += usize::from(text.is_empty());
-        counts.whole_day_times += usize::from(time % SECONDS_A_DAY == 0);
-        if parameters.min_rating > 0.0 && lines.number("overall", review.overall)? < parameters.min_rating {
-            counts.dropped_rated_too_low += 1;
-            continue;
-        }
-        let review = join(&summary, &text);
-        rows.push(Row { user: users.index(user), item: items.index(item), time, review, split: None });
+    threads: usize,
+    mut table: Table,
+    progress: Progressing<'_>,
+) -> Result<(Gathered, ReviewCounts, MetadataCounts)> {
+    let port = if inputs.has("reviews") { "reviews" } else { "interactions" };
+    let files = inputs.files(port)?;
+    let cutoffs = Cutoffs::of(parameters)?;
+    let read = formats::read(&files, parameters, threads, &mut |batch| {
+        table.push_batch(&batch)?;
+        progress(table.len());
+        Ok(())
+    })?;
+    let mut counts = ReviewCounts::new(&read);
+    counts.dropped_repeated = order(&mut table, parameters.repeats, threads)?;
+    let mut metadata = None;
+    if parameters.missing_metadata == MissingMetadata::Drop {
+        let known = texts_of_all(inputs, &table, parameters, threads)?;
+        let before = table.len();
+        let has_line = &known.has_line;
+        table.buckets.iter_mut().for_each(|bucket| bucket.rows.retain(|rows, row| has_line[rows.item[row] as usize]));
+        counts.dropped_without_metadata = before - table.len();
+        metadata = Some(known);
     }
-    Ok((users.ids, items.ids, rows))
+    counts.left_out_by_sample = keep_sample(&mut table, parameters.users);
+    counts.dropped_by_core = keep_core(&mut table, parameters.min_user_interactions, parameters.min_item_interactions);
+    counts.left_out_by_cutoff = cutoffs.map(|cutoffs| cutoffs.drop_unknown_users(&mut table)).unwrap_or_default();
+    counts.kept = table.len();
+    if counts.kept == 0 {
+        return Err(nothing_left(files.first(), &counts, parameters));
+    }
+    let numbers = Numbers::of(&table);
+    let (texts, metadata) = match metadata {
+        Some(mut all) => {
+            let text = |&item: &u32| std::mem::take(&mut all.texts[item as usize]);
+            (numbers.items.iter().map(text).collect(), all.counts)
+        }
+        None if inputs.has("metadata") => {
+            let wanted = Wanted { ids: &table.items, places: &numbers.of_item, items: numbers.items.len() };
+            let read = read_metadata(&inputs.files("metadata")?, wanted, parameters, threads)?;
+            (read.texts, read.counts)
+        }
+        None => (vec![Text::default(); numbers.items.len()], MetadataCounts::default()),
+    };
+    Ok((Gathered { table, numbers, texts }, counts, metadata))
 }
 
-/// A summary and a review text as one string.
-fn join(summary: &str, text: &str) -> String {
-    match (summary.is_empty(), text.is_empty()) {
-        (true, _) => text.to_owned(),
-        (_, true) => summary.to_owned(),
-        _ if summary.ends_with(['.', '!', '?']) => format!("{summary} {text}"),
-        _ => format!("{summary}. {text}"),
+/// The metadata of all items of the table, by index.
+fn texts_of_all(inputs: &Inputs, table: &Table, parameters: &Parameters, threads: usize) -> Result<Metadata> {
+    if !inputs.has("metadata") {
+        let message = "missing_metadata is \"drop\", but no metadata is bound: every item would be dropped";
+        return Err(Failure::new(FailureKind::Conflict, message).hint("bind metadata, or leave missing_metadata out"));
+    }
+    let places: Vec<u32> = (0..table.items.len() as u32).collect();
+    let wanted = Wanted { ids: &table.items, places: &places, items: places.len() };
+    read_metadata(&inputs.files("metadata")?, wanted, parameters, threads)
+}
+
+impl ReviewCounts {
+    fn new(read: &ReadCounts) -> Self {
+        let seen = &read.seen;
+        Self {
+            format: read.format,
+            files: read.files,
+            has_times: read.has_times,
+            read: seen.read,
+            dropped_rated_too_low: seen.rated_too_low,
+            without_text: seen.without_text,
+            with_empty_text: seen.with_empty_text,
+            without_summary: seen.without_summary,
+            texts_cut: seen.texts_cut,
+            whole_day_times: seen.whole_day_times,
+            times_in_finer_units: seen.times_in_finer_units,
+            times_before_1970: seen.times_before_1970,
+            bad_rows: read.bad_rows.clone(),
+            ..Self::default()
+        }
     }
 }
 
-/// Orders all rows by time and then by hash, and keeps the first of each user and item.
-fn drop_repeated(rows: &mut Vec<Row>, users: &[String], items: &[String], counts: &mut ReviewCounts) {
-    // A stable sort: of several reviews of one item on one day, the first in the file stays.
-    rows.sort_by_cached_key(|row| (row.time, digest::of_pair(&users[row.user], &items[row.item])));
-    let before = rows.len();
-    let mut known = HashSet::with_capacity(before);
-    rows.retain(|row| known.insert((row.user, row.item)));
-    counts.dropped_repeated = before - rows.len();
-}
-
-/// Keeps the rows of that many users.
-fn keep_sample(rows: &mut Vec<Row>, users: &[String], wanted: Option<usize>) -> LeftOut {
-    // Rows of some users may all be rated too low: those are not there to be chosen.
-    let with_rows: HashSet<usize> = rows.iter().map(|row| row.user).collect();
-    let chosen = choose(with_rows.iter().map(|&user| users[user].as_str()), wanted);
-    let before = rows.len();
-    rows.retain(|row| chosen.contains(users[row.user].as_str()));
-    LeftOut { users: with_rows.len() - chosen.len(), interactions: before - rows.len() }
-}
-
-fn nothing_left(path: &Path, counts: &ReviewCounts, parameters: &Parameters) -> Failure {
+fn nothing_left(path: &std::path::Path, counts: &ReviewCounts, parameters: &Parameters) -> Failure {
     let core = &counts.dropped_by_core;
     let message = format!(
-        "{}: none of {} reviews is left: {} rated below {}, {} repeated, {} of users outside the sample, {} of users with fewer than {} interactions, \
-         {} of items with fewer than {}",
+        "{}: none of {} reviews is left: {} rated below {}, {} repeated, {} of users outside the sample, {} of users with \
+         fewer than {} interactions, {} of items with fewer than {}, {} of items without metadata, {} of users without \
+         interactions before the cut-off; {} rows could not be read",
         path.display(),
         counts.read,
         counts.dropped_rated_too_low,
@@ -178,6 +162,9 @@ fn nothing_left(path: &Path, counts: &ReviewCounts, parameters: &Parameters) -> 
         parameters.min_user_interactions,
         core.rows_of_rare_items,
         parameters.min_item_interactions,
+        counts.dropped_without_metadata,
+        counts.left_out_by_cutoff.interactions,
+        counts.bad_rows.skipped,
     );
     let hint = match counts.read {
         0 => "the file holds no reviews: is it the right one?",

@@ -2,6 +2,7 @@
 
 use crate::Parameters;
 use crate::catalogue::{Catalogue, base36};
+use contract::Result;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -13,25 +14,52 @@ pub(crate) const SHORTEST: usize = 5;
 const SUCCESSOR_WEIGHTS: [f64; 3] = [0.65, 0.22, 0.13];
 
 /// One item bought by one user.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Purchase {
-    /// The user's identifier.
-    pub(crate) reviewer: String,
-    /// The user's name.
-    pub(crate) name: String,
+    /// The user.
+    pub(crate) user: User,
     /// The item.
-    pub(crate) item: usize,
+    pub(crate) item: u32,
     /// Days since 1970.
-    pub(crate) day: i64,
+    pub(crate) day: i32,
     /// Whether the item is of the user's latent preferences.
     pub(crate) of_preference: bool,
 }
 
-/// All purchases, by user and time.
-pub(crate) fn purchases(parameters: &Parameters, catalogue: &Catalogue, random: &mut ChaCha8Rng) -> Vec<Purchase> {
+/// A user by numbers; users are ordered as their identifiers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct User {
+    /// The beginning of the identifier, which says nothing.
+    pub(crate) prefix: u32,
+    /// The number of the user.
+    pub(crate) serial: u32,
+}
+
+impl User {
+    /// The user's identifier.
+    pub(crate) fn reviewer(self) -> String {
+        format!("A{}{}", base36(self.prefix as usize, 5), base36(self.serial as usize, 7))
+    }
+
+    /// The user's name.
+    pub(crate) fn name(self) -> String {
+        format!("Customer {}", self.serial)
+    }
+}
+
+/// Gives all purchases to `take`, by user and time.
+pub(crate) fn each_purchase(
+    parameters: &Parameters,
+    catalogue: &Catalogue,
+    random: &mut ChaCha8Rng,
+    take: &mut impl FnMut(Purchase) -> Result<()>,
+) -> Result<()> {
     let mut serials: Vec<usize> = (0..parameters.users).collect();
     serials.shuffle(random);
-    serials.into_iter().flat_map(|serial| of_user(serial, parameters, catalogue, random)).collect()
+    for serial in serials {
+        of_user(serial, parameters, catalogue, random).into_iter().try_for_each(&mut *take)?;
+    }
+    Ok(())
 }
 
 fn of_user(serial: usize, parameters: &Parameters, catalogue: &Catalogue, random: &mut ChaCha8Rng) -> Vec<Purchase> {
@@ -39,17 +67,18 @@ fn of_user(serial: usize, parameters: &Parameters, catalogue: &Catalogue, random
     const YEARS: i64 = 6;
     let mut preferences: Vec<usize> = (0..parameters.latent_preferences).collect();
     let (preferences, _) = preferences.partial_shuffle(random, parameters.preferences_per_user);
-    let reviewer = format!("A{}{}", base36(random.random_range(0..60_466_176), 5), base36(serial, 7));
-    let name = format!("Customer {serial}");
+    // A range of usize: what is drawn depends on the type.
+    let prefix: usize = random.random_range(0..60_466_176);
+    let user = User { prefix: prefix as u32, serial: serial as u32 };
     let length = length(parameters, random);
-    let mut day = FIRST_DAY + random.random_range(0..365 * YEARS);
+    let mut day: i64 = FIRST_DAY + random.random_range(0..365 * YEARS);
     let mut bought: Vec<usize> = Vec::with_capacity(length);
     let mut purchases = Vec::with_capacity(length);
     while bought.len() < length {
         let item = new_item(&bought, preferences, parameters, catalogue, random);
         bought.push(item);
         let of_preference = preferences.contains(&catalogue.items[item].preference);
-        purchases.push(Purchase { reviewer: reviewer.clone(), name: name.clone(), item, day, of_preference });
+        purchases.push(Purchase { user, item: item as u32, day: day as i32, of_preference });
         // Now and then two items come on one day: no finer time is published.
         day += if random.random_bool(0.04) { 0 } else { random.random_range(1..40) };
     }

@@ -1,4 +1,5 @@
-//! Made-up reviews and metadata of any size, in the form of the Amazon 2018 files.
+//! Made-up reviews and metadata of any size, in the form of the Amazon 2018 or 2023 files. Purchases wait on disk, so that memory
+//! grows with users and items, not with reviews.
 //!
 //! There is something in them to learn, of each kind that the models look for:
 //!
@@ -13,11 +14,13 @@
 //! Nothing is downloaded, and equal parameters and seed give equal bytes.
 
 mod behaviour;
+mod by_item;
 mod catalogue;
 mod published;
 mod words;
 
-use behaviour::purchases;
+use behaviour::each_purchase;
+use by_item::ByItem;
 use catalogue::Catalogue;
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use frames::kinds;
@@ -29,6 +32,28 @@ use serde::{Deserialize, Serialize};
 /// Makes up a data set.
 #[derive(Debug)]
 pub struct Sample;
+
+/// The form of the files that are made up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Form {
+    /// That of the Amazon 2018 files.
+    #[default]
+    #[serde(rename = "amazon-2018")]
+    Amazon2018,
+    /// That of the Amazon 2023 files.
+    #[serde(rename = "amazon-2023")]
+    Amazon2023,
+}
+
+impl Form {
+    /// What ends the name of a file.
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Amazon2018 => "json.gz",
+            Self::Amazon2023 => "jsonl.gz",
+        }
+    }
+}
 
 /// The parameters of [`Sample`].
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +80,8 @@ pub struct Parameters {
     /// Probability that any other item is of the user's latent preferences.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub preference_strength: f64,
+    /// The form of the files.
+    pub form: Form,
     /// Ratio of rows that have each flaw of the published files.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub flaws: f64,
@@ -70,6 +97,7 @@ impl Default for Parameters {
             mean_length: 9.0,
             sequence_strength: 0.6,
             preference_strength: 0.9,
+            form: Form::Amazon2018,
             flaws: 0.01,
         }
     }
@@ -77,8 +105,7 @@ impl Default for Parameters {
 
 impl Stage for Sample {
     const NAME: &'static str = "sample";
-    const ABOUT: &'static str =
-        "Makes up reviews and metadata in the Amazon 2018 form, with latent preferences, sequences and words to learn.";
+    const ABOUT: &'static str = "Makes up reviews and metadata in the Amazon 2018 or 2023 form, with latent preferences, sequences and words to learn.";
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::One;
@@ -93,9 +120,13 @@ impl Stage for Sample {
             OutputPort::new(
                 "reviews",
                 kinds::AMAZON_REVIEWS,
-                "reviews.json.gz: one JSON object a line, by item and time.",
+                "reviews.json.gz, or .jsonl.gz in the form of 2023: one JSON object a line, by item and time.",
             ),
-            OutputPort::new("metadata", kinds::AMAZON_METADATA, "metadata.json.gz: one JSON object a line, by item."),
+            OutputPort::new(
+                "metadata",
+                kinds::AMAZON_METADATA,
+                "metadata.json.gz, or .jsonl.gz: one JSON object a line, by item.",
+            ),
         ]
     }
 
@@ -103,19 +134,16 @@ impl Stage for Sample {
         check(&parameters)?;
         let mut random = ChaCha8Rng::seed_from_u64(context.seed());
         let catalogue = Catalogue::new(&parameters, &mut random);
-        let purchases = purchases(&parameters, &catalogue, &mut random);
-        let reviews = published::reviews(&purchases, &catalogue, parameters.flaws, &mut random);
-        let metadata = published::metadata(&catalogue, parameters.flaws, &mut random);
+        let mut purchases = ByItem::new(&catalogue, context.output("reviews"));
+        each_purchase(&parameters, &catalogue, &mut random, &mut |purchase| purchases.push(&purchase))?;
+        let file = |port: &str| context.output(port).join(format!("{port}.{}", parameters.form.extension()));
+        let reviews = published::write_reviews(&file("reviews"), purchases, &catalogue, &parameters, &mut random)?;
+        let metadata = published::write_metadata(&file("metadata"), &catalogue, &parameters, &mut random)?;
         context.log(format!(
-            "made up {} reviews by {} users and {} lines of metadata of {} items in {} latent preferences",
-            reviews.len(),
-            parameters.users,
-            metadata.len(),
-            parameters.items,
-            parameters.latent_preferences
+            "made up {reviews} reviews by {} users and {metadata} lines of metadata of {} items in {} latent preferences",
+            parameters.users, parameters.items, parameters.latent_preferences
         ));
-        published::write(&context.output("reviews").join("reviews.json.gz"), &reviews)?;
-        published::write(&context.output("metadata").join("metadata.json.gz"), &metadata)
+        Ok(())
     }
 }
 

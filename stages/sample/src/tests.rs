@@ -1,6 +1,6 @@
-use crate::behaviour::purchases;
+use crate::behaviour::each_purchase;
 use crate::catalogue::Catalogue;
-use crate::{Parameters, Sample};
+use crate::{Form, Parameters, Sample};
 use contract::{Context, FailureKind, Result, Spec, Stage as _};
 use flate2::read::GzDecoder;
 use rand::SeedableRng as _;
@@ -85,12 +85,17 @@ fn what_comes_next_can_be_learned() {
         assert!(distinct.len() == 3 && !distinct.contains(&place));
         assert!(distinct.iter().all(|&next| catalogue.items[next].preference == item.preference));
     }
-    let purchases = purchases(&parameters, &catalogue, &mut random);
-    let steps = || purchases.windows(2).filter(|pair| pair[0].reviewer == pair[1].reviewer);
+    let mut purchases = Vec::new();
+    each_purchase(&parameters, &catalogue, &mut random, &mut |purchase| {
+        purchases.push(purchase);
+        Ok(())
+    })
+    .unwrap();
+    let steps = || purchases.windows(2).filter(|pair| pair[0].user == pair[1].user);
     let ratio = |of: &dyn Fn(&[crate::behaviour::Purchase]) -> bool| {
         steps().filter(|pair| of(pair)).count() as f64 / steps().count() as f64
     };
-    let likeliest = ratio(&|pair| catalogue.items[pair[0].item].successors[0] == pair[1].item);
+    let likeliest = ratio(&|pair| catalogue.items[pair[0].item as usize].successors[0] == pair[1].item as usize);
     let within_preference = ratio(&|pair| pair[1].of_preference);
     assert!(likeliest > 0.3 && within_preference > 0.85, "{likeliest} {within_preference}");
 }
@@ -106,11 +111,31 @@ fn users_who_only_follow_series_still_find_something_new() {
         sequence_strength: 1.0,
         preference_strength: 1.0,
         flaws: 0.0,
+        form: Form::Amazon2018,
     };
     let out = run(parameters, 5).unwrap();
     let pairs: BTreeSet<String> =
         lines(&out, "reviews").iter().map(|line| format!("{} {}", line["reviewerID"], line["asin"])).collect();
     assert!(pairs.len() >= 30 * 5 && pairs.len() == lines(&out, "reviews").len());
+}
+
+#[test]
+fn the_form_of_2023_says_the_same() {
+    let parameters = |form| Parameters { users: 50, items: 60, latent_preferences: 4, form, ..Default::default() };
+    let (old, new) = (run(parameters(Form::Amazon2018), 1).unwrap(), run(parameters(Form::Amazon2023), 1).unwrap());
+    let read = |folder: &TempDir, name: &str| {
+        let mut text = String::new();
+        let bytes = fs_err::read(folder.path().join("reviews").join(name)).unwrap();
+        GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let (old, new) = (read(&old, "reviews.json.gz"), read(&new, "reviews.jsonl.gz"));
+    assert_eq!(old.len(), new.len());
+    for (old, new) in old.iter().zip(&new) {
+        assert_eq!((&old["reviewerID"], &old["asin"]), (&new["user_id"], &new["parent_asin"]));
+        assert_eq!(old.get("reviewText"), new.get("text"));
+        assert_eq!(old["unixReviewTime"].as_i64().unwrap() * 1_000, new["timestamp"].as_i64().unwrap());
+    }
 }
 
 #[test]

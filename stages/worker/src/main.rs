@@ -2,8 +2,8 @@
 //!
 //! - `pipe-worker describe` prints a [`Described`]: ports, parameters and code version of each stage.
 //! - `pipe-worker doctor` prints what it finds of libtorch and CUDA, as [`contract::questions::Libraries`].
-//! - `pipe-worker check`, `compare`, `convert`, `difference`, `lists`, `merge`, `peek`, `recommend` and `tokenize` each read one
-//!   [`contract::questions::Request`] from the standard input, to its end, and print the answer; [`contract::questions`] has the form
+//! - `pipe-worker check`, `compare`, `convert`, `difference`, `lists`, `merge`, `peek`, `recognise`, `recommend` and `tokenize` each read
+//!   one [`contract::questions::Request`] from the standard input, to its end, and print the answer; [`contract::questions`] has the form
 //!   of both. `lists` prints several lines.
 //! - `pipe-worker decode` reads a request as its first line, then one [`contract::questions::DecodeRequest`] a line, and prints
 //!   [`contract::questions::DecodeEvent`]s until the standard input closes.
@@ -28,8 +28,8 @@ mod registry;
 mod similar;
 
 use contract::questions::{
-    Check, Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recommend,
-    Tokenize, parse,
+    Check, Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recognise,
+    Recommend, Tokenize, parse,
 };
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
@@ -52,6 +52,7 @@ usage:
   pipe-worker tokenize   give codes to new items: a request on the standard input, the codes as JSON
   pipe-worker merge      write a tuned model as one plain folder: a request on the standard input
   pipe-worker peek       print a part of what is in outputs: a request on the standard input, the answer as JSON
+  pipe-worker recognise  print what files of interactions would be read as: a request on the standard input, the answer as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
 ";
 
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         [Recommend::NAME] => finish(answer(recommend::answer)),
         [Lists::NAME] => finish(rows()),
         [Decode::NAME] => finish(decode()),
+        [Recognise::NAME] => finish(answer(ingest::recognise)),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
             ExitCode::SUCCESS

@@ -37,6 +37,12 @@ impl Context {
         self.spec.inputs.get(port)?.values().next().map(PathBuf::as_path)
     }
 
+    /// All paths bound to a port, in the order of their labels; none where nothing is bound.
+    #[must_use]
+    pub fn input_paths(&self, port: &str) -> Vec<PathBuf> {
+        self.spec.inputs.get(port).map(|paths| paths.values().cloned().collect()).unwrap_or_default()
+    }
+
     /// The one file behind a port: the path itself, or the only file of the folder that is bound.
     ///
     /// # Errors

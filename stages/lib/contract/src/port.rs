@@ -20,6 +20,9 @@ pub struct InputPort {
     pub many: bool,
     /// Whether it may be bound to a file or folder outside the store, as a parameter with the port's name.
     pub external: bool,
+    /// Whether it may be bound to several such files, as a list or a pattern.
+    #[serde(default)]
+    pub several_paths: bool,
     /// What it is for, in a sentence.
     pub doc: String,
 }
@@ -34,6 +37,7 @@ impl InputPort {
             required: true,
             many: false,
             external: false,
+            several_paths: false,
             doc: doc.to_owned(),
         }
     }
@@ -54,6 +58,12 @@ impl InputPort {
     #[must_use]
     pub fn or_path(self) -> Self {
         Self { external: true, ..self }
+    }
+
+    /// The same port, which may also be bound to one or several paths outside the store.
+    #[must_use]
+    pub fn or_paths(self) -> Self {
+        Self { external: true, several_paths: true, ..self }
     }
 }
 

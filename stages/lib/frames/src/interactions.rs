@@ -3,11 +3,12 @@
 use crate::json::{read_json, write_json};
 use crate::parquet::{Table, column, write};
 use contract::{Failure, FailureKind, Result};
+use polars::prelude::Column;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-const TABLE: &str = "interactions.parquet";
-const DATASET: &str = "dataset.json";
+pub(crate) const TABLE: &str = "interactions.parquet";
+pub(crate) const DATASET: &str = "dataset.json";
 
 /// What an interaction is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,13 +98,7 @@ impl Interactions {
     /// When a file cannot be written or the columns differ in length.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let split: Vec<&str> = self.split.iter().map(|split| split.as_str()).collect();
-        let columns = vec![
-            column("user", self.user.as_slice()),
-            column("item", self.item.as_slice()),
-            column("position", self.position.as_slice()),
-            column("time", self.time.as_slice()),
-            column("split", split),
-        ];
+        let columns = columns(&self.user, &self.item, &self.position, &self.time, split);
         write(folder, TABLE, columns)?;
         write_json(folder, DATASET, &self.dataset)
     }
@@ -155,8 +150,19 @@ impl Interactions {
     }
 }
 
+/// The columns of the table.
+pub(crate) fn columns(user: &[u32], item: &[u32], position: &[u32], time: &[i64], split: Vec<&str>) -> Vec<Column> {
+    vec![
+        column("user", user),
+        column("item", item),
+        column("position", position),
+        column("time", time),
+        column("split", split),
+    ]
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn three_users() -> Interactions {

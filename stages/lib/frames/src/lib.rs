@@ -4,6 +4,7 @@
 //! another type or an empty cell is an error that names the file, the column, what was found and what was expected.
 //! Equal tables are written as equal bytes. No number that is NaN or infinite is read or written.
 
+mod batched;
 mod codes;
 mod embeddings;
 mod finite;
@@ -20,6 +21,7 @@ mod reviews;
 mod schemas;
 mod users;
 
+pub use batched::{InteractionRows, InteractionsWriter, ReviewRows, ReviewsWriter};
 pub use codes::Codes;
 pub use embeddings::{Embeddings, EmbeddingsOf};
 pub use finite::{NotFinite, Rows, check_finite};

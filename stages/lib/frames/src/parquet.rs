@@ -1,9 +1,14 @@
 //! Parquet in and out, with every column checked.
 
 use contract::{Failure, FailureKind, Result};
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    Column, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, SerReader, Series,
+    Column, DataFrame, DataType, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader,
+    Series,
 };
+use std::fmt;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 /// A table that was read, with the path it came from for its errors.
@@ -16,7 +21,7 @@ impl Table {
     /// Reads the Parquet file `name` in `folder`.
     pub(crate) fn read(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
-        let file = std::fs::File::open(&path).map_err(|error| Failure::reading(&path, error))?;
+        let file = File::open(&path).map_err(|error| Failure::reading(&path, error))?;
         let frame = ParquetReader::new(file)
             .set_rechunk(true)
             .finish()
@@ -129,7 +134,7 @@ impl Table {
         Ok(column)
     }
 
-    fn unreadable(&self, name: &str, error: impl std::fmt::Display) -> Failure {
+    fn unreadable(&self, name: &str, error: impl fmt::Display) -> Failure {
         Failure::reading(&self.path, format!("column '{name}': {error}"))
     }
 }
@@ -142,19 +147,57 @@ where
     Series::new(name.into(), values).into()
 }
 
+/// How many rows a row group has. Fixed, so that neither the machine nor its thread count shows in the bytes.
+pub(crate) const ROWS_PER_GROUP: usize = 262_144;
+
+/// A Parquet file that is written some rows at a time. A table of one row group has the bytes that [`write`] gives.
+pub(crate) struct Groups {
+    path: PathBuf,
+    writer: BatchedWriter<BufWriter<File>>,
+}
+
+impl Groups {
+    /// Begins the file `name` in `folder`; `empty` are its columns without rows.
+    pub(crate) fn create(folder: &Path, name: &str, empty: Vec<Column>) -> Result<Self> {
+        let path = folder.join(name);
+        let failed = |error: PolarsError| Failure::writing(&path, error);
+        let frame = DataFrame::new_infer_height(empty).map_err(failed)?;
+        let writer = writer(folder, &path)?.batched(frame.schema()).map_err(failed)?;
+        Ok(Self { path, writer })
+    }
+
+    /// Writes rows as a group, unless there are none.
+    pub(crate) fn add(&mut self, columns: Vec<Column>) -> Result<()> {
+        let failed = |error: PolarsError| Failure::writing(&self.path, error);
+        let frame = DataFrame::new_infer_height(columns).map_err(failed)?;
+        self.writer.write_batch(&frame).map_err(failed)
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.writer.finish().map(drop).map_err(|error| Failure::writing(&self.path, error))
+    }
+}
+
+impl fmt::Debug for Groups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Groups").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 /// Writes `columns`, all of one length, to the Parquet file `name` in `folder`.
 pub(crate) fn write(folder: &Path, name: &str, columns: Vec<Column>) -> Result<()> {
-    // Fixed, so that neither the machine nor its thread count shows in the bytes.
-    const ROWS_PER_GROUP: usize = 262_144;
     let path = folder.join(name);
-    fs_err::create_dir_all(folder).map_err(|error| Failure::writing(folder, error))?;
     let mut frame = DataFrame::new_infer_height(columns).map_err(|error| Failure::writing(&path, error))?;
-    let file = std::fs::File::create(&path).map_err(|error| Failure::writing(&path, error))?;
-    ParquetWriter::new(std::io::BufWriter::new(file))
+    writer(folder, &path)?.finish(&mut frame).map(drop).map_err(|error| Failure::writing(&path, error))
+}
+
+/// A writer of the file at `path`, in `folder`.
+fn writer(folder: &Path, path: &Path) -> Result<ParquetWriter<BufWriter<File>>> {
+    fs_err::create_dir_all(folder).map_err(|error| Failure::writing(folder, error))?;
+    let file = File::create(path).map_err(|error| Failure::writing(path, error))?;
+    Ok(ParquetWriter::new(BufWriter::new(file))
         .with_compression(ParquetCompression::Zstd(None))
         .with_row_group_size(Some(ROWS_PER_GROUP))
-        .set_parallel(false)
-        .finish(&mut frame)
-        .map(drop)
-        .map_err(|error| Failure::writing(&path, error))
+        .set_parallel(false))
 }

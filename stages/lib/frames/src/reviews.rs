@@ -4,7 +4,7 @@ use crate::parquet::{Table, column, write};
 use contract::Result;
 use std::path::Path;
 
-const TABLE: &str = "reviews.parquet";
+pub(crate) const TABLE: &str = "reviews.parquet";
 
 /// Reviews, one row each, sorted by user and the position of the item in the user's sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,22 @@
-use crate::{Holdout, Ingest, Parameters};
+//! What ingest makes of files, through the stage as `pipe` runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test may panic, and says why it skips"
+)]
+
+mod bad_rows;
+mod forms;
+mod order;
+mod rules;
+mod soak;
+
 use contract::{Context, Failure, FailureKind, Result, Spec, Stage as _};
 use flate2::{Compression, write::GzEncoder};
 use frames::{Interactions, Items, Reviews, Split, Users};
+use ingest::{Holdout, Ingest, Parameters};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,16 +27,25 @@ const PORTS: [&str; 5] = ["interactions", "users", "items", "reviews", "report"]
 
 /// Runs the stage on the bound files; the outputs lie in the folder that comes back, by port.
 fn run(inputs: &[(&str, &Path)], parameters: Parameters) -> Result<TempDir> {
+    let bind = |&(port, path): &(&str, &Path)| (port.to_owned(), BTreeMap::from([(String::new(), path.to_owned())]));
+    run_with(inputs.iter().map(bind).collect(), parameters, 2)
+}
+
+/// The same for any labels and number of threads.
+fn run_with(
+    inputs: BTreeMap<String, BTreeMap<String, PathBuf>>,
+    parameters: Parameters,
+    threads: usize,
+) -> Result<TempDir> {
     let folder = tempfile::tempdir().unwrap();
     let outputs: BTreeMap<String, PathBuf> = PORTS.map(|port| (port.to_owned(), folder.path().join(port))).into();
-    let bind = |&(port, path): &(&str, &Path)| (port.to_owned(), BTreeMap::from([(String::new(), path.to_owned())]));
     let spec = Spec {
         uses: "ingest".into(),
         parameters: serde_json::Map::new(),
-        inputs: inputs.iter().map(bind).collect(),
+        inputs,
         outputs,
         seed: 0,
-        threads: 1,
+        threads,
         device: "cpu".into(),
         checkpoint: None,
     };
@@ -95,7 +119,8 @@ fn raw_reviews_become_ordered_split_tables() {
 
     let a = items.id.iter().position(|id| id == "a").unwrap();
     let texts = [&items.title[a], &items.description[a], &items.brand[a], &items.categories[a]];
-    assert_eq!(texts, ["Guitar", "One & two", "Acme", "Music,Guitars"]);
+    // Of two brands the longer one.
+    assert_eq!(texts, ["Guitar", "One & two", "Other", "Music,Guitars"]);
     let reviews = Reviews::read(&out.path().join("reviews")).unwrap();
     assert_eq!(reviews.text.len(), 3);
     assert!(reviews.text.contains(&"Fine. u on c".to_owned()));
@@ -106,7 +131,8 @@ fn raw_reviews_become_ordered_split_tables() {
     assert_eq!((&counts["dropped_rated_too_low"], &counts["dropped_repeated"]), (&json!(1), &json!(1)));
     assert_eq!((&counts["without_text"], &counts["without_summary"]), (&json!(1), &json!(1)));
     let expected = json!({"read": 4, "repeated": 1, "of_other_items": 1, "page_fragment_titles": 1, "rank_as_text": 1,
-        "rank_as_list": 1, "line_breaks_in_details": 1, "price_as_text": 1});
+        "rank_as_list": 1, "line_breaks_in_details": 1, "price_as_text": 1, "texts_cut": 0,
+        "bad_rows": {"skipped": 0, "damaged_files": 0, "first": []}});
     assert_eq!(report["source"]["metadata"], expected);
     assert_eq!(report["result"]["items_without_metadata"], json!(1));
     assert_eq!(report["result"]["users_that_only_train"], json!(1));

@@ -1,0 +1,32 @@
+//! New numbers for users and items, which say nothing about what came when.
+
+use crate::table::Table;
+
+/// The final numbers: in the order of the digests of the original identifiers of those that have rows.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    /// `[users]` the indexes of the users, by final number.
+    pub(crate) users: Vec<u32>,
+    /// `[items]` the indexes of the items, by final number.
+    pub(crate) items: Vec<u32>,
+    /// `[items of the table]` the final number of each item; `u32::MAX` for those without rows.
+    pub(crate) of_item: Vec<u32>,
+}
+
+impl Numbers {
+    /// Numbers the users and items that have rows. Rows must be ordered.
+    pub(crate) fn of(table: &Table) -> Self {
+        let mut users = Vec::new();
+        let mut is_used = vec![false; table.items.len()];
+        for bucket in &table.buckets {
+            users.extend(bucket.rows.sequences().map(|sequence| bucket.rows.user[sequence.start]));
+            bucket.rows.item.iter().for_each(|&item| is_used[item as usize] = true);
+        }
+        let items = table.items.by_digest(|item| is_used[item as usize]);
+        let mut of_item = vec![u32::MAX; table.items.len()];
+        for (number, &item) in (0..).zip(&items) {
+            of_item[item as usize] = number;
+        }
+        Self { users, items, of_item }
+    }
+}
