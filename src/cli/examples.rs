@@ -7,7 +7,13 @@ type Examples = &'static [(&'static str, &'static str)];
 
 /// The examples of every command, by its words after `pipe`.
 const ALL: &[(&str, Examples)] = &[
-    ("init", &[("A pipeline to begin with, here", "pipe init"), ("The same in a new folder", "pipe init my-shop")]),
+    (
+        "init",
+        &[
+            ("A pipeline to begin with, here", "pipe init"),
+            ("A pipeline in a new folder for a file of your own", "pipe init my-shop --from ratings.csv"),
+        ],
+    ),
     (
         "run",
         &[

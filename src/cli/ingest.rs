@@ -4,7 +4,7 @@
 
 use crate::cli::options::{OutputArguments, WorkerArguments};
 use crate::error::{Error, Result};
-use crate::pipeline::parse_value;
+use crate::cli::options::ingest_parameters;
 use crate::terminal::table;
 use crate::worker;
 use clap::{Args, ValueHint};
@@ -53,7 +53,7 @@ pub(super) fn ingest(arguments: &IngestArguments) -> Result<()> {
     let request = Recognise {
         files: arguments.files.clone(),
         metadata: arguments.metadata.clone(),
-        parameters: arguments.settings.iter().map(|setting| parameter(setting)).collect::<Result<_>>()?,
+        parameters: ingest_parameters(&arguments.settings)?,
         rows: arguments.rows,
         report: true,
         threads: available_parallelism().map_or(1, usize::from),
@@ -61,15 +61,6 @@ pub(super) fn ingest(arguments: &IngestArguments) -> Result<()> {
     let recognition = worker::ask(&worker::find(arguments.worker.worker.clone())?, &request)?;
     arguments.output.print(|| json!(recognition), || text(&recognition));
     Ok(())
-}
-
-/// A parameter and its value; a value that is not TOML is taken as text.
-fn parameter(setting: &str) -> Result<(String, Value)> {
-    let (name, value) = setting.split_once('=').ok_or_else(|| Error::Usage {
-        message: format!("--set {setting}: expected PARAMETER=VALUE"),
-        hint: Some("for example --set min_rating=4".to_owned()),
-    })?;
-    Ok((name.trim().to_owned(), parse_value(value.trim()).unwrap_or_else(|| value.into())))
 }
 
 fn text(recognition: &Recognition) -> String {

@@ -2,13 +2,13 @@
 
 use crate::cli::completion;
 use crate::error::{Error, Result};
-use crate::pipeline;
+use crate::pipeline::{self, parse_value};
 use crate::plan::SelectionOptions;
 use crate::store::Store;
 use crate::terminal::{Steps, print};
 use clap::{Args, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -145,4 +145,16 @@ impl OutputArguments {
     pub(super) fn print(self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
         print(&if self.json { format!("{}\n", json()) } else { text() });
     }
+}
+
+/// The parameters of `ingest` that `--set PARAMETER=VALUE` gives; a value that is not TOML is taken as text.
+pub(super) fn ingest_parameters(settings: &[String]) -> Result<Map<String, Value>> {
+    let parameter = |setting: &String| {
+        let (name, value) = setting.split_once('=').ok_or_else(|| Error::Usage {
+            message: format!("--set {setting}: expected PARAMETER=VALUE"),
+            hint: Some("for example --set min_rating=4".to_owned()),
+        })?;
+        Ok((name.trim().to_owned(), parse_value(value.trim()).unwrap_or_else(|| value.into())))
+    };
+    settings.iter().map(parameter).collect()
 }

@@ -16,12 +16,16 @@ pub struct Located {
     pub project: PathBuf,
 }
 
-/// Finds a pipeline: the path as it is, with `.toml`, then in a folder `pipelines` here or in any folder above.
+/// Finds a pipeline: the path as it is, with `.toml`, then in a folder `pipelines` here or in any folder above, then in a
+/// folder of the same name, as `pipe init NAME --from FILE` makes it.
 pub fn locate(asked: &str) -> Result<Located> {
     let here = std::env::current_dir().map_err(|error| Error::io("reading", Path::new("."), error))?;
     let named = if asked.ends_with(".toml") { asked.to_owned() } else { format!("{asked}.toml") };
     let mut looked = vec![PathBuf::from(&named)];
     looked.extend(here.ancestors().map(|folder| folder.join("pipelines").join(&named)));
+    if let Some(name) = Path::new(&named).file_name() {
+        looked.push(Path::new(asked).join(name));
+    }
     match looked.iter().find(|path| path.is_file()) {
         Some(found) => Ok(located(&here, found)),
         None => {

@@ -1,6 +1,10 @@
 //! `pipe init`: a pipeline to begin with, in a folder that has none.
 
+mod own_data;
+
+use crate::cli::options::WorkerArguments;
 use crate::error::{Error, Result};
+use crate::key::{LONGEST_NAME, is_plain};
 use crate::terminal::print_line;
 use clap::{Args, ValueHint};
 use fs_err as fs;
@@ -12,8 +16,8 @@ const README: &str = include_str!("README.md");
 /// What git leaves alone.
 const IGNORED: &str = "/artifacts/\n";
 
-/// The name of the pipeline, as the file has it.
-const NAME: &str = "first";
+/// The name of the pipeline of the made-up shop, as the file has it.
+const FIRST: &str = "first";
 
 /// Write a pipeline to begin with and a README; files that are there are never overwritten.
 #[derive(Debug, Args)]
@@ -21,34 +25,57 @@ pub(crate) struct InitArguments {
     /// The folder, which is made if it is not there; this one when not given.
     #[arg(value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) folder: PathBuf,
+    /// Files of interactions of your own, such as a CSV of user, item and time; without it the pipeline makes up a shop.
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub(super) from: Vec<PathBuf>,
+    /// Files of the items' titles and descriptions.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "from", value_hint = ValueHint::AnyPath)]
+    pub(super) metadata: Vec<PathBuf>,
+    /// Set a parameter of ingest in the new pipeline: PARAMETER=VALUE.
+    #[arg(long = "set", value_name = "PARAMETER=VALUE", requires = "from")]
+    pub(super) settings: Vec<String>,
+    #[command(flatten)]
+    pub(super) worker: WorkerArguments,
 }
 
 /// Writes the files.
 ///
 /// # Errors
-/// [`Error::Usage`] when one of them is there, before anything is written.
+/// [`Error::Usage`] when one of them is there; what is wrong with files of one's own. Nothing is written then.
 pub(super) fn init(arguments: &InitArguments) -> Result<()> {
     let folder = &arguments.folder;
-    let files = [
-        (format!("{NAME}.toml"), PIPELINE.to_owned()),
-        ("README.md".to_owned(), README.replace("{title}", "A first pipeline").replace("{name}", NAME)),
-        (".gitignore".to_owned(), IGNORED.to_owned()),
-    ];
-    refuse_existing(folder, files.iter().map(|(name, _)| name.as_str()))?;
+    let full = std::path::absolute(folder).map_err(|error| Error::io("reading", folder, error))?;
+    let name = if arguments.from.is_empty() { FIRST.to_owned() } else { name_of(&full) };
+    let names = [format!("{name}.toml"), "README.md".to_owned(), ".gitignore".to_owned()];
+    refuse_existing(folder, &names)?;
+    let (pipeline, title) = if arguments.from.is_empty() {
+        (PIPELINE.to_owned(), "A first pipeline".to_owned())
+    } else {
+        (own_data::pipeline(arguments, &full, &name)?, name.clone())
+    };
+    let texts = [pipeline, README.replace("{title}", &title).replace("{name}", &name), IGNORED.to_owned()];
     fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;
-    for (name, text) in &files {
+    for (name, text) in names.iter().zip(texts) {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| Error::io("writing", &path, error))?;
         print_line(format!("wrote {}", path.display()));
     }
     let step = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
-    print_line(format!("next: {step}pipe run {NAME}"));
+    print_line(format!("next: {step}pipe run {name}"));
     Ok(())
 }
 
+/// A pipeline named as its folder, with `-` for what a name may not have.
+fn name_of(folder: &Path) -> String {
+    let folder = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let allowed = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '-' };
+    let name: String = folder.chars().map(allowed).take(LONGEST_NAME).collect();
+    if is_plain(&name) { name } else { FIRST.to_owned() }
+}
+
 /// Files that are there are somebody's work.
-fn refuse_existing<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let there: Vec<&str> = names.filter(|name| folder.join(name).exists()).collect();
+fn refuse_existing(folder: &Path, names: &[String]) -> Result<()> {
+    let there: Vec<&str> = names.iter().map(String::as_str).filter(|name| folder.join(name).exists()).collect();
     if there.is_empty() {
         return Ok(());
     }
