@@ -15,7 +15,7 @@ fn half_done() -> Space {
     space
 }
 
-/// A pipeline with an outside file whose name every format would take for its own language.
+/// A pipeline with an external input whose name every format would take for its own language.
 fn odd() -> Space {
     let space = Space::new();
     space.write("da \"ta\"; -> [1] {<b>&'x}.jsonl", "{}\n");

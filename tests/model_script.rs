@@ -1,6 +1,6 @@
 //! `make model`: the model is there whole or not at all, and what is wrong is said with its way out.
 //!
-//! The script is run with a `python3` that stands in for pip, on a small file instead of the model.
+//! The script is run with a `python3` that takes the place of pip, on a small file instead of the model.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 

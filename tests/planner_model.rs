@@ -19,7 +19,7 @@ fn function() -> impl Strategy<Value = Function> {
     prop_oneof![3 => Just(Function::Join), 1 => Just(Function::Linked), 2 => Just(Function::First), 1 => Just(Function::Constant)]
 }
 
-/// The stage at `place` uses stages before it, and outside files that others may use as well.
+/// The stage at `place` uses stages before it, and external inputs that others may use as well.
 fn stage(place: usize) -> impl Strategy<Value = Stage> {
     let uses = proptest::sample::subsequence((0..place).collect::<Vec<_>>(), 0..=place.min(3));
     let items = proptest::sample::subsequence((0..ITEMS.len()).collect::<Vec<_>>(), 0..=2);

@@ -46,11 +46,11 @@ def main() -> int:
     if machine.load > _MOST_LOAD and not given.loaded:
         sys.exit(f"baselines: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
     print("# Baselines beside RecBole\n")
-    print(f"{machine.cores} cores of {machine.processor}, {machine.system}; load before it began: {machine.load:.2f}.")
+    print(f"{machine.cores} cores of {machine.cpu}, {machine.system}; load before it began: {machine.load:.2f}.")
     sequences = _sequences(given.users)
     targets = sum(len(items) - 3 for items in sequences.values())
     print(f"{len(sequences)} users, {targets} targets an epoch, {given.threads} threads, {given.epochs} epochs.\n")
-    print("| model | | an epoch | processor time | peak memory | HR@10 | NDCG@10 |\n|---|---|---|---|---|---|---|")
+    print("| model | | an epoch | CPU time | peak memory | HR@10 | NDCG@10 |\n|---|---|---|---|---|---|---|")
     notes = []
     with tempfile.TemporaryDirectory(prefix="pipe-baselines-") as folder:
         bench = Bench(given, Path(folder), sequences, targets)
@@ -125,7 +125,7 @@ class Bench:
         return str((store / "data/ingest/interactions").resolve())
 
     def _stage(self, uses: str, parameters: dict, inputs: dict, ports: tuple, runs: list) -> dict[str, str]:
-        """Runs a stage by itself and notes its wall time, processor time and peak memory."""
+        """Runs a stage by itself and notes its wall time, CPU time and peak memory."""
         outputs = {port: tempfile.mkdtemp(dir=self.folder) for port in ports}
         spec = {
             "uses": uses, "parameters": parameters, "inputs": inputs, "outputs": outputs, "seed": 2024,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    processor: str
+    cpu: str
     cores: int
     memory_bytes: int
     system: str
@@ -21,7 +21,7 @@ class Machine:
 def this_machine(folder: Path) -> Machine:
     pages = os.sysconf("SC_PHYS_PAGES")
     return Machine(
-        processor=_processor(),
+        cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)),
         memory_bytes=pages * os.sysconf("SC_PAGE_SIZE"),
         system=f"{platform.system()} {platform.release()}",
@@ -30,7 +30,7 @@ def this_machine(folder: Path) -> Machine:
     )
 
 
-def _processor() -> str:
+def _cpu() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()

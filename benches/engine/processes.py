@@ -123,6 +123,6 @@ class Repetition:
 
 
 def children_seconds() -> float:
-    """The processor seconds of all children that have ended."""
+    """The CPU seconds of all children that have ended."""
     used = os.times()
     return used.children_user + used.children_system

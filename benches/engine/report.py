@@ -20,7 +20,7 @@ def head(machine: Machine, versions: Mapping[str, str], tools: Sequence[Tool]) -
         [
             "# Engines side by side",
             "",
-            f"{machine.cores} cores of {machine.processor}, {memory}, {machine.system}, {machine.file_system}; "
+            f"{machine.cores} cores of {machine.cpu}, {memory}, {machine.system}, {machine.file_system}; "
             f"load before it began: {machine.load:.2f}.",
             "Times are medians of wall time, with the least and the number of runs; starting the process is included.",
             "",

@@ -41,7 +41,7 @@ def main() -> int:
         sys.exit(f"ingest: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
     memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
     print("# Ingest side by side\n")
-    print(f"{machine.cores} cores of {machine.processor}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")
+    print(f"{machine.cores} cores of {machine.cpu}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         for reviews in given.reviews:
             _compare(Path(folder), reviews, given)

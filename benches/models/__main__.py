@@ -25,7 +25,7 @@ def main() -> int:
         sys.exit(f"models: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
     print("# Models side by side\n")
     memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
-    print(f"{machine.cores} cores of {machine.processor}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")
+    print(f"{machine.cores} cores of {machine.cpu}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")
     worst = 0
     for name in given.only:
         sys.stdout.flush()

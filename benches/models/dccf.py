@@ -52,7 +52,7 @@ def _measure(name: str, settings: dict, folder: Path, given: argparse.Namespace)
     print(f"\n### {name}: {users} users, {items} items, {len(pairs)} training pairs, {steps} steps of {settings['batch']}\n")
     ours = _ours(name, settings, folder, given)
     peer, bound = _torch(users, items, pairs, settings, steps, folder, given)
-    print("| | wall | processor time | peak memory |\n|---|---|---|---|")
+    print("| | wall | CPU time | peak memory |\n|---|---|---|---|")
     for what, measured in [("pipe", ours), ("PyTorch", peer)]:
         if measured:
             print(f"| {what} | {measured.seconds:.1f} s | {measured.cpu:.1f} s | {measured.peak / 2**20:.0f} MiB |")

@@ -45,7 +45,7 @@ def main() -> int:
     given = _parse()
     machine = this_machine(_HERE)
     print("# Serving\n")
-    print(f"{machine.cores} cores of {machine.processor}, {machine.system}; load before it began: {machine.load:.2f}.\n")
+    print(f"{machine.cores} cores of {machine.cpu}, {machine.system}; load before it began: {machine.load:.2f}.\n")
     with tempfile.TemporaryDirectory(prefix="pipe-serve-") as folder:
         if not given.live_only:
             _cached(given, Path(folder))

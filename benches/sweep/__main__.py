@@ -58,7 +58,7 @@ def main() -> int:
         peers.install(["dvc"])
     machine = this_machine(given.folder)
     print(f"# A sweep of {given.pipeline}\n")
-    print(f"{machine.cores} cores of {machine.processor}; load before it began: {machine.load:.2f}.", flush=True)
+    print(f"{machine.cores} cores of {machine.cpu}; load before it began: {machine.load:.2f}.", flush=True)
     arguments = [given.pipeline, *given.arguments]
     with tempfile.TemporaryDirectory(prefix="pipe-sweep-", dir=given.folder) as name:
         folder = Path(name)

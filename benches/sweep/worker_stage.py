@@ -15,9 +15,9 @@ def main() -> int:
     parameters = yaml.safe_load(Path("params.yaml").read_text())[name]
     seed = parameters.pop("_seed")
     inputs: dict[str, dict[str, str]] = {}
-    bound = [(entrance, f"out/{source}/{output}") for entrance, source, output in stage["inputs"]]
-    for entrance, path in [*bound, *stage["files"]]:
-        port, _, label = entrance.partition(".")
+    bound = [(input, f"out/{source}/{output}") for input, source, output in stage["inputs"]]
+    for input, path in [*bound, *stage["files"]]:
+        port, _, label = input.partition(".")
         inputs.setdefault(port, {})[label] = str(Path(path).absolute())
     outputs = {output: str(Path(f"out/{name}/{output}").absolute()) for output in stage["outputs"]}
     for path in outputs.values():

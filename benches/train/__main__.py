@@ -155,7 +155,7 @@ def main() -> int:
     if machine.load > 0.5 and not given.loaded:
         sys.exit(f"train: the load is {machine.load:.2f}, more than 0.5: wait, or measure anyway by --loaded")
     print("# Fine-tuning side by side\n")
-    print(f"{machine.cores} cores of {machine.processor}, {given.threads} threads; load before it began: {machine.load:.2f}.")
+    print(f"{machine.cores} cores of {machine.cpu}, {given.threads} threads; load before it began: {machine.load:.2f}.")
     print(f"LLaMA of {given.layers} layers of width {given.hidden}, adapters of rank 8, {given.users} users of Instruments.\n")
     print("| negatives | | label tokens a second | | peak memory | | share of peak |\n|---|---|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory(prefix="pipe-train-", dir=given.folder) as name:

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) no_decoder: bool,
     /// How many threads the decoder uses.
-    #[arg(long, value_name = "N", default_value_t = processors())]
+    #[arg(long, value_name = "N", default_value_t = cpus())]
     pub(crate) decoder_threads: usize,
     /// How many requests are decoded together at most; 1 decodes each by itself.
     #[arg(long, value_name = "N", default_value_t = 64)]
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5000)]
     pub(crate) deadline_ms: u64,
     /// How many threads answer requests.
-    #[arg(long, value_name = "N", default_value_t = processors())]
+    #[arg(long, value_name = "N", default_value_t = cpus())]
     pub(crate) threads: usize,
     /// How many connections may be open; further ones wait.
     #[arg(long, value_name = "N", default_value_t = 1024)]
@@ -84,6 +84,6 @@ impl Arguments {
     }
 }
 
-fn processors() -> usize {
+fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

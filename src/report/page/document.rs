@@ -68,8 +68,8 @@ fn section(part: &Part, place: usize, pictures: &mut Pictures) -> Markup {
     html! {
         section id={ "part-" (place) } {
             h2 { (part.name) }
-            dl.facts {
-                @for (name, text) in &part.facts { div { dt { (name) } dd { (text) } } }
+            dl.details {
+                @for (name, text) in &part.details { div { dt { (name) } dd { (text) } } }
             }
             (parts::graph(part, place, pictures))
             (metrics::intervals(part, place))

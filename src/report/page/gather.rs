@@ -28,14 +28,14 @@ impl Part {
     pub fn of_pipeline(graph: &Graph, plan: &[Planned], store: &Store, machine: &Machine, file: &Path) -> Result<Self> {
         let here = std::env::current_dir().unwrap_or_default();
         let mut part = Self { name: graph.pipeline.clone(), ..Self::default() };
-        let facts = [
+        let details = [
             ("pipeline", file.display().to_string()),
             ("store", store.root().display().to_string()),
             ("points", graph.points.len().to_string()),
             ("stages", plan.len().to_string()),
             ("machine", machine_text(machine)),
         ];
-        part.facts = facts.map(|(name, text)| (name.to_owned(), text)).to_vec();
+        part.details = details.map(|(name, text)| (name.to_owned(), text)).to_vec();
         part.graph = Some(Drawing::of(graph, plan, &here).svg()?);
         for planned in plan {
             let node = &graph.stages[planned.stage];
@@ -65,7 +65,7 @@ impl Part {
     pub fn of_run(store: &Store, record: &RunRecord) -> Result<Self> {
         let name = record.label.name.clone().unwrap_or_else(|| record.run.to_string());
         let mut part = Self { name, ..Self::default() };
-        let facts = [
+        let details = [
             ("run", Some(record.run.to_string())),
             ("pipeline", Some(record.pipeline.clone())),
             ("note", record.label.note.clone()),
@@ -77,8 +77,8 @@ impl Part {
             ("outcome", Some(store.outcome(record).to_string())),
             ("machine", Some(record.host.clone())),
         ];
-        let known = facts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
-        part.facts = known.filter(|(_, text)| !text.is_empty()).collect();
+        let known = details.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?)));
+        part.details = known.filter(|(_, text)| !text.is_empty()).collect();
         part.graph = Some(Drawing::of_run(store, record).svg()?);
         for stage in &record.stages {
             let action = stage.key.filter(|_| stage.status.has_result()).and_then(|key| store.action(key));

@@ -128,7 +128,7 @@ fn curves(comparison: &Comparison) -> Vec<(String, String)> {
             up: Axis { name: "metric", range: 0.0..up * 1.1 },
             lines: drawn,
         };
-        // Without two points there is no curve; what cannot be drawn stands in the table.
+        // Without two points there is no curve; what cannot be drawn is in the table.
         let svg = chart.svg().ok().filter(|_| !chart.lines.is_empty() && first < last)?;
         Some((svg, format!("{metric} against {axis}")))
     };

@@ -168,7 +168,7 @@ fn identity(stage: &StageView, result: &ResultView) -> Markup {
     });
     let hardware = result.hardware.as_ref().map_or_else(|| "not recorded".to_owned(), ToString::to_string);
     html! {
-        dl.facts {
+        dl.details {
             div { dt { "key" } dd { code { (result.key.to_string()) } } }
             div { dt { "code" } dd { code { (result.code) } } }
             @if let Some(seed) = result.seed { div { dt { "seed" } dd { (seed) } } }

@@ -28,7 +28,7 @@ pub struct Part {
     /// Its name.
     pub name: String,
     /// What there is to say of it: a name and a text each.
-    pub facts: Vec<(String, String)>,
+    pub details: Vec<(String, String)>,
     /// The picture of its graph, as SVG.
     pub graph: Option<String>,
     /// Its stages, each after what it uses.
