@@ -1,4 +1,4 @@
-//! `pipe export mlflow` and `pipe export ro-crate` write what other programs read.
+//! `pipe export` writes what MLflow, TensorBoard and readers of research objects read.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -55,6 +55,42 @@ fn runs_are_read_by_the_client_of_mlflow() {
     let text = printed(&python, READ_BY_MLFLOW, &space.path("mlruns").canonicalize().unwrap());
     assert!(text.contains("quick first FINISHED 20") && text.contains("quick longer FINISHED 30"), "{text}");
     assert!(text.contains("HR_at_10 popularity"), "{text}");
+}
+
+const READ_BY_TENSORBOARD: &str = r#"
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1])
+events.Reload()
+print(sorted(events.Tags()["scalars"]))
+print([(event.step, round(event.value, 4)) for event in events.Scalars("train/curve.loss")])
+"#;
+
+/// A pipeline whose program writes a report with a curve.
+const TRAINING: &str = r#"
+name = "p"
+
+[stage.train]
+uses = "command"
+command = ["sh", "-c", "echo '{\"curve\": [{\"step\": 5, \"loss\": 2.5}, {\"step\": 10, \"loss\": 1.25}]}' > {outputs.report}/report.json"]
+outputs = { report = "report" }
+"#;
+
+#[test]
+fn curves_are_read_by_tensorboard() {
+    let space = Space::new();
+    space.write("p.toml", TRAINING);
+    space.succeed(&["run", "p", "--name", "first"]);
+    space.succeed(&["export", "tensorboard", "--output", "events"]);
+    let folder = std::fs::read_dir(space.path("events")).unwrap().next().unwrap().unwrap().path();
+    assert!(folder.to_str().unwrap().ends_with("-first"), "{}", folder.display());
+    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(file).unwrap();
+    let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("brain.Event:2") && has("train/curve.loss"));
+    let Some(python) = python_with("tensorboard") else { return };
+    let text = printed(&python, READ_BY_TENSORBOARD, &folder);
+    assert!(text.contains("train/curve.loss") && text.contains("[(5, 2.5), (10, 1.25)]"), "{text}");
 }
 
 #[test]

@@ -129,6 +129,13 @@ const ALL: &[(&str, Examples)] = &[
         ],
     ),
     (
+        "export tensorboard",
+        &[
+            ("All runs, for TensorBoard", "pipe export tensorboard --output events"),
+            ("The latest run", "pipe export tensorboard latest --output events"),
+        ],
+    ),
+    (
         "export ro-crate",
         &[
             ("All current results with what made them", "pipe export ro-crate sample --output crate"),

@@ -4,7 +4,9 @@ mod merged;
 mod mlflow;
 mod model;
 mod output;
+mod records;
 mod ro_crate;
+mod tensorboard;
 
 use crate::error::Result;
 use clap::{Args, Subcommand};
@@ -24,6 +26,7 @@ pub(crate) enum ExportCommand {
     Model(model::LanguageModelArguments),
     Mlflow(mlflow::MlflowArguments),
     RoCrate(ro_crate::RoCrateArguments),
+    Tensorboard(tensorboard::TensorboardArguments),
 }
 
 /// Writes results in the form that other programs want.
@@ -33,5 +36,6 @@ pub(super) fn export(arguments: &ExportModelArguments) -> Result<()> {
         ExportCommand::Model(arguments) => model::export(arguments),
         ExportCommand::Mlflow(arguments) => mlflow::export(arguments),
         ExportCommand::RoCrate(arguments) => ro_crate::export(arguments),
+        ExportCommand::Tensorboard(arguments) => tensorboard::export(arguments),
     }
 }

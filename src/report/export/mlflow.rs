@@ -9,8 +9,7 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::report::metrics;
-use crate::report::summary;
+use crate::report::export::series::{self, Series};
 use crate::store::{Outcome, RunRecord, Store};
 use fs_err as fs;
 use serde_json::Value;
@@ -19,7 +18,8 @@ use std::path::Path;
 /// The longest text of a parameter that MLflow takes.
 const LONGEST: usize = 6000;
 
-/// Writes a run into a tracking folder, with the parameters of its stages, the metrics of its models and what its user said of it.
+/// Writes a run into a tracking folder, with the parameters of its stages, the metrics of its models, the curves of its trainings and
+/// what its user noted.
 ///
 /// # Errors
 /// When the folder cannot be written or a table of metrics cannot be read.
@@ -97,7 +97,7 @@ fn tags(record: &RunRecord, own: &Path) -> Result<()> {
     known.into_iter().try_for_each(|(name, text)| put(&own.join("tags").join(name), &text))
 }
 
-/// The parameters of the stages and the metrics of the models, as far as the results are still there.
+/// The parameters of the stages, the metrics of the models and the curves of trainings, as far as the results are still there.
 fn results(store: &Store, record: &RunRecord, own: &Path, moment: u64) -> Result<()> {
     for stage in record.stages.iter().filter(|stage| stage.status.has_result()) {
         let Some(action) = stage.key.and_then(|key| store.action(key)) else { continue };
@@ -106,20 +106,10 @@ fn results(store: &Store, record: &RunRecord, own: &Path, moment: u64) -> Result
             let text: String = text.chars().take(LONGEST).collect();
             put(&own.join("params").join(plain(&format!("{}.{name}", stage.stage))), &text)?;
         }
-        let main = format!("{}.json", metrics::MAIN);
-        let tables =
-            action.outputs.values().filter(|artifact| artifact.files.iter().any(|file| file.path.as_str() == main));
-        for artifact in tables {
-            for row in metrics::rows(&store.artifact(&artifact.digest), metrics::MAIN)? {
-                let texts: Vec<&str> = row.values().filter_map(Value::as_str).collect();
-                let point = Some(stage.stage.point()).filter(|point| !point.is_empty());
-                let of = point.into_iter().chain(texts).collect::<Vec<_>>().join(" ");
-                for metric in summary::names(std::slice::from_ref(&row)) {
-                    let Some(value) = row.get(&metric).and_then(Value::as_f64) else { continue };
-                    put(&own.join("metrics").join(plain(&format!("{metric} {of}"))), &format!("{moment} {value} 0\n"))?;
-                }
-            }
-        }
+    }
+    for Series { name, points } in series::of_run(store, record)? {
+        let lines: String = points.iter().map(|(step, value)| format!("{moment} {value} {step}\n")).collect();
+        put(&own.join("metrics").join(plain(&name)), &lines)?;
     }
     Ok(())
 }

@@ -2,3 +2,5 @@
 
 pub mod mlflow;
 pub mod ro_crate;
+mod series;
+pub mod tensorboard;
