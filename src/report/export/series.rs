@@ -12,18 +12,18 @@ const REPORT: &str = "report.json";
 
 /// Numbers of one name, each at a step.
 #[derive(Debug, PartialEq)]
-pub struct Series {
+pub(super) struct Series {
     /// Such as `HR@10 pipe kept item`, or `finetune/curve.loss`.
-    pub name: String,
+    pub(super) name: String,
     /// Steps and numbers, in order.
-    pub points: Vec<(i64, f64)>,
+    pub(super) points: Vec<(i64, f64)>,
 }
 
 /// All series of a run, as far as its results are still there, in the order of its stages.
 ///
 /// # Errors
 /// When a table of metrics cannot be read.
-pub fn of_run(store: &Store, record: &RunRecord) -> Result<Vec<Series>> {
+pub(super) fn of_run(store: &Store, record: &RunRecord) -> Result<Vec<Series>> {
     let mut all = Vec::new();
     for stage in record.stages.iter().filter(|stage| stage.status.has_result()) {
         let Some(action) = stage.key.and_then(|key| store.action(key)) else { continue };
