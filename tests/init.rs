@@ -73,7 +73,7 @@ fn a_csv_of_three_columns_becomes_a_table_of_metrics() {
         assert!(table.contains(model), "{table}");
     }
     let inside = space.command(&["run", "my-shop"]).current_dir(space.path("my-shop")).output().unwrap();
-    assert!(Outcome::of(&inside).out.contains("7 cached"), "{:?}", Outcome::of(&inside).out);
+    assert!(Outcome::of(&inside).err.contains("7 cached"), "{}", Outcome::of(&inside).err);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn small_files_keep_what_they_have() {
     space.write("shop.csv", format!("user,item,time\n{rows}"));
     space.succeed(&["init", "tiny", "--from", "shop.csv"]);
     let pipeline = std::fs::read_to_string(space.path("tiny/tiny.toml")).unwrap();
-    assert!(pipeline.contains("min_item_interactions = 3\nmin_user_interactions = 3\n"), "{pipeline}");
+    assert!(pipeline.contains("min_user_interactions = 3\nmin_item_interactions = 3\n"), "{pipeline}");
 }
 
 #[test]

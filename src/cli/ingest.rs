@@ -2,9 +2,9 @@
 //!
 //! The worker recognises and reads the files; this module prints what it found.
 
+use crate::cli::options::ingest_parameters;
 use crate::cli::options::{OutputArguments, WorkerArguments};
 use crate::error::{Error, Result};
-use crate::cli::options::ingest_parameters;
 use crate::terminal::table;
 use crate::worker;
 use clap::{Args, ValueHint};

@@ -6,8 +6,10 @@ use crate::cli::options::WorkerArguments;
 use crate::error::{Error, Result};
 use crate::key::{LONGEST_NAME, is_plain};
 use crate::terminal::print_line;
+use crate::worker;
 use clap::{Args, ValueHint};
 use fs_err as fs;
+use own_data::OwnData;
 use std::path::{Path, PathBuf};
 
 const PIPELINE: &str = include_str!("sample.toml");
@@ -51,7 +53,10 @@ pub(super) fn init(arguments: &InitArguments) -> Result<()> {
     let (pipeline, title) = if arguments.from.is_empty() {
         (PIPELINE.to_owned(), "A first pipeline".to_owned())
     } else {
-        (own_data::pipeline(arguments, &full, &name)?, name.clone())
+        let worker = worker::find(arguments.worker.worker.clone())?;
+        let InitArguments { from: files, metadata, settings, .. } = arguments;
+        let data = OwnData { files, metadata, settings, worker: &worker };
+        (own_data::pipeline(&data, &full, &name)?, name.clone())
     };
     let texts = [pipeline, README.replace("{title}", &title).replace("{name}", &name), IGNORED.to_owned()];
     fs::create_dir_all(folder).map_err(|error| Error::io("writing", folder, error))?;

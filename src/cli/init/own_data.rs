@@ -1,6 +1,5 @@
 //! A pipeline for files of one's own, from what the worker recognises in them.
 
-use crate::cli::init::InitArguments;
 use crate::cli::options::ingest_parameters;
 use crate::error::{Error, Result};
 use crate::worker;
@@ -18,18 +17,26 @@ const CORE: [&str; 2] = ["min_user_interactions", "min_item_interactions"];
 /// The values of [`CORE`] that are tried in turn; the first is the paper's.
 const CORES: [usize; 3] = [5, 3, 2];
 
+/// Files of one's own, as they were named, and parameters of `ingest` for them.
+#[derive(Debug)]
+pub(super) struct OwnData<'a> {
+    pub(super) files: &'a [PathBuf],
+    pub(super) metadata: &'a [PathBuf],
+    pub(super) settings: &'a [String],
+    pub(super) worker: &'a Path,
+}
+
 /// The text of a pipeline in `folder` that reads the files.
 ///
 /// # Errors
 /// When a file is not there or cannot be recognised and read, or nothing is left of it.
-pub(super) fn pipeline(arguments: &InitArguments, folder: &Path, name: &str) -> Result<String> {
-    let files = absolute(&arguments.from)?;
-    let metadata = absolute(&arguments.metadata)?;
-    let worker = worker::find(arguments.worker.worker.clone())?;
-    let given = ingest_parameters(&arguments.settings)?;
-    let (recognition, parameters) = recognise(&worker, &files, &metadata, &given)?;
+pub(super) fn pipeline(data: &OwnData<'_>, folder: &Path, name: &str) -> Result<String> {
+    let files = absolute(data.files)?;
+    let metadata = absolute(data.metadata)?;
+    let given = ingest_parameters(data.settings)?;
+    let (recognition, parameters) = recognise(data.worker, &files, &metadata, &given)?;
     let report = recognition.report.as_ref();
-    let count = |field: &str| report.and_then(|report| report[field].as_u64()).unwrap_or_default();
+    let count = |field: &str| report.and_then(|report| report["result"][field].as_u64()).unwrap_or_default();
     let kept = format!(
         "Users with\n# fewer than {} interactions and items with fewer than {} are left out; {} users, {} items and {} interactions stay.",
         parameters[CORE[0]],

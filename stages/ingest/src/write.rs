@@ -105,6 +105,7 @@ pub(crate) fn write_ids(table: &Table, numbers: &Numbers, texts: &[Text], folder
 }
 
 /// A row of the outputs.
+#[derive(Clone, Copy)]
 struct OutputRow {
     user: u32,
     item: u32,
@@ -114,6 +115,7 @@ struct OutputRow {
 }
 
 /// A review of the outputs.
+#[derive(Clone, Copy)]
 struct OutputReview<'a> {
     user: u32,
     item: u32,

@@ -94,7 +94,7 @@ pub(super) fn places(path: &Path, names: &[String], asked: &Columns) -> Result<P
     let find = |asked: &Option<String>, usual: &[&str]| match asked {
         Some(name) => position(names, name).map(Some).ok_or_else(|| {
             let what = format!("no column '{name}'; found the columns: {}", names.join(", "));
-            failure(path, what)
+            failure(path, &what)
                 .hint("columns = { user = \"...\", item = \"...\", time = \"...\" } names columns of the file")
         }),
         None => Ok(usual.iter().find_map(|usual| names.iter().position(|name| normal(name) == *usual))),
@@ -102,7 +102,7 @@ pub(super) fn places(path: &Path, names: &[String], asked: &Columns) -> Result<P
     let required = |what: &str, found: Option<usize>| {
         found.ok_or_else(|| {
             let what = format!("no column is known as the {what}; found the columns: {}", names.join(", "));
-            failure(path, what).hint(
+            failure(path, &what).hint(
                 "name them: columns = { user = \"...\", item = \"...\", time = \"...\" }; if the file has no line of \
                  column names, set header = false and name columns by number, such as user = \"1\"",
             )
@@ -136,7 +136,7 @@ impl Places {
         let roles = self.roles();
         for (at, (role, place)) in roles.iter().enumerate() {
             if let Some((other, _)) = roles[..at].iter().find(|(_, other)| other == place) {
-                return Err(failure(path, format!("column '{}' is both {other} and {role}", names[*place])));
+                return Err(failure(path, &format!("column '{}' is both {other} and {role}", names[*place])));
             }
         }
         Ok(())
@@ -152,7 +152,7 @@ fn normal(name: &str) -> String {
     name.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-fn failure(path: &Path, what: String) -> Failure {
+fn failure(path: &Path, what: &str) -> Failure {
     Failure::new(FailureKind::MissingField, format!("{}: {what}", path.display()))
 }
 

@@ -79,7 +79,7 @@ impl BadRows {
                 return Err(row.failure(path));
             }
             self.skipped += 1;
-            self.report(path, row.line, row.what);
+            self.report(path, row.line, &row.what);
         }
         Ok(())
     }
@@ -93,11 +93,11 @@ impl BadRows {
             return Err(damage);
         }
         self.damaged_files += 1;
-        self.report(path, line, damage.message);
+        self.report(path, line, &damage.message);
         Ok(())
     }
 
-    fn report(&mut self, path: &Path, line: u64, what: String) {
+    fn report(&mut self, path: &Path, line: u64, what: &str) {
         if self.first.len() < REPORTED {
             // A folder's name would make the report differ between machines.
             let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str())).display().to_string();

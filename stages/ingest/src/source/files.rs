@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn a_folder_gives_its_files_by_name_and_pattern() {
         let folder = tempfile::tempdir().unwrap();
-        ["b.csv", "a.csv", "c.txt", ".hidden"].map(|name| fs_err::write(folder.path().join(name), "x").unwrap());
+        for name in ["b.csv", "a.csv", "c.txt", ".hidden"] {
+            fs_err::write(folder.path().join(name), "x").unwrap();
+        }
         let names = |pattern| {
             let files = Files::of(&[folder.path().to_owned()], pattern).unwrap();
             files.paths.iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>()
