@@ -94,6 +94,13 @@ const ALL: &[(&str, Examples)] = &[
         &[("Answer over HTTP", "pipe serve sample"), ("With another store", "pipe serve sample --store /data/store")],
     ),
     (
+        "ingest",
+        &[
+            ("What a file would be read as", "pipe ingest ratings.csv --dry-run"),
+            ("By a rule of your own", "pipe ingest ratings.csv --dry-run --set min_rating=4"),
+        ],
+    ),
+    (
         "peek",
         &[
             ("Six prompts as text", "pipe peek sample tasks -n 6"),

@@ -102,6 +102,7 @@ fn pretraining_lowers_the_loss_of_held_out_texts_and_repeats_its_bytes() {
 
 #[test]
 fn pretraining_without_texts_is_refused() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let failure = run(folder.path(), "none", &tiny(&json!({"pretrain_epochs": 1})), &[]).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NothingUsable, "{failure}");
