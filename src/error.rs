@@ -5,8 +5,10 @@
 
 mod limits;
 mod panics;
+mod withdrawal;
 
 pub use panics::{caught, remember_panics};
+pub use withdrawal::Withdrawal;
 
 use crate::source::Place;
 use contract::Failure;
@@ -128,6 +130,34 @@ pub enum Error {
         /// Its log.
         log: PathBuf,
     },
+    /// The cluster ended the job of a stage.
+    #[error("{stage} {why}")]
+    Withdrawn {
+        /// The stage.
+        stage: String,
+        /// Why.
+        why: Withdrawal,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A program of the cluster refused something or did not answer, or a node does not see what it has to.
+    #[error("{message}")]
+    Cluster {
+        /// What was asked and what was answered.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// Whether trying again may help.
+        may_pass: bool,
+    },
+    /// A file system on which files cannot be locked.
+    #[error("{} cannot be locked: {source}", path.display())]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+        /// The message of the system.
+        source: io::Error,
+    },
     /// A stage ended well but did not write what it declares.
     #[error("{stage} did not keep its contract: {message}")]
     Contract {
@@ -202,10 +232,12 @@ pub enum Error {
     #[error("pipe has a bug: {0}")]
     Internal(String),
     /// The user asked for an end.
-    #[error("interrupted; finished stages are kept{}", left_text(.checkpoints))]
+    #[error("interrupted; finished stages are kept{}", left_text(.checkpoints, .jobs))]
     Interrupted {
         /// The stages that were running and have a checkpoint.
         checkpoints: Vec<String>,
+        /// The stages whose jobs go on in a cluster.
+        jobs: Vec<String>,
     },
     /// Arguments that contradict each other or name nothing.
     #[error("{message}")]
@@ -220,7 +252,7 @@ pub enum Error {
 impl Error {
     /// The user asked for an end while nothing was running that has a checkpoint.
     pub(crate) fn interrupted() -> Self {
-        Self::Interrupted { checkpoints: Vec::new() }
+        Self::Interrupted { checkpoints: Vec::new(), jobs: Vec::new() }
     }
 
     /// A failure to do something with a file; a full disk and a folder that cannot be written have classes of their own.
@@ -279,15 +311,17 @@ impl Error {
             Self::NotReproduced(_) => 18,
             Self::Stage { failure, .. } | Self::Answer(failure) => failure.kind.exit_code(),
             Self::Contract { .. } => 30,
+            Self::Withdrawn { why, .. } => why.exit_code(),
             Self::Killed { .. } => 31,
             Self::OutOfMemory { .. } => 32,
             Self::TimedOut { .. } => 33,
             Self::StoreNotWritable { .. } => 40,
             Self::DiskFull { .. } => 41,
-            Self::Io { .. } => 42,
+            Self::Io { .. } | Self::NoLocks { .. } => 42,
             Self::Worker { .. } => 43,
             Self::Damaged { .. } => 44,
             Self::Limit { .. } => 45,
+            Self::Cluster { .. } => 46,
             Self::Internal(_) => 70,
             Self::Interrupted { .. } => 130,
         }
@@ -319,6 +353,10 @@ impl Error {
                 Some(hint) => format!("{hint} (log: {})", log.display()),
                 None => format!("the whole log is {}", log.display()),
             }),
+            Self::Withdrawn { why, log, .. } => Some(format!("{} (log: {})", why.hint(), log.display())),
+            Self::NoLocks { .. } => Some(
+                "put the store on a file system with flock: a local disk, NFS 4, or Lustre that is mounted with -o flock".to_owned(),
+            ),
             Self::Killed { log, .. } => Some(format!("the log is {}", log.display())),
             Self::OutOfMemory { log, .. } => Some(format!(
                 "make its batch smaller, or give resources = {{ memory = \"...\" }} so that less runs beside it (log: {})",
@@ -333,7 +371,7 @@ impl Error {
             }
             Self::DiskFull { .. } => Some("free some space and run again: what was finished is kept".to_owned()),
             Self::Answer(failure) => failure.hint.clone(),
-            Self::Worker { hint, .. } => Some(hint.clone()),
+            Self::Worker { hint, .. } | Self::Cluster { hint, .. } => Some(hint.clone()),
             Self::Limit { hint, .. } => Some((*hint).to_owned()),
             Self::Internal(_) => Some(
                 "please report it with this message and the pipeline file; what was finished is kept, run again".to_owned(),
@@ -353,7 +391,8 @@ impl Error {
             Self::Stage { log, .. }
             | Self::Killed { log, .. }
             | Self::OutOfMemory { log, .. }
-            | Self::TimedOut { log, .. } => Some(log),
+            | Self::TimedOut { log, .. }
+            | Self::Withdrawn { log, .. } => Some(log),
             _ => None,
         }
     }
@@ -367,10 +406,11 @@ impl Error {
     }
 }
 
-fn left_text(checkpoints: &[String]) -> String {
-    match checkpoints {
-        [] => ", those that were running start again in the next run".to_owned(),
-        names => format!("; the next run of {} goes on from its checkpoint", names.join(", ")),
+fn left_text(checkpoints: &[String], jobs: &[String]) -> String {
+    match (checkpoints, jobs) {
+        ([], []) => ", those that were running start again in the next run".to_owned(),
+        (names, []) => format!("; the next run of {} goes on from its checkpoint", names.join(", ")),
+        (_, names) => format!("; jobs go on that the next run waits for: {}", names.join(", ")),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
         Program::Command(command) => command,
         // It ends as its program does, with any exit code.
         Program::Supervise(supervised) => return run::supervise(supervised),
+        Program::Job(arguments) => return run::run_on_node(arguments),
     };
     match error::caught(|| command.run()) {
         Ok(()) => ExitCode::SUCCESS,

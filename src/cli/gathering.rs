@@ -86,6 +86,7 @@ impl<'a> Gathering<'a> {
             store: self.sources.store.clone(),
             worker: self.sources.worker.clone(),
             slots: None,
+            executor: None,
             output: OutputArguments::default(),
         };
         let session = Session::open(&arguments)?;

@@ -63,6 +63,9 @@ pub(crate) enum Program {
     /// Run a program that ends when `pipe` does.
     #[command(hide = true)]
     Supervise(crate::run::Supervised),
+    /// Run an attempt at a stage on a node of a cluster.
+    #[command(hide = true)]
+    Job(crate::run::NodeArguments),
 }
 
 /// Defines [`Command`] with a variant for each command: its arguments, and the function that does it.

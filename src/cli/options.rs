@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, parse_value};
+use crate::pipeline::{self, ExecutorKind, parse_value};
 use crate::plan::SelectionOptions;
 use crate::store::Store;
 use crate::terminal::{Steps, print};
@@ -27,6 +27,9 @@ pub(crate) struct PipelineArguments {
     /// Resource limits for the stages that run at once: gpus=N,threads=N,memory=NG; the whole machine by default.
     #[arg(long, hide_short_help = true, env = "PIPE_SLOTS", value_name = "AMOUNTS")]
     pub(super) slots: Option<String>,
+    /// Run all stages there, whatever the pipeline says: on this machine, or as jobs of a Slurm cluster.
+    #[arg(long, hide_short_help = true, env = "PIPE_EXECUTOR", value_name = "EXECUTOR")]
+    pub(super) executor: Option<ExecutorKind>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -67,7 +70,7 @@ pub(crate) struct SelectionArguments {
 /// How stages are run.
 #[derive(Debug, Args)]
 pub(crate) struct ExecutionArguments {
-    /// How many stages may run at once; by default as many as the machine has threads.
+    /// How many stages may run at once; by default as many as the machine has threads, and 100 jobs of a cluster.
     #[arg(short, long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// The device for stages that name none: auto, cpu or cuda.

@@ -115,6 +115,7 @@ fn of_now(arguments: &PinArguments, pipeline: &str, stage: Option<&str>) -> Resu
         store: arguments.store.clone(),
         worker: arguments.worker.clone(),
         slots: None,
+        executor: None,
         output: arguments.output,
     })?;
     let targets = match stage {

@@ -76,6 +76,7 @@ fn part(what: &str, arguments: &ReportArguments) -> Result<Part> {
         store: arguments.store.clone(),
         worker: arguments.worker.clone(),
         slots: None,
+        executor: None,
         output: OutputArguments::default(),
     };
     let session = Session::open(&pipeline)?;

@@ -50,6 +50,9 @@ pub(crate) struct RunArguments {
     /// After a failure, still run the stages that do not depend on it.
     #[arg(long)]
     pub(super) keep_going: bool,
+    /// Leave jobs of a cluster running when the run is interrupted; the next run waits for them instead of starting them.
+    #[arg(long)]
+    pub(super) detach: bool,
     #[command(flatten)]
     pub(super) execution: ExecutionArguments,
 }
@@ -135,7 +138,8 @@ pub(super) fn execute(
     }
     planner.check_only()?;
     session.store.prepare()?;
-    let settings = Settings { keep_going, label, ..settings(session, &arguments.execution)? };
+    let detach = arguments.detach;
+    let settings = Settings { keep_going, label, detach, ..settings(session, &arguments.execution)? };
     let mut observer = observer(as_json);
     let interrupt = Interrupt::listen();
     let summary =
@@ -182,6 +186,9 @@ fn verify(session: &Session, selection: &Selection, as_json: bool) -> Result<()>
     Ok(())
 }
 
+/// How many jobs may be in the queue of a cluster at once, unless the user says otherwise.
+const CLUSTER_JOBS: usize = 100;
+
 /// How a run of the pipeline is to go that ends with the first failure.
 pub(super) fn settings(session: &Session, execution: &ExecutionArguments) -> Result<Settings> {
     Ok(Settings {
@@ -189,6 +196,9 @@ pub(super) fn settings(session: &Session, execution: &ExecutionArguments) -> Res
         supervisor: std::env::current_exe()
             .map_err(|error| Error::io("reading", Path::new("/proc/self/exe"), error))?,
         jobs: execution.jobs.map_or(session.machine.threads, usize::from),
+        cluster_jobs: execution.jobs.map(usize::from).or(session.slurm.jobs).unwrap_or(CLUSTER_JOBS),
+        slurm: session.slurm.clone(),
+        detach: false,
         keep_going: false,
         device: execution.device.clone(),
         arguments: command_line().skip(1).collect(),

@@ -4,9 +4,9 @@ use crate::cli::options::PipelineArguments;
 use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::machine::Machine;
-use crate::pipeline::{self, Compare, Search};
+use crate::pipeline::{self, Compare, ExecutorKind, Search, SlurmEntry};
 use crate::plan::{Decision, Graph, Node, Planner, Selection, SelectionOptions, outputs_of};
-use crate::run::Claim;
+use crate::run::{Claim, missing_programs};
 use crate::store::{Action, Store};
 use crate::worker;
 use petgraph::graph::NodeIndex;
@@ -31,14 +31,19 @@ pub(crate) struct Session {
     pub(crate) search: Option<Search>,
     /// What the pipeline says of comparisons.
     pub(crate) compare: Option<Compare>,
+    /// What the pipeline says of Slurm.
+    pub(crate) slurm: SlurmEntry,
 }
 
 impl Session {
     /// Reads the pipeline and checks it against what the worker's stages say of themselves.
     pub(crate) fn open(arguments: &PipelineArguments) -> Result<Self> {
         let machine = Machine::look().with_slots(arguments.slots.as_deref().unwrap_or_default())?;
-        let (located, pipeline) =
+        let (located, mut pipeline) =
             pipeline::load(&arguments.pipeline, &arguments.variant.profiles, &arguments.variant.settings)?;
+        if let Some(executor) = arguments.executor {
+            pipeline.stages.iter_mut().for_each(|stage| stage.executor = executor);
+        }
         let store = Store::new(arguments.store.store.clone().unwrap_or_else(|| located.project.join("artifacts")));
         // A pipeline of commands runs without a worker.
         let (worker, known) = if pipeline.stages.iter().all(|stage| stage.command.is_some()) {
@@ -62,6 +67,7 @@ impl Session {
             machine,
             search: pipeline.search,
             compare: pipeline.compare,
+            slurm: pipeline.slurm,
         })
     }
 
@@ -126,7 +132,10 @@ impl Session {
     /// The same over another store.
     pub(crate) fn planner_in<'a>(&'a self, selection: &'a Selection, store: &'a Store) -> Planner<'a> {
         let inputs = self.store.external_inputs(&self.graph.pipeline);
-        let lacks = |node: &Node| Claim::of(node, &self.machine).lacks(&self.machine);
+        let lacks = |node: &Node| match node.executor {
+            ExecutorKind::Local => Claim::of(node, &self.machine).lacks(&self.machine),
+            ExecutorKind::Slurm => missing_programs(),
+        };
         Planner::new(&self.graph, selection, store, inputs, Box::new(lacks))
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::fs::disk::Disk;
+use rustix::io::Errno;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -69,7 +70,7 @@ impl FileLock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(TryLockError::Error(error)) => return Err(Error::io("writing", path, error)),
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(path, error)),
             }
             // A holder that goes removes the file; whoever opened it before must look for the new one.
             let held = file.metadata().map_err(|error| Error::io("reading", path, error))?.ino();
@@ -84,6 +85,14 @@ impl FileLock {
 
 /// What the system answers when a lock is asked for.
 type Locked = std::result::Result<(), TryLockError>;
+
+/// Why a file cannot be locked. Some file systems of clusters have no locks, or only with an option.
+fn cannot_lock(path: &Path, source: std::io::Error) -> Error {
+    match Errno::from_io_error(&source) {
+        Some(Errno::NOSYS | Errno::NOLCK | Errno::OPNOTSUPP) => Error::NoLocks { path: path.to_owned(), source },
+        _ => Error::io("writing", path, source),
+    }
+}
 
 /// Why a lock file cannot be opened. Another program may have put something else in its place.
 fn refused(path: &Path, error: std::io::Error) -> Error {
@@ -108,6 +117,14 @@ mod tests {
         assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_none());
         held.remove(&Disk::default());
         assert!(FileLock::try_take(&Disk::default(), &path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_an_error_of_its_own() {
+        let error = cannot_lock(Path::new("/lustre/lock"), Errno::NOSYS.into());
+        assert_eq!(error.exit_code(), 42);
+        assert!(error.hint().unwrap().contains("flock"));
+        assert!(matches!(cannot_lock(Path::new("/f"), Errno::IO.into()), Error::Io { .. }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{StageName, closest, did_you_mean};
+use crate::pipeline::executor::{ExecutorKind, SlurmEntry};
 use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
 use crate::pipeline::search::Search;
@@ -18,6 +19,10 @@ pub(super) struct Layer {
     pub extends: Option<Placed<String>>,
     /// The seed of all stages.
     pub seed: Option<u64>,
+    /// Where stages run that do not say so themselves.
+    pub executor: Option<ExecutorKind>,
+    /// What it says of Slurm.
+    pub slurm: SlurmEntry,
     /// Stages, whole or in part, in the order of the file.
     pub stages: Vec<StageLayer>,
     /// The sweep, in place of one in a layer below.
@@ -51,6 +56,8 @@ pub(super) struct StageLayer {
     pub retries: Option<usize>,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
+    /// Where it runs.
+    pub executor: Option<ExecutorKind>,
     /// The program, for a stage that is one.
     pub command: Option<CommandEntry>,
 }
@@ -60,8 +67,17 @@ pub(super) struct StageLayer {
 /// # Errors
 /// When a layer changes a stage that no layer below it has, and when the whole has no name or no stages.
 pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
-    let mut pipeline =
-        Pipeline { name: String::new(), seed: 0, stages: Vec::new(), sweep: None, search: None, compare: None };
+    let mut pipeline = Pipeline {
+        name: String::new(),
+        seed: 0,
+        stages: Vec::new(),
+        sweep: None,
+        search: None,
+        compare: None,
+        slurm: SlurmEntry::default(),
+    };
+    // A stage that says nothing of it runs where the highest layer says that all run.
+    let executor = layers.iter().filter_map(|layer| layer.executor).next_back().unwrap_or_default();
     for layer in layers {
         if let Some(name) = layer.name {
             pipeline.name = name;
@@ -71,8 +87,9 @@ pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
             (pipeline.sweep, pipeline.search) = (layer.sweep, layer.search);
         }
         pipeline.compare = layer.compare.or(pipeline.compare);
+        pipeline.slurm = layer.slurm.over(&pipeline.slurm);
         for stage in layer.stages {
-            lay_stage(&mut pipeline.stages, stage)?;
+            lay_stage(&mut pipeline.stages, stage, executor)?;
         }
     }
     let lacks = |message: &str, hint: &str| {
@@ -87,7 +104,7 @@ pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
     Ok(pipeline)
 }
 
-fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
+fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer, executor: ExecutorKind) -> Result<()> {
     let below = stages.iter_mut().find(|entry| entry.name == layer.name);
     match (layer.uses, below) {
         (Some(uses), below) => {
@@ -101,6 +118,7 @@ fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
                 resources: layer.resources.unwrap_or_default(),
                 retries: layer.retries.unwrap_or(0),
                 timeout: layer.timeout,
+                executor: layer.executor.unwrap_or(executor),
                 command: layer.command,
             };
             match below {
@@ -114,6 +132,7 @@ fn lay_stage(stages: &mut Vec<StageEntry>, layer: StageLayer) -> Result<()> {
             entry.resources = layer.resources.unwrap_or_else(|| entry.resources.clone());
             entry.retries = layer.retries.unwrap_or(entry.retries);
             entry.timeout = layer.timeout.or(entry.timeout);
+            entry.executor = layer.executor.unwrap_or(entry.executor);
             for binding in layer.inputs {
                 entry.inputs.retain(|below| below.input_name != binding.input_name);
                 entry.inputs.push(binding);

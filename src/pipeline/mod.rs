@@ -2,6 +2,8 @@
 
 mod compare_parse;
 mod discover;
+mod executor;
+mod executor_parse;
 mod layer;
 mod load;
 mod locate;
@@ -16,6 +18,7 @@ mod sweep_parse;
 mod values;
 
 pub use discover::{Discovered, discover};
+pub use executor::{ExecutorKind, JobResources, SlurmEntry};
 pub use load::{load, profiles};
 pub use locate::{Located, locate, project};
 pub use model::{CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};

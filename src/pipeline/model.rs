@@ -1,6 +1,7 @@
 //! The form of a pipeline: its name, its seed, and its stages with their settings and bindings.
 
 use crate::key::{InputName, PortName, StageName};
+use crate::pipeline::executor::{ExecutorKind, JobResources, SlurmEntry};
 use crate::pipeline::number::Number;
 use crate::pipeline::search::Search;
 use crate::pipeline::sweep::Sweep;
@@ -22,6 +23,8 @@ pub struct Pipeline {
     pub search: Option<Search>,
     /// How `pipe compare` shows its results.
     pub compare: Option<Compare>,
+    /// What it says of Slurm.
+    pub slurm: SlurmEntry,
 }
 
 /// What `[compare]` says of a comparison of the results.
@@ -60,6 +63,8 @@ pub struct StageEntry {
     pub retries: usize,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
+    /// Where it runs.
+    pub executor: ExecutorKind,
     /// The program, for a stage that is one.
     pub command: Option<CommandEntry>,
 }
@@ -114,4 +119,6 @@ pub struct Resources {
     pub memory: u64,
     /// `auto`, `cpu` or `cuda`.
     pub device: Option<String>,
+    /// What a job of a cluster asks for besides.
+    pub job: JobResources,
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::key::{InputName, Label, PortName, RESERVED, StageName};
+use crate::pipeline::executor_parse::JOB_KEYS;
 use crate::pipeline::layer::{Layer, StageLayer, assemble};
 use crate::pipeline::model::{Binding, CommandEntry, Pipeline, Resources, Setting};
 use crate::pipeline::values::Reader;
@@ -16,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 pub(crate) const COMMAND: &str = "command";
 
 /// The keys that every stage may have, beside its parameters and the paths at its ports.
-pub const KEYS: [&str; 6] = ["uses", "inputs", "seed", "resources", "retries", "timeout"];
+pub const KEYS: [&str; 7] = ["uses", "inputs", "seed", "resources", "retries", "timeout", "executor"];
 
 /// Reads the text of a pipeline file that stands alone.
 pub fn parse(source: &Arc<Source>) -> Result<Pipeline> {
@@ -36,7 +37,7 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     reader.layer(
         document.get_ref(),
         "a pipeline",
-        &["name", "extends", "seed", "stage", "sweep", "search", "compare", "profile"],
+        &["name", "extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare", "profile"],
     )
 }
 
@@ -49,6 +50,8 @@ impl Reader<'_> {
                 "name" => layer.name = Some(self.pipeline_name(value)?),
                 "extends" => layer.extends = Some(self.placed(value, "extends")?),
                 "seed" => layer.seed = Some(self.unsigned(value, "seed")?),
+                "executor" => layer.executor = Some(self.executor(value)?),
+                "slurm" => layer.slurm = self.slurm(value)?,
                 "stage" => {
                     for (name, stage) in self.table(value, "stage")? {
                         layer.stages.push(self.stage(name, stage)?);
@@ -77,7 +80,8 @@ impl Reader<'_> {
     fn profile(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(Placed<String>, Layer)> {
         self.plain(name.span(), name.get_ref(), "a profile")?;
         let table = self.table(value, name.get_ref())?;
-        let layer = self.layer(table, "a profile", &["extends", "seed", "stage", "sweep", "search", "compare"])?;
+        let keys = ["extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare"];
+        let layer = self.layer(table, "a profile", &keys)?;
         Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
     }
 
@@ -108,6 +112,7 @@ impl Reader<'_> {
             resources: None,
             retries: None,
             timeout: None,
+            executor: None,
         };
         for (key, value) in table {
             match key.get_ref().as_ref() {
@@ -117,6 +122,7 @@ impl Reader<'_> {
                 "resources" => entry.resources = Some(self.resources(value)?),
                 "retries" => entry.retries = Some(self.count(value, "retries")?),
                 "timeout" => entry.timeout = Some(self.duration(value, "timeout")?),
+                "executor" => entry.executor = Some(self.executor(value)?),
                 _ if entry.command.is_some() => self.of_command(&mut entry, key, value)?,
                 "parameters" if entry.uses.is_none() => {
                     for (key, value) in self.table(value, "parameters")? {
@@ -260,7 +266,11 @@ impl Reader<'_> {
                 "threads" => resources.threads = Some(self.count(value, "threads")?),
                 "memory" => resources.memory = self.memory(value)?,
                 "device" => resources.device = Some(self.device(value)?),
-                _ => return Err(self.unknown(key, "'resources'", &["gpus", "threads", "memory", "device"])),
+                name if self.job_resource(&mut resources.job, name, value)? => {}
+                _ => {
+                    let own = ["gpus", "threads", "memory", "device"];
+                    return Err(self.unknown(key, "'resources'", &[&own[..], &JOB_KEYS].concat()));
+                }
             }
         }
         Ok(resources)
@@ -335,6 +345,9 @@ mod tests {
             "inputs = { i = 's.o' }\n",
             "inputs.i = { l = 's' }\n",
             "resources = { memory = '9G', gpus = ",
+            "executor = 'slurm'\n",
+            "[slurm]\n",
+            "poll = '",
             "retries = ",
             "timeout = '",
             "outputs = { o = 'text' }\n",

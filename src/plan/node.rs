@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::key::{Digest, FieldHasher, InputName, Label, Manifest, PortName, StageName, did_you_mean, suggestion};
-use crate::pipeline::{CommandEntry, KEYS, Resources, Setting, StageEntry, resolve};
+use crate::pipeline::{CommandEntry, ExecutorKind, JobResources, KEYS, Resources, Setting, StageEntry, resolve};
 use crate::plan::command::{self, CommandLine};
 use crate::plan::origin::Origin;
 use crate::plan::parameter::parameters_of;
@@ -38,6 +38,8 @@ pub struct Node {
     pub retries: usize,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
+    /// Where it runs.
+    pub executor: ExecutorKind,
 }
 
 impl Node {
@@ -80,13 +82,17 @@ impl Node {
         };
         hasher.field(&secrets.len().to_le_bytes());
         secrets.iter().for_each(|name| hasher.field(name.as_bytes()));
-        let Resources { gpus, threads, memory, device } = &self.resources;
+        let Resources { gpus, threads, memory, device, job } = &self.resources;
         hasher.field(&gpus.to_le_bytes());
         hasher.field(&threads.map_or_else(Vec::new, |threads| threads.to_le_bytes().to_vec()));
         hasher.field(&memory.to_le_bytes());
         hasher.field(device.as_deref().unwrap_or_default().as_bytes());
         hasher.field(&self.retries.to_le_bytes());
         hasher.field(&self.timeout.map_or(0, |limit| limit.as_nanos()).to_le_bytes());
+        hasher.field(self.executor.name().as_bytes());
+        if *job != JobResources::default() {
+            hasher.field(&serde_json::to_vec(job).unwrap_or_default());
+        }
         hasher.finish()
     }
 }
@@ -125,6 +131,7 @@ fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, fo
         program: Program::Command(Arc::new(parts.line)),
         retries: entry.retries,
         timeout: entry.timeout,
+        executor: entry.executor,
     })
 }
 
@@ -183,6 +190,7 @@ impl Builder<'_> {
             program: Program::Worker,
             retries: self.entry.retries,
             timeout: self.entry.timeout,
+            executor: self.entry.executor,
         })
     }
 

@@ -1,19 +1,20 @@
 //! Running one stage: its attempts, and the keeping of what it made.
 
-use crate::error::{Error, Result, caught};
+use crate::error::{Error, Result, Withdrawal, caught};
 use crate::key::{Label, PortName};
 use crate::run::checks::check;
 use crate::run::executor::handle::StageHandle;
 use crate::run::executor::log::StageLog;
 use crate::run::executor::outcome::outcome;
 use crate::run::executor::spec::LaunchSpec;
-use crate::run::executor::{Executor, Job, JobEnd};
+use crate::run::executor::{Elsewhere, Executor, Job, JobEnd};
 use crate::run::launch::launch;
 use crate::run::request::ExecutionRequest;
 use crate::run::submitted::Submitted;
 use crate::store::{Action, Artifact, FORMAT, Lookup, Provenance, Store, now};
 use contract::{Event, FailureKind};
 use petgraph::graph::NodeIndex;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +51,10 @@ pub(crate) fn run_stage(
     events: &StageEvents,
 ) {
     let stage = request.stage;
-    let ended = caught(|| Execution { request: &request, executor, store, handle, events }.run());
+    let ended = caught(|| {
+        let has_ended = Cell::new(false);
+        Execution { request: &request, executor, store, handle, events, has_ended }.run()
+    });
     handle.set(None);
     drop(caught(|| {
         drop(request.lease);
@@ -73,26 +77,35 @@ struct Execution<'a> {
     store: &'a Store,
     handle: &'a StageHandle,
     events: &'a StageEvents,
+    /// Whether an attempt was followed to its end, so that what is written down of it is of no more use.
+    has_ended: Cell<bool>,
 }
 
 impl Execution<'_> {
     fn run(&self) -> Result<Finished> {
-        let mut left = self.request.retries;
+        let mut retries = self.request.retries;
+        let mut resubmissions = self.request.resubmissions;
         let mut pause = Duration::from_secs(1);
-        loop {
-            let ended = self.attempt(self.request.retries - left + 1);
-            self.forget_job();
-            match ended {
-                Err(error) if left > 0 && may_pass(&error) && !self.handle.is_stopped() => {
-                    let message = format!("{error}; trying again in {} s, {left} more times at most", pause.as_secs());
-                    self.log(message);
-                    self.handle.sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(60));
-                    left -= 1;
-                }
-                ended => return ended,
+        for number in 1.. {
+            let ended = self.attempt(number);
+            let is_left = self.handle.is_left() && matches!(ended, Err(Error::Interrupted { .. }));
+            if self.has_ended.take() && !is_left {
+                self.forget_job();
             }
+            let (error, left) = match ended {
+                Err(error) if !self.handle.is_stopped() => match retry(&error) {
+                    Retry::OfStage if retries > 0 => (error, &mut retries),
+                    Retry::OfCluster if resubmissions > 0 => (error, &mut resubmissions),
+                    _ => return Err(error),
+                },
+                ended => return ended,
+            };
+            self.log(format!("{error}; trying again in {} s, {left} more times at most", pause.as_secs()));
+            *left -= 1;
+            self.handle.sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(60));
         }
+        Err(Error::interrupted())
     }
 
     fn log(&self, message: String) {
@@ -104,7 +117,7 @@ impl Execution<'_> {
         let request = self.request;
         let (started, clock) = (now(), Instant::now());
         let Ended { launch, log, end } = self.execute(number)?;
-        let peak_memory = end.peak_memory;
+        let (peak_memory, elsewhere) = (end.peak_memory, end.elsewhere.clone());
         outcome(&launch, &log, end)?;
         check(request, &launch, &log, &|message| self.log(message))?;
         for input in &request.reads {
@@ -128,6 +141,12 @@ impl Execution<'_> {
             hardware: Some(request.hardware.clone()),
             peak_memory,
         };
+        let provenance = match elsewhere {
+            Some(Elsewhere { host, hardware, gpus, ran }) => {
+                Provenance { host, hardware: Some(hardware), gpus, seconds: ran.as_secs_f64(), ..provenance }
+            }
+            None => provenance,
+        };
         self.keep(&launch.outputs, provenance)
     }
 
@@ -145,7 +164,9 @@ impl Execution<'_> {
         let end = job.events(&log, &mut |event| match self.events.try_send((stage, StageEvent::Printed(event))) {
             Err(TrySendError::Full((_, StageEvent::Printed(event)))) => Some(event),
             _ => None,
-        })?;
+        });
+        self.has_ended.set(true);
+        let end = end?;
         self.handle.set(None);
         Ok(Ended { launch, log, end })
     }
@@ -163,7 +184,8 @@ impl Execution<'_> {
         self.wait_for_checkpoint()?;
         let folder = if self.executor.outlives_runner() {
             self.forget_job();
-            self.job_folder()
+            let folder = self.job_folder();
+            std::path::absolute(&folder).map_err(|error| Error::io("reading", &folder, error))?
         } else {
             self.request.scratch.clone()
         };
@@ -171,15 +193,16 @@ impl Execution<'_> {
         if self.handle.is_stopped() {
             return Err(Error::interrupted());
         }
-        let job = self.executor.submit(&launch)?;
-        if let Some(id) = job.id() {
-            let submitted = Submitted { id, launch: launch.clone() };
-            if let Err(error) = submitted.write(&folder) {
-                // Nobody would find it again.
-                job.stop();
-                return Err(error);
-            }
+        // Before it is submitted: a runner that dies in between finds it again as well.
+        if let Some(id) = self.executor.id(&launch) {
+            Submitted { id, launch: launch.clone() }.write(&folder)?;
         }
+        let job = self.executor.submit(&launch).inspect_err(|error| {
+            // What may have been submitted all the same is looked for by the next attempt.
+            if !matches!(error, Error::Cluster { may_pass: true, .. }) {
+                self.forget_job();
+            }
+        })?;
         Ok((launch, job))
     }
 
@@ -249,14 +272,29 @@ impl Execution<'_> {
     }
 }
 
+/// Whether an attempt is tried again, and what counts how often.
+enum Retry {
+    /// Trying again does not help.
+    Never,
+    /// The stage is at fault: its `retries` count.
+    OfStage,
+    /// The cluster is: its resubmissions count.
+    OfCluster,
+}
+
 /// Whether trying again may help: not for inputs that are as they are, and not when the user or the store stopped it.
-fn may_pass(error: &Error) -> bool {
+fn retry(error: &Error) -> Retry {
     match error {
-        Error::Killed { .. } | Error::OutOfMemory { .. } | Error::TimedOut { .. } => true,
-        Error::Stage { failure, .. } => {
-            matches!(failure.kind, FailureKind::Stage | FailureKind::Output | FailureKind::Device)
+        Error::Killed { .. } | Error::OutOfMemory { .. } | Error::TimedOut { .. } => Retry::OfStage,
+        Error::Stage { failure, .. }
+            if matches!(failure.kind, FailureKind::Stage | FailureKind::Output | FailureKind::Device) =>
+        {
+            Retry::OfStage
         }
-        _ => false,
+        Error::Withdrawn { why, .. } if why.is_of_cluster() => Retry::OfCluster,
+        Error::Withdrawn { why: Withdrawal::TimeLimit | Withdrawal::Died, .. } => Retry::OfStage,
+        Error::Cluster { may_pass: true, .. } => Retry::OfCluster,
+        _ => Retry::Never,
     }
 }
 

@@ -14,17 +14,16 @@ use crate::key::Key;
 use crate::machine::Machine;
 use crate::plan::{Decision, Graph, Job, Outputs, Planner, Selection, outputs_of};
 use crate::run::attempts::{Finished, StageEvent, StageEvents};
-use crate::run::executor::Executor;
+use crate::run::executor::choose::Executors;
 use crate::run::interrupt::Interrupt;
 use crate::run::journal::Journal;
 use crate::run::queue::{Queue, Wanted};
 use crate::run::settings::Settings;
-use crate::run::slots::Slots;
+use crate::run::slots::Pools;
 use crate::run::{Ending, Observer};
 use crate::store::{Action, Lookup, Needs, Scratch, StageRecord, StageState, Store};
 use contract::Event;
 use petgraph::graph::NodeIndex;
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
@@ -69,9 +68,11 @@ pub fn run(
         Ok(needs) => needs,
         Err(error) => return Summary { failure: Some(error), ..Summary::default() },
     };
-    let executor = OnceCell::new();
+    let executors = Executors::new(&settings.supervisor, &settings.slurm);
+    let kinds = planner.graph.stages.node_weights().map(|node| node.executor);
+    let slots = Pools::new(kinds, machine, settings.jobs, settings.cluster_jobs);
     let mut dispatcher = Dispatcher {
-        executor: &executor,
+        executors: &executors,
         journal: Journal::new(store, &planner.graph.pipeline, settings, &machine.host),
         needs,
         graph: planner.graph,
@@ -80,7 +81,7 @@ pub fn run(
         machine,
         settings,
         observer,
-        slots: Slots::new(machine, settings.jobs),
+        slots,
         queue: Queue::new(planner.graph, planner.selection),
         planner,
         known: BTreeMap::new(),
@@ -96,8 +97,8 @@ pub fn run(
 
 /// The state of a run.
 pub(super) struct Dispatcher<'a, 'p> {
-    /// Where stages run; there is none before one does.
-    pub(super) executor: &'a OnceCell<Box<dyn Executor>>,
+    /// Where stages run.
+    pub(super) executors: &'a Executors<'a>,
     pub(super) journal: Journal<'a>,
     pub(super) needs: Needs,
     pub(super) graph: &'a Graph,
@@ -107,7 +108,7 @@ pub(super) struct Dispatcher<'a, 'p> {
     pub(super) machine: &'a Machine,
     pub(super) settings: &'a Settings,
     pub(super) observer: &'a mut dyn Observer,
-    pub(super) slots: Slots,
+    pub(super) slots: Pools,
     pub(super) queue: Queue,
     pub(super) known: BTreeMap<NodeIndex, Outputs>,
     pub(super) scratch: Option<Scratch>,
@@ -126,7 +127,7 @@ impl Dispatcher<'_, '_> {
             while !self.is_over() {
                 if interrupt.is_raised() && !self.stopping {
                     self.summary.failure = Some(Error::interrupted());
-                    self.stop();
+                    self.interrupted();
                 }
                 // What runs has to be waited for in any case, and it waits for us to take its events.
                 if let Err(error) = caught(|| self.turn(threads)) {
@@ -273,7 +274,7 @@ impl Dispatcher<'_, '_> {
     pub(super) fn fail(&mut self, stage: NodeIndex, job: Option<&Job>, seconds: f64, error: Error) {
         if matches!(error, Error::Interrupted { .. }) {
             // It ended because we stopped it, which is no failure of its own.
-            self.note_checkpoint(stage, job);
+            self.note_left(stage, job);
             self.skip(stage);
             return;
         }
@@ -294,11 +295,16 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// Adds a stage that was stopped, and goes on from a checkpoint, to the message about the interruption.
-    fn note_checkpoint(&mut self, stage: NodeIndex, job: Option<&Job>) {
-        let has_checkpoint = job.is_some_and(|job| self.store.has_checkpoint(job.key));
-        if let Some(Error::Interrupted { checkpoints }) = self.summary.failure.as_mut().filter(|_| has_checkpoint) {
-            checkpoints.push(self.graph.stages[stage].name.to_string());
+    /// Adds a stage whose job goes on, or that goes on from a checkpoint, to the message about the interruption.
+    fn note_left(&mut self, stage: NodeIndex, job: Option<&Job>) {
+        let (Some(job), Some(Error::Interrupted { checkpoints, jobs })) = (job, &mut self.summary.failure) else {
+            return;
+        };
+        let name = || self.graph.stages[stage].name.to_string();
+        if self.settings.detach && self.store.job_folder(job.key).exists() {
+            jobs.push(name());
+        } else if self.store.has_checkpoint(job.key) {
+            checkpoints.push(name());
         }
     }
 
@@ -308,6 +314,17 @@ impl Dispatcher<'_, '_> {
         self.observer.ended(name, &Ending::Skipped);
         self.journal.ended(name, &Ending::Skipped);
         self.journal.add(self.record(stage, StageState::Skipped, 0.0));
+    }
+
+    /// Does what the user asked for: stops what runs, or leaves it where it goes on without this process.
+    fn interrupted(&mut self) {
+        if !self.settings.detach {
+            return self.stop();
+        }
+        self.stopping = true;
+        for running in self.queue.running.values() {
+            running.handle.leave();
+        }
     }
 
     /// Stops what runs and starts nothing more.

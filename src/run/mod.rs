@@ -19,6 +19,8 @@ mod submitted;
 
 pub use dispatcher::{Summary, run};
 pub use executor::local::{Supervised, supervise};
+pub(crate) use executor::slurm::missing_programs;
+pub use executor::slurm::{NodeArguments, run_on_node};
 pub use interrupt::Interrupt;
 pub use json::Json;
 pub use observer::{Ending, Observer};

@@ -50,6 +50,8 @@ pub(crate) struct ExecutionRequest {
     pub(crate) hardware: Hardware,
     /// How often it is tried again after a failure that may pass.
     pub(crate) retries: usize,
+    /// How often it is submitted again after the cluster has ended it.
+    pub(crate) resubmissions: usize,
     /// How long one attempt may take.
     pub(crate) timeout: Option<Duration>,
     /// The right to run this key, held until the result is kept.

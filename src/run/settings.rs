@@ -1,5 +1,6 @@
 //! How a run is to go.
 
+use crate::pipeline::SlurmEntry;
 use crate::store::RunLabel;
 use std::path::PathBuf;
 
@@ -10,8 +11,14 @@ pub struct Settings {
     pub worker: PathBuf,
     /// This program, which supervises the processes of commands.
     pub supervisor: PathBuf,
-    /// How many stages may run at once.
+    /// How many stages may run at once on this machine.
     pub jobs: usize,
+    /// How many jobs may be in the queue of a cluster at once.
+    pub cluster_jobs: usize,
+    /// What the pipeline says of Slurm.
+    pub slurm: SlurmEntry,
+    /// Whether jobs of a cluster go on when the user asks for an end.
+    pub detach: bool,
     /// Whether stages that do not depend on a failed one still run.
     pub keep_going: bool,
     /// The device for stages that name none.

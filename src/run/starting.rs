@@ -8,7 +8,6 @@ use crate::plan::{Decision, Job, Node, Origin, Program, Reason};
 use crate::run::Observer as _;
 use crate::run::attempts::{Inputs, add_input, run_stage};
 use crate::run::dispatcher::Dispatcher;
-use crate::run::executor::choose;
 use crate::run::executor::handle::StageHandle;
 use crate::run::executor::spec::LaunchResources;
 use crate::run::queue::{Running, Wanted};
@@ -22,6 +21,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::Scope;
 use std::time::Instant;
+
+/// How often an attempt is submitted again that the cluster has ended, unless the pipeline says otherwise.
+const RESUBMISSIONS: usize = 3;
 
 impl Dispatcher<'_, '_> {
     /// Starts every stage that fits and that no other process is running.
@@ -47,7 +49,9 @@ impl Dispatcher<'_, '_> {
         Self: 'env,
     {
         let stage = rank.1;
-        let Some(grant) = self.slots.take(&Claim::of(&self.graph.stages[stage], self.machine)) else { return Ok(()) };
+        let node = &self.graph.stages[stage];
+        let executor = self.executors.get(node.executor)?;
+        let Some(grant) = self.slots.take(node.executor, &Claim::of(node, self.machine)) else { return Ok(()) };
         let request = match self.prepare(rank, &grant) {
             Ok(Some(request)) => request,
             nothing => {
@@ -58,8 +62,6 @@ impl Dispatcher<'_, '_> {
         self.queue.wanted.remove(&rank);
         let (handle, job) = (StageHandle::default(), Box::new(request.job.clone()));
         let (store, events, shared) = (self.store.clone(), self.sender.clone(), handle.clone());
-        let supervisor = &self.settings.supervisor;
-        let executor = self.executor.get_or_init(|| choose::executor(supervisor)).as_ref();
         let (name, reason) = (&self.graph.stages[stage].name, job.reason.to_string());
         self.observer.started(name, &reason);
         self.journal.started(name, &reason);
@@ -138,12 +140,15 @@ impl Dispatcher<'_, '_> {
                 threads: grant.claim.threads,
                 memory: grant.claim.memory,
                 gpus: grant.gpus.clone(),
+                gpu_count: grant.claim.gpus,
+                job: node.resources.job.over(&self.settings.slurm.resources),
             },
             reads: self.reads(stage)?,
             needs: self.needs.list(),
             run: self.journal.run().to_string(),
             host: self.machine.host.clone(),
             retries: node.retries,
+            resubmissions: self.settings.slurm.resubmit.unwrap_or(RESUBMISSIONS),
             timeout: node.timeout,
             job,
             lease,

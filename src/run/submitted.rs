@@ -6,7 +6,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// An attempt that was submitted.
+/// An attempt that was submitted, or was about to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Submitted {
     /// What the executor finds it by.
@@ -40,6 +40,7 @@ fn file(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::key::StageName;
+    use crate::pipeline::JobResources;
     use crate::run::executor::spec::{LaunchProgram, LaunchResources};
 
     #[test]
@@ -56,7 +57,13 @@ mod tests {
             checkpoint: None,
             environment: [("PATH".to_owned(), std::ffi::OsString::from_vec(vec![b'/', 0xff]))].into(),
             secrets: vec!["TOKEN".to_owned()],
-            resources: LaunchResources { threads: 2, memory: 5, gpus: vec!["0".to_owned()] },
+            resources: LaunchResources {
+                threads: 2,
+                memory: 5,
+                gpus: vec!["0".to_owned()],
+                gpu_count: 1,
+                job: JobResources { partition: Some("long".to_owned()), ..JobResources::default() },
+            },
             timeout: Some(std::time::Duration::from_secs(3)),
             log: folder.path().join("a.log"),
         };

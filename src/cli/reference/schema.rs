@@ -1,5 +1,6 @@
 //! The JSON schema of a pipeline file, for editors.
 
+use crate::pipeline::ExecutorKind;
 use contract::Description;
 use serde_json::{Map, Value, json};
 
@@ -23,6 +24,7 @@ pub fn schema(descriptions: &[Description]) -> String {
     definitions.insert("sweep".to_owned(), of_sweep());
     definitions.insert("search".to_owned(), of_search());
     definitions.insert("compare".to_owned(), of_compare());
+    definitions.insert("slurm".to_owned(), of_slurm());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of pipe",
@@ -33,6 +35,8 @@ pub fn schema(descriptions: &[Description]) -> String {
             "name": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "Its name, and its folder in the store." },
             "extends": extends(),
             "seed": seed(),
+            "executor": executor(),
+            "slurm": { "$ref": "#/$defs/slurm" },
             "stage": stages,
             "sweep": { "$ref": "#/$defs/sweep" },
             "search": { "$ref": "#/$defs/search" },
@@ -44,7 +48,8 @@ pub fn schema(descriptions: &[Description]) -> String {
                     "type": "object",
                     "additionalProperties": false,
                     "properties": {
-                        "extends": extends(), "seed": seed(), "stage": stages, "sweep": { "$ref": "#/$defs/sweep" },
+                        "extends": extends(), "seed": seed(), "executor": executor(),
+                        "slurm": { "$ref": "#/$defs/slurm" }, "stage": stages, "sweep": { "$ref": "#/$defs/sweep" },
                         "search": { "$ref": "#/$defs/search" }, "compare": { "$ref": "#/$defs/compare" },
                     },
                 },
@@ -57,6 +62,48 @@ pub fn schema(descriptions: &[Description]) -> String {
 
 fn seed() -> Value {
     json!({ "type": "integer", "minimum": 0, "default": 0, "description": "The seed of all its stages." })
+}
+
+fn executor() -> Value {
+    json!({ "enum": ExecutorKind::ALL.map(ExecutorKind::name), "default": "local", "description": "Where stages run." })
+}
+
+/// What a job of a cluster asks for besides threads, memory and GPUs.
+fn job_resources() -> Map<String, Value> {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let named = [
+        ("time", json!({ "type": "string", "pattern": "^[0-9]+[smhd]$", "description": "How long the job may run." })),
+        ("partition", text("The partition of the cluster.")),
+        ("account", text("The account that is charged.")),
+        ("constraint", text("Features that the node must have.")),
+        ("gres", text("Generic resources, in place of gpu:N for gpus = N.")),
+        (
+            "extra",
+            json!({ "type": "array", "items": { "type": "string" }, "description": "More arguments of sbatch." }),
+        ),
+    ];
+    named.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+/// How stages run as jobs of Slurm.
+fn of_slurm() -> Value {
+    let duration =
+        |description: &str| json!({ "type": "string", "pattern": "^[0-9]+[smhd]$", "description": description });
+    let mut properties = job_resources();
+    let own = [
+        (
+            "jobs",
+            json!({ "type": "integer", "minimum": 1, "default": 100, "description": "How many jobs of a run may be in the queue at once." }),
+        ),
+        ("poll", duration("How often Slurm is asked for the states of jobs: 10s when not given, at least 2s.")),
+        (
+            "resubmit",
+            json!({ "type": "integer", "minimum": 0, "default": 3, "description": "How often an attempt that the cluster has ended is submitted again." }),
+        ),
+        ("latency", duration("How long what a node wrote may take until it is seen here: 60s when not given.")),
+    ];
+    properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    json!({ "type": "object", "additionalProperties": false, "description": "How stages run as jobs of Slurm, and what all jobs ask for.", "properties": properties })
 }
 
 fn extends() -> Value {
@@ -136,7 +183,7 @@ fn of_every_stage() -> Map<String, Value> {
     let retries = json!({ "type": "integer", "minimum": 0, "default": 0, "description": "How often it is tried again after a failure that may pass." });
     let timeout =
         json!({ "type": "string", "pattern": "^[0-9]+[smhd]$", "description": "How long one attempt may take." });
-    let named = [("resources", resources()), ("retries", retries), ("timeout", timeout)];
+    let named = [("resources", resources()), ("retries", retries), ("timeout", timeout), ("executor", executor())];
     named.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
@@ -210,16 +257,15 @@ fn inputs(stage: &Description) -> Value {
 }
 
 fn resources() -> Value {
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "properties": {
-            "gpus": { "type": "integer", "minimum": 0 },
-            "threads": { "type": "integer", "minimum": 0 },
-            "memory": { "type": "string", "pattern": "^[0-9]+[KMGT]$" },
-            "device": { "enum": ["auto", "cpu", "cuda"] },
-        },
-    })
+    let mut properties = job_resources();
+    let own = [
+        ("gpus", json!({ "type": "integer", "minimum": 0 })),
+        ("threads", json!({ "type": "integer", "minimum": 0 })),
+        ("memory", json!({ "type": "string", "pattern": "^[0-9]+[KMGT]$" })),
+        ("device", json!({ "enum": ["auto", "cpu", "cuda"] })),
+    ];
+    properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
 /// The same schema with references to a stage's own definitions under that stage's name.

@@ -18,6 +18,8 @@ struct Shared {
 struct State {
     job: Option<Arc<dyn Job>>,
     is_stopped: bool,
+    /// Whether the attempt goes on where it outlives the runner.
+    is_left: bool,
 }
 
 impl StageHandle {
@@ -31,6 +33,21 @@ impl StageHandle {
         job.iter().for_each(|job| job.stop());
     }
 
+    /// Ends the watch over the stage, and the stage where it does not outlive the runner.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        (state.is_stopped, state.is_left) = (true, true);
+        let job = state.job.clone();
+        drop(state);
+        self.0.changed.notify_all();
+        job.iter().for_each(|job| job.leave());
+    }
+
+    /// Whether the attempt at the stage goes on without the runner, where it can.
+    pub(crate) fn is_left(&self) -> bool {
+        self.state().is_left
+    }
+
     /// Whether the stage is to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.state().is_stopped
@@ -40,7 +57,9 @@ impl StageHandle {
     pub(crate) fn set(&self, job: Option<Arc<dyn Job>>) {
         let mut state = self.state();
         state.job = job;
-        if state.is_stopped {
+        if state.is_left {
+            state.job.iter().for_each(|job| job.leave());
+        } else if state.is_stopped {
             state.job.iter().for_each(|job| job.stop());
         }
     }

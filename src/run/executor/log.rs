@@ -53,8 +53,8 @@ impl StageLog {
         text
     }
 
-    /// Adds a line that says how far the stage is. It is not what an error quotes as the last line.
-    fn progress(&self, text: &str) {
+    /// Adds a line about the stage, such as how far it is. It is not what an error quotes as the last line.
+    pub(crate) fn note(&self, text: &str) {
         let text = self.redactor.redact(text);
         drop(writeln!(self.state.lock().unwrap_or_else(PoisonError::into_inner).file, "{text}"));
     }
@@ -115,7 +115,7 @@ impl<'a> Transcript<'a> {
                 let now = Instant::now();
                 self.pace.take(now, done, total, &message);
                 if self.pace.is_due(now, self.pause) {
-                    self.log.progress(&self.pace.text(now));
+                    self.log.note(&self.pace.text(now));
                 }
                 return Some(Event::Progress { done, total, message });
             }

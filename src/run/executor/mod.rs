@@ -9,27 +9,35 @@ pub(crate) mod local;
 pub(crate) mod log;
 pub(crate) mod outcome;
 pub(crate) mod redact;
+pub(crate) mod slurm;
 pub(crate) mod spec;
 #[cfg(test)]
 mod suite;
 
-use crate::error::Result;
+use crate::error::{Result, Withdrawal};
+use crate::machine::Hardware;
 use contract::{Event, Failure};
 use log::StageLog;
+use serde::{Deserialize, Serialize};
 use spec::LaunchSpec;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A place where attempts run.
 pub(crate) trait Executor: Send + Sync {
+    /// What [`attach`](Self::attach) finds an attempt by, known before it is submitted; `None` when attempts end with the
+    /// runner.
+    fn id(&self, launch: &LaunchSpec) -> Option<String>;
+
     /// Starts an attempt. The folders that the spec names are there.
     ///
     /// # Errors
     /// When it cannot be started; then nothing of it runs.
     fn submit(&self, launch: &LaunchSpec) -> Result<Arc<dyn Job>>;
 
-    /// Finds an attempt again that an earlier process of the runner has submitted, by [`Job::id`]. `None` when it is not
-    /// known any more, so that it has to be submitted again.
+    /// Finds an attempt again that an earlier process of the runner has submitted, or was about to, by its
+    /// [`id`](Self::id). `None` when it is not known, so that it has to be submitted again.
     ///
     /// # Errors
     /// When it cannot be found out.
@@ -45,9 +53,6 @@ pub(crate) trait Executor: Send + Sync {
 
 /// An attempt that was started.
 pub(crate) trait Job: Send + Sync {
-    /// What [`Executor::attach`] finds it by; `None` when it ends with the runner.
-    fn id(&self) -> Option<String>;
-
     /// Tells what the program prints, in order, until it has ended with all that it has started. Called once.
     ///
     /// # Errors
@@ -56,6 +61,11 @@ pub(crate) trait Job: Send + Sync {
 
     /// Ends the attempt, at once or as soon as it begins. Returns without waiting, and may be called again.
     fn stop(&self);
+
+    /// Has [`events`](Self::events) return as if it was stopped, while the attempt goes on where it outlives the runner.
+    fn leave(&self) {
+        self.stop();
+    }
 }
 
 /// Takes an event, or gives it back while nobody has taken those before it. Then the executor reads no more of the output
@@ -63,7 +73,7 @@ pub(crate) trait Job: Send + Sync {
 pub(crate) type Tell<'a> = dyn FnMut(Event) -> Option<Event> + 'a;
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JobEnd {
     /// How its program ended.
     pub(crate) state: EndState,
@@ -73,10 +83,25 @@ pub(crate) struct JobEnd {
     pub(crate) said_done: bool,
     /// The most memory that it has had, in bytes, where that is known.
     pub(crate) peak_memory: Option<u64>,
+    /// Where it ran, when that was not here.
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// Another machine on which an attempt ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    /// Its name.
+    pub(crate) host: String,
+    /// The class of its hardware.
+    pub(crate) hardware: Hardware,
+    /// The GPUs that the attempt had.
+    pub(crate) gpus: Vec<String>,
+    /// How long the attempt ran there, without the time in a queue.
+    pub(crate) ran: Duration,
 }
 
 /// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EndState {
     /// By itself, with this exit code.
     Exited(i32),
@@ -88,4 +113,6 @@ pub(crate) enum EndState {
     TimedOut,
     /// By the executor, since it was to stop.
     Stopped,
+    /// By the cluster that it ran on.
+    Withdrawn(Withdrawal),
 }

@@ -23,6 +23,7 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
     let (stage, path) = (launch.stage.to_string(), log.path().to_owned());
     match end.state {
         EndState::Stopped => Err(Error::interrupted()),
+        EndState::Withdrawn(why) => Err(Error::Withdrawn { stage, why, log: path }),
         EndState::TimedOut => {
             let limit = launch.timeout.unwrap_or_default();
             Err(Error::TimedOut { stage, limit, log: path })
@@ -49,7 +50,7 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
                 Some(limit) => limit,
                 None => failed(launch, log, of_command(log, code)),
             },
-            (None, EndState::Stopped | EndState::TimedOut) => Error::interrupted(),
+            (None, EndState::Stopped | EndState::TimedOut | EndState::Withdrawn(_)) => Error::interrupted(),
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! What an executor is told to run: plain data that can be written to a file and read on another machine.
 
 use crate::key::StageName;
+use crate::pipeline::JobResources;
 use contract::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,6 +68,10 @@ pub(crate) struct LaunchResources {
     pub(crate) memory: u64,
     /// The GPUs that are its own.
     pub(crate) gpus: Vec<String>,
+    /// How many GPUs it asks for where a cluster chooses them.
+    pub(crate) gpu_count: usize,
+    /// What its job asks a cluster for besides.
+    pub(crate) job: JobResources,
 }
 
 impl LaunchSpec {

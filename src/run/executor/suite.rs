@@ -129,7 +129,7 @@ fn output_waits_for_whoever_takes_it(executor: &dyn Executor) {
 fn attaching(executor: &dyn Executor) {
     let attempt = attempt("sleep 0.2; echo x", None);
     let job = executor.submit(&attempt.launch).unwrap();
-    let id = job.id();
+    let id = executor.id(&attempt.launch);
     assert_eq!(id.is_some(), executor.outlives_runner());
     drop(job);
     let id = id.unwrap_or_else(|| "none".to_owned());

@@ -20,7 +20,7 @@ pub(super) fn lock_for_children(folder: &Path) -> Result<Option<File>, String> {
 }
 
 /// Whether no process of an earlier attempt works in the folder. Those of this machine are ended.
-pub(super) fn is_free(folder: &Path) -> bool {
+pub(in crate::run::executor) fn is_free(folder: &Path) -> bool {
     if lock(folder).is_ok() {
         return true;
     }

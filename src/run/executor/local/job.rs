@@ -55,10 +55,6 @@ impl LocalJob {
 }
 
 impl Job for LocalJob {
-    fn id(&self) -> Option<String> {
-        None
-    }
-
     fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
         let process = process.ok_or_else(|| Error::Internal("an attempt was watched twice".to_owned()))?;
@@ -391,6 +387,7 @@ impl<'a> Monitor<'a> {
             failure: self.transcript.failure.take(),
             said_done: self.transcript.said_done,
             peak_memory: self.peak_memory,
+            elsewhere: None,
         })
     }
 }

@@ -4,7 +4,7 @@
 //! ends it, and all that it has started, when its own input closes. This process is the parent of all processes whose own
 //! parent has died, so that none escapes: not one that has left its session and killed its supervisor.
 
-mod checkpoint;
+pub(super) mod checkpoint;
 mod descendants;
 mod job;
 mod lines;
@@ -42,6 +42,10 @@ impl Local {
 }
 
 impl Executor for Local {
+    fn id(&self, _launch: &LaunchSpec) -> Option<String> {
+        None
+    }
+
     fn submit(&self, launch: &LaunchSpec) -> Result<Arc<dyn Job>> {
         Ok(Arc::new(LocalJob::start(launch, &self.supervisor, &self.children)?))
     }
