@@ -1,12 +1,8 @@
 //! An attempt as a job of the cluster, and what it is told.
 
-use crate::error::Result;
-use crate::run::executor::log::StageLog;
 use crate::run::executor::slurm::files::JobFiles;
-use crate::run::executor::slurm::monitor::Monitor;
 use crate::run::executor::slurm::scheduler::Scheduler;
 use crate::run::executor::spec::LaunchSpec;
-use crate::run::executor::{Job, JobEnd, Tell};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -63,22 +59,9 @@ impl SlurmJob {
         drop(self.changed.wait_timeout_while(told, pause, |now| *now == before));
     }
 
-    fn tell(&self, what: Told) {
+    /// Tells it something.
+    pub(super) fn tell(&self, what: Told) {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
         self.changed.notify_all();
-    }
-}
-
-impl Job for SlurmJob {
-    fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd> {
-        Monitor::new(self, log).run(tell)
-    }
-
-    fn stop(&self) {
-        self.tell(Told::Stop);
-    }
-
-    fn leave(&self) {
-        self.tell(Told::Leave);
     }
 }

@@ -8,7 +8,7 @@ use crate::run::executor::slurm::listing::Listing;
 use crate::run::executor::slurm::scheduler::Seen;
 use crate::run::executor::slurm::state::{JobOutcome, JobState, Row, needs_the_user};
 use crate::run::executor::slurm::tail::Tail;
-use crate::run::executor::{EndState, JobEnd, Tell};
+use crate::run::executor::{EndState, Job, JobEnd, Tell};
 use contract::Event;
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
@@ -20,8 +20,22 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// How long a result is still waited for of a job that the cluster has ended.
 const LAST_RESULT: Duration = Duration::from_secs(1);
 
+impl Job for SlurmJob {
+    fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd> {
+        Monitor::new(self, log).run(tell)
+    }
+
+    fn stop(&self) {
+        self.tell(Told::Stop);
+    }
+
+    fn leave(&self) {
+        self.tell(Told::Leave);
+    }
+}
+
 /// How a job is followed.
-pub(super) struct Monitor<'a> {
+struct Monitor<'a> {
     job: &'a SlurmJob,
     log: &'a StageLog,
     transcript: Transcript<'a>,
@@ -41,7 +55,7 @@ pub(super) struct Monitor<'a> {
 }
 
 impl<'a> Monitor<'a> {
-    pub(super) fn new(job: &'a SlurmJob, log: &'a StageLog) -> Self {
+    fn new(job: &'a SlurmJob, log: &'a StageLog) -> Self {
         Self {
             transcript: Transcript::new(log, true),
             log_lines: Tail::new(job.files.log()),
@@ -58,7 +72,7 @@ impl<'a> Monitor<'a> {
         }
     }
 
-    pub(super) fn run(mut self, tell: &mut Tell<'_>) -> Result<JobEnd> {
+    fn run(mut self, tell: &mut Tell<'_>) -> Result<JobEnd> {
         self.log.note(&format!("slurm: job {}, {}", self.job.number, self.job.files.folder().display()));
         loop {
             // Before what was printed is read, so that nothing of it is missed.
