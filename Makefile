@@ -6,10 +6,13 @@
 CARGO ?= cargo
 # The server is a workspace of its own: its features of shared crates would compile polars again.
 SERVE := --manifest-path serve/Cargo.toml --target-dir target
+# So is the client of object storage, and so is the S3 server of its tests.
+REMOTE := --manifest-path remote/Cargo.toml --target-dir target --workspace
+S3 := --manifest-path tests/s3/server/Cargo.toml --target-dir target/s3
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help book run reproduce test reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-ingest bench-serve build libtorch model
+.PHONY: help book run reproduce test test-s3 reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-ingest bench-serve build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +26,11 @@ reproduce: build ## build, then run the pipeline sample from nothing and compare
 test: build ## build, then run all tests
 	$(CARGO) test --workspace
 	$(CARGO) test $(SERVE)
+	$(CARGO) test $(REMOTE)
+
+test-s3: build ## build an S3 server, then run the tests of shared results against it
+	$(CARGO) build $(S3)
+	PIPE_S3_SERVER=$(CURDIR)/target/s3/debug/s3-server $(CARGO) test --workspace --test remote_s3 -- --nocapture
 
 # The tests that have a long form, and how many cases each tries in it.
 SOAK  := planner_model killed together identity faults power_loss corruption reading
@@ -55,9 +63,13 @@ lint: libtorch ## check format, lints and licences
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) fmt --manifest-path serve/Cargo.toml --check
 	$(CARGO) clippy $(SERVE) --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path remote/Cargo.toml --all --check
+	$(CARGO) clippy $(REMOTE) --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path tests/s3/server/Cargo.toml --check
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny check bans licenses sources && \
-		$(CARGO) deny --manifest-path serve/Cargo.toml check --config deny.toml bans licenses sources; \
+		$(CARGO) deny --manifest-path serve/Cargo.toml check --config deny.toml bans licenses sources && \
+		$(CARGO) deny --manifest-path remote/Cargo.toml check --config deny.toml bans licenses sources; \
 	else \
 		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
 	fi
@@ -106,9 +118,10 @@ book: ## write the book as a site into target/book, with mdbook
 	@mdbook --version >/dev/null 2>&1 || { echo 'mdbook is not installed: cargo install mdbook --locked'; exit 1; }
 	mdbook build
 
-build: libtorch ## build pipe, pipe-worker and pipe-serve into target/debug
+build: libtorch ## build pipe, pipe-worker, pipe-serve and pipe-remote into target/debug
 	$(CARGO) build --workspace
 	$(CARGO) build $(SERVE)
+	$(CARGO) build $(REMOTE)
 
 libtorch: ## put libtorch into .libtorch, unless LIBTORCH is set
 	@scripts/libtorch.sh

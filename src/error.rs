@@ -201,6 +201,18 @@ pub enum Error {
     /// The worker could not answer a question, for a reason that lies in what was asked.
     #[error("{}", .0.message)]
     Answer(Failure),
+    /// The remote, in which several machines share results.
+    #[error("the remote {url}: {message}")]
+    Remote {
+        /// Where it is.
+        url: String,
+        /// What is at fault.
+        fault: RemoteFault,
+        /// What happened.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// Something in the store is damaged.
     #[error("{message}")]
     Damaged {
@@ -247,6 +259,19 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+}
+
+/// What is at fault when a remote fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteFault {
+    /// What the user has set: the URL, the credentials, the bucket. It fails until it is changed.
+    Settings,
+    /// The way to it, or its server. It may pass.
+    Connection,
+    /// The content of an object.
+    Damage,
+    /// A file of this machine.
+    Local,
 }
 
 impl Error {
@@ -322,6 +347,7 @@ impl Error {
             Self::Damaged { .. } => 44,
             Self::Limit { .. } => 45,
             Self::Cluster { .. } => 46,
+            Self::Remote { .. } => 47,
             Self::Internal(_) => 70,
             Self::Interrupted { .. } => 130,
         }
@@ -336,7 +362,7 @@ impl Error {
                 looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
             )),
             Self::Syntax { hint, .. } | Self::Graph { hint, .. } | Self::Parameter { hint, .. } => hint.clone(),
-            Self::Usage { hint, .. } | Self::Damaged { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Damaged { hint, .. } | Self::Remote { hint, .. } => hint.clone(),
             Self::Unusable { .. } => Some("take it out of the folder, or name another input".to_owned()),
             Self::InputHoldsStore { .. } => {
                 Some("name a folder without the store, or another store with --store or PIPE_STORE".to_owned())

@@ -245,6 +245,34 @@ const ALL: &[(&str, Examples)] = &[
         &[("How much is where", "pipe cache stat"), ("Of another store", "pipe cache stat --store /data/store")],
     ),
     (
+        "cache push",
+        &[
+            ("All results, to a bucket", "pipe cache push --remote s3://bucket/team"),
+            ("The current results of a pipeline, to the remote of its file", "pipe cache push sample"),
+        ],
+    ),
+    (
+        "cache pull",
+        &[
+            ("All results", "pipe cache pull --remote s3://bucket/team"),
+            ("The current results of a pipeline, without running it", "pipe cache pull sample"),
+        ],
+    ),
+    (
+        "cache status",
+        &[
+            ("Compare the store with a bucket", "pipe cache status --remote s3://bucket/team"),
+            ("Compare it with a folder", "pipe cache status --remote file:///mnt/team"),
+        ],
+    ),
+    (
+        "cache remote-gc",
+        &[
+            ("Say what nobody needs", "pipe cache remote-gc --remote s3://bucket/team --dry-run"),
+            ("Keep the results of a year", "pipe cache remote-gc --remote s3://bucket/team --keep-days 365"),
+        ],
+    ),
+    (
         "cache rebuild-index",
         &[
             ("Read all external inputs again", "pipe cache rebuild-index"),

@@ -28,6 +28,7 @@ mod plan;
 mod rankings;
 mod recommend;
 pub mod reference;
+mod remote;
 mod report;
 mod reproduce;
 mod run;

@@ -86,6 +86,18 @@ pub(crate) struct StoreArguments {
     pub(super) store: Option<PathBuf>,
 }
 
+/// Where results are shared.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RemoteArguments {
+    /// Share results there, whatever the file says: s3://BUCKET/PREFIX, gs://, az:// or file:///FOLDER; empty for nowhere.
+    #[arg(long, hide_short_help = true, env = "PIPE_REMOTE", value_name = "URL")]
+    pub(super) remote: Option<String>,
+    /// Whether results are taken from the remote, given to it, or both: read, write or read-write.
+    #[arg(long, hide_short_help = true, env = "PIPE_REMOTE_MODE", value_name = "MODE")]
+    #[arg(value_parser = ["read", "write", "read-write"])]
+    pub(super) remote_mode: Option<String>,
+}
+
 /// The worker.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WorkerArguments {

@@ -3,8 +3,9 @@
 use crate::cli::command_line::command_line;
 use crate::cli::lock::locked;
 use crate::cli::metrics::{print_metrics, rows};
-use crate::cli::options::{ExecutionArguments, PipelineArguments, SelectionArguments};
+use crate::cli::options::{ExecutionArguments, PipelineArguments, RemoteArguments, SelectionArguments};
 use crate::cli::plan::{plan_search, show};
+use crate::cli::remote::{remote_counts, with_remote};
 use crate::cli::search;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
@@ -55,6 +56,8 @@ pub(crate) struct RunArguments {
     pub(super) detach: bool,
     #[command(flatten)]
     pub(super) execution: ExecutionArguments,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
 }
 
 /// Runs a pipeline.
@@ -64,7 +67,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
         if arguments.dry_run {
             return plan_search(&arguments.pipeline, &arguments.selection, &session, wanted);
         }
-        return run_search(arguments, &session, wanted);
+        let wanted = wanted.clone();
+        return run_search(arguments, &with_remote(session, &arguments.remote)?, &wanted);
     }
     let selection = session.select(&arguments.selection.options())?;
     if arguments.locked {
@@ -73,6 +77,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<()> {
     if arguments.dry_run {
         return show(&session, &mut session.planner(&selection), arguments.pipeline.output.json);
     }
+    let session = with_remote(session, &arguments.remote)?;
     let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
     let summary = execute(arguments, &session, &selection, label, arguments.keep_going)?;
     if let Some(error) = summary.failure {
@@ -104,6 +109,7 @@ fn run_search(arguments: &RunArguments, session: &Session, wanted: &Search) -> R
     drop(summary.hold);
     let name = trials.best(wanted)?;
     let (chosen, selection) = search::best(&arguments.pipeline, &arguments.selection, session, &trial, name)?;
+    let chosen = with_remote(chosen, &arguments.remote)?;
     let label = RunLabel { name: arguments.name.clone(), note: arguments.note.clone() };
     let summary = execute(arguments, &chosen, &selection, label, false)?;
     if let Some(error) = summary.failure {
@@ -146,6 +152,9 @@ pub(super) fn execute(
         crate::run::run(&mut planner, &session.store, &session.machine, &settings, observer.as_mut(), &interrupt);
     drop(observer);
     conclude(&summary, began.elapsed().as_secs_f64(), as_json);
+    if !as_json {
+        remote_counts(&session.store).iter().for_each(print_error);
+    }
     if !as_json {
         say_incomplete(session, selection, &summary);
     }

@@ -4,7 +4,7 @@ use crate::cli::options::PipelineArguments;
 use crate::error::{Error, Result};
 use crate::key::suggestion;
 use crate::machine::Machine;
-use crate::pipeline::{self, Compare, ExecutorKind, Search, SlurmEntry};
+use crate::pipeline::{self, Compare, ExecutorKind, RemoteEntry, Search, SlurmEntry};
 use crate::plan::{Decision, Graph, Node, Planner, Selection, SelectionOptions, outputs_of};
 use crate::run::{Claim, missing_programs};
 use crate::store::{Action, Store};
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) compare: Option<Compare>,
     /// What the pipeline says of Slurm.
     pub(crate) slurm: SlurmEntry,
+    /// Where the pipeline says that results are shared. The store has it only where a command takes it.
+    pub(crate) remote: Option<RemoteEntry>,
 }
 
 impl Session {
@@ -68,6 +70,7 @@ impl Session {
             search: pipeline.search,
             compare: pipeline.compare,
             slurm: pipeline.slurm,
+            remote: pipeline.remote,
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::{StageName, closest, did_you_mean};
 use crate::pipeline::executor::{ExecutorKind, SlurmEntry};
-use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, Resources, Setting, StageEntry};
+use crate::pipeline::model::{Binding, CommandEntry, Compare, Pipeline, RemoteEntry, Resources, Setting, StageEntry};
 use crate::pipeline::overrides::set;
 use crate::pipeline::search::Search;
 use crate::pipeline::sweep::Sweep;
@@ -31,6 +31,8 @@ pub(super) struct Layer {
     pub search: Option<Search>,
     /// How results are compared, in place of what a layer below says.
     pub compare: Option<Compare>,
+    /// Where results are shared, in place of what a layer below says.
+    pub remote: Option<RemoteEntry>,
     /// Layers that `--profile` puts on top, by name.
     pub profiles: Vec<(Placed<String>, Self)>,
 }
@@ -75,6 +77,7 @@ pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
         search: None,
         compare: None,
         slurm: SlurmEntry::default(),
+        remote: None,
     };
     // A stage that says nothing of it runs where the highest layer says that all run.
     let executor = layers.iter().filter_map(|layer| layer.executor).next_back().unwrap_or_default();
@@ -88,6 +91,7 @@ pub(super) fn assemble(layers: Vec<Layer>, start: &Place) -> Result<Pipeline> {
         }
         pipeline.compare = layer.compare.or(pipeline.compare);
         pipeline.slurm = layer.slurm.over(&pipeline.slurm);
+        pipeline.remote = layer.remote.or(pipeline.remote);
         for stage in layer.stages {
             lay_stage(&mut pipeline.stages, stage, executor)?;
         }

@@ -25,6 +25,43 @@ pub struct Pipeline {
     pub compare: Option<Compare>,
     /// What it says of Slurm.
     pub slurm: SlurmEntry,
+    /// Where results are shared. No part of any key.
+    pub remote: Option<RemoteEntry>,
+}
+
+/// What `[remote]` says: a place where several machines share results.
+#[derive(Clone, Debug)]
+pub struct RemoteEntry {
+    /// Where it is, such as `s3://bucket/prefix`.
+    pub url: String,
+    /// What this pipeline does with it.
+    pub mode: RemoteMode,
+}
+
+/// What is done with a remote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemoteMode {
+    /// Results are taken from it.
+    Read,
+    /// Results are given to it.
+    Write,
+    /// Both.
+    #[default]
+    ReadWrite,
+}
+
+impl RemoteMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::ReadWrite];
+
+    /// Its name in a pipeline file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::ReadWrite => "read-write",
+        }
+    }
 }
 
 /// What `[compare]` says of a comparison of the results.

@@ -37,7 +37,7 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     reader.layer(
         document.get_ref(),
         "a pipeline",
-        &["name", "extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare", "profile"],
+        &["name", "extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare", "remote", "profile"],
     )
 }
 
@@ -67,6 +67,7 @@ impl Reader<'_> {
                     (layer.search, layer.sweep) = (Some(search), Some(sweep));
                 }
                 "compare" => layer.compare = Some(self.compare(value)?),
+                "remote" => layer.remote = Some(self.remote(value)?),
                 _ => {
                     for (name, profile) in self.table(value, "profile")? {
                         layer.profiles.push(self.profile(name, profile)?);
@@ -80,7 +81,7 @@ impl Reader<'_> {
     fn profile(&self, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(Placed<String>, Layer)> {
         self.plain(name.span(), name.get_ref(), "a profile")?;
         let table = self.table(value, name.get_ref())?;
-        let keys = ["extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare"];
+        let keys = ["extends", "seed", "executor", "slurm", "stage", "sweep", "search", "compare", "remote"];
         let layer = self.layer(table, "a profile", &keys)?;
         Ok((Placed { value: name.get_ref().to_string(), place: self.place(name.span()) }, layer))
     }

@@ -23,15 +23,19 @@ mod watch;
 
 pub use backend::folder::Folder;
 pub use backend::lease::Lease;
+pub use backend::object_storage::ObjectStorage;
+pub use backend::remote::{Access, Amount, RemoteBackend, Traffic};
 pub use backend::{Backend, Listed, Published, PutMode, Transfer};
 pub use gc::choose::{GcOptions, Removal, RemovalKind};
 pub use gc::pins::Pin;
+pub use gc::remote::{RemoteCollected, RemoteGcOptions};
 pub use gc::remove::Collected;
 pub use repair::rebuild_index::Rebuilt;
 pub use repair::verify::{Damage, Verification};
 pub use results::action::{Action, FORMAT, Provenance};
 pub use results::artifact::Artifact;
 pub use results::export::Exported;
+pub use results::transfer::{RemoteStatus, Transferred};
 pub use runs::find::Outcome;
 pub(crate) use runs::needs::NeedsList;
 pub use runs::needs::{Needed, Needs};
@@ -40,7 +44,7 @@ pub use runs::record::{RunLabel, RunRecord, StageRecord, new_run_id, now};
 pub use runs::scratch::Scratch;
 pub use runs::state::StageState;
 pub use survey::entries::{Entry, Records, Uses};
-pub use survey::stats::{Amount, StoreStats};
+pub use survey::stats::StoreStats;
 pub use watch::{Unit, Watch};
 
 use crate::error::{Error, Result};
@@ -48,6 +52,7 @@ use crate::fs::{Disk, FileLock, durable};
 use crate::inputs::{ExternalInputs, InputCache, SledIndex};
 use crate::key::{Digest, Key, RunId};
 use backend::local::Local;
+use backend::remote::Remote;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,7 +62,7 @@ use std::sync::Arc;
 pub struct Store {
     root: PathBuf,
     disk: Disk,
-    remote: Option<Arc<dyn Backend>>,
+    remote: Option<Arc<Remote>>,
     watch: Option<Arc<dyn Watch>>,
 }
 
@@ -89,8 +94,18 @@ impl Store {
     }
 
     /// This store with a remote, from which it takes results that it has not, and to which it gives those that it commits.
-    pub fn with_remote(self, remote: Arc<dyn Backend>) -> Self {
-        Self { remote: Some(remote), ..self }
+    pub fn with_remote(self, remote: Arc<dyn RemoteBackend>, access: Access) -> Self {
+        Self { remote: Some(Arc::new(Remote::new(remote, access))), ..self }
+    }
+
+    /// This store without its remote.
+    pub fn without_remote(self) -> Self {
+        Self { remote: None, ..self }
+    }
+
+    /// The remote.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_deref()
     }
 
     /// This store, which tells how far long looks through it are.
@@ -181,11 +196,13 @@ impl Store {
     /// Takes the lease of a key, which only one process may hold. `None` when another has it.
     pub fn lease(&self, key: Key) -> Result<Option<Lease>> {
         let Some(local) = self.local().lease(key)? else { return Ok(None) };
-        match self.remote.as_ref().map(|remote| remote.lease(key)) {
-            None => Ok(Some(local)),
-            Some(Ok(remote)) => Ok(remote.map(|remote| local.with(remote))),
-            Some(Err(error)) => {
-                tracing::warn!("the remote gives no leases, so that another machine may make the same: {error}");
+        // Who only reads or only writes does not take results of runs that go on elsewhere.
+        let remote = self.remote().filter(|remote| remote.access() == Access::ReadWrite && remote.is_usable());
+        let Some(remote) = remote else { return Ok(Some(local)) };
+        match remote.backend().lease(key) {
+            Ok(lease) => Ok(lease.map(|lease| local.with(lease))),
+            Err(error) => {
+                remote.note_failure("it gives no leases, so another machine may make the same", &error);
                 Ok(Some(local))
             }
         }
@@ -193,8 +210,8 @@ impl Store {
 
     /// Looks a key up, first here and then in the remote. What the remote has is here afterwards; else nothing changes.
     pub fn lookup(&self, key: Key) -> Result<Lookup> {
-        match (self.lookup_here(key)?, &self.remote) {
-            (Lookup::Miss, Some(remote)) => Ok(self.pull(&**remote, key)),
+        match (self.lookup_here(key)?, self.remote()) {
+            (Lookup::Miss, Some(remote)) => self.pull(remote, key),
             (found, _) => Ok(found),
         }
     }

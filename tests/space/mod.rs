@@ -90,7 +90,10 @@ impl Space {
     /// `pipe` with these arguments, in this folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("PIPE_STORE").env_remove("PIPE_WORKER");
+        command.current_dir(self.folder.path()).args(arguments);
+        for name in ["PIPE_STORE", "PIPE_WORKER", "PIPE_REMOTE", "PIPE_REMOTE_MODE"] {
+            command.env_remove(name);
+        }
         command
     }
 

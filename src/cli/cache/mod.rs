@@ -4,14 +4,19 @@ mod export;
 mod gc;
 mod ls;
 mod path;
+mod pull;
+mod push;
 mod rebuild_index;
+mod remote_gc;
+mod shared;
 mod stat;
+mod status;
 mod verify;
 
 use crate::error::Result;
 use clap::{Args, Subcommand};
 
-/// Look after the store: list, check, tidy, copy.
+/// Look after the store: list, check, tidy, copy, share.
 #[derive(Debug, Args)]
 pub(crate) struct CacheArguments {
     /// What to do.
@@ -29,6 +34,10 @@ pub(crate) enum CacheCommand {
     Export(export::ExportArguments),
     RebuildIndex(rebuild_index::RebuildIndexArguments),
     Stat(stat::StatArguments),
+    Push(push::PushArguments),
+    Pull(pull::PullArguments),
+    Status(status::StatusArguments),
+    RemoteGc(remote_gc::RemoteGcArguments),
 }
 
 /// Runs a command of `pipe cache`.
@@ -41,5 +50,9 @@ pub(super) fn cache(arguments: &CacheArguments) -> Result<()> {
         CacheCommand::Export(export) => export::export(export),
         CacheCommand::RebuildIndex(rebuild) => rebuild_index::rebuild_index(rebuild),
         CacheCommand::Stat(stat) => stat::stat(stat),
+        CacheCommand::Push(push) => push::push(push),
+        CacheCommand::Pull(pull) => pull::pull(pull),
+        CacheCommand::Status(status) => status::status(status),
+        CacheCommand::RemoteGc(gc) => remote_gc::remote_gc(gc),
     }
 }

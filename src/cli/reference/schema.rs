@@ -25,6 +25,7 @@ pub fn schema(descriptions: &[Description]) -> String {
     definitions.insert("search".to_owned(), of_search());
     definitions.insert("compare".to_owned(), of_compare());
     definitions.insert("slurm".to_owned(), of_slurm());
+    definitions.insert("remote".to_owned(), of_remote());
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of pipe",
@@ -41,6 +42,7 @@ pub fn schema(descriptions: &[Description]) -> String {
             "sweep": { "$ref": "#/$defs/sweep" },
             "search": { "$ref": "#/$defs/search" },
             "compare": { "$ref": "#/$defs/compare" },
+            "remote": { "$ref": "#/$defs/remote" },
             "profile": {
                 "type": "object",
                 "description": "Layers that --profile puts on top, by name.",
@@ -51,6 +53,7 @@ pub fn schema(descriptions: &[Description]) -> String {
                         "extends": extends(), "seed": seed(), "executor": executor(),
                         "slurm": { "$ref": "#/$defs/slurm" }, "stage": stages, "sweep": { "$ref": "#/$defs/sweep" },
                         "search": { "$ref": "#/$defs/search" }, "compare": { "$ref": "#/$defs/compare" },
+                        "remote": { "$ref": "#/$defs/remote" },
                     },
                 },
             },
@@ -154,6 +157,26 @@ fn of_search() -> Value {
         search["properties"][name] = schema;
     }
     search
+}
+
+/// Where results are shared.
+fn of_remote() -> Value {
+    json!({
+        "type": "object",
+        "description": "Where several machines share results.",
+        "required": ["url"],
+        "additionalProperties": false,
+        "properties": {
+            "url": {
+                "type": "string", "pattern": "^(s3|gs|az|file)://.+$",
+                "description": "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER.",
+            },
+            "mode": {
+                "enum": ["read", "write", "read-write"], "default": "read-write",
+                "description": "Whether results are taken from it, given to it, or both.",
+            },
+        },
+    })
 }
 
 /// How results are compared.

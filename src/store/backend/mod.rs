@@ -3,10 +3,13 @@
 //! The store's own folder is the backend [`local::Local`]. A store may have a second, remote one, which it reads when the
 //! first has no result of a key, and to which it publishes what it has committed.
 
+pub(crate) mod client;
 pub(crate) mod copy;
 pub(crate) mod folder;
 pub(crate) mod lease;
 pub(crate) mod local;
+pub(crate) mod object_storage;
+pub(crate) mod remote;
 #[cfg(test)]
 mod suite;
 

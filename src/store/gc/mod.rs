@@ -2,5 +2,6 @@
 
 pub(super) mod choose;
 pub(super) mod pins;
+pub(super) mod remote;
 pub(super) mod remove;
 pub(super) mod retention;

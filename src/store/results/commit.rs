@@ -78,8 +78,8 @@ impl Store {
         let path = self.action_path(action.key);
         let bytes = action.encode().map_err(|error| Error::io("writing", &path, error.into()))?;
         self.local().publish_record(action.key, &bytes, PutMode::Overwrite)?;
-        if let Some(remote) = &self.remote {
-            self.push(&**remote, action, &bytes);
+        if let Some(remote) = self.remote() {
+            self.push(remote, action, &bytes);
         }
         Ok(before)
     }

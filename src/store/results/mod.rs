@@ -7,3 +7,4 @@ pub(super) mod export;
 pub(super) mod link_into;
 pub(super) mod links;
 pub(super) mod remote;
+pub(super) mod transfer;

@@ -2,71 +2,141 @@
 //!
 //! What the remote has only saves work. When it fails the store goes on without it and says so.
 
-use crate::error::Result;
-use crate::key::Key;
-use crate::store::backend::{Backend, PutMode, Transfer};
+use crate::error::{Error, RemoteFault, Result};
+use crate::key::{Digest, Key};
+use crate::store::backend::remote::{Access, Remote};
+use crate::store::backend::{Backend as _, PutMode, Transfer};
 use crate::store::results::action::Action;
 use crate::store::results::artifact::Artifact;
 use crate::store::runs::scratch::Scratch;
 use crate::store::{Lookup, Store};
 
+/// What came of a pull.
+enum Pulled {
+    /// The result is here.
+    Here(Box<Action>),
+    /// The remote has none.
+    Absent,
+    /// What it has is damaged, and why; the artifacts at fault, where it is not the record.
+    Damaged(Vec<Digest>, String),
+}
+
 impl Store {
     /// Takes the result of a key from the remote, if it has a whole one.
-    pub(crate) fn pull(&self, remote: &dyn Backend, key: Key) -> Lookup {
-        match self.try_pull(remote, key) {
-            Ok(Ok(Some(action))) => return Lookup::Cached(Box::new(action)),
-            Ok(Ok(None)) => {}
-            Ok(Err(why)) => tracing::warn!("the remote's result of key {} is not used: {why}", key.0.short()),
-            Err(error) => tracing::warn!("the result of key {} could not be pulled: {error}", key.0.short()),
+    ///
+    /// # Errors
+    /// When the remote cannot be used until the user changes something. When it cannot be reached, that is a miss.
+    pub(crate) fn pull(&self, remote: &Remote, key: Key) -> Result<Lookup> {
+        if !remote.reads() || !remote.is_usable() {
+            return Ok(Lookup::Miss);
         }
-        Lookup::Miss
+        match self.try_pull(remote, key) {
+            Ok(Pulled::Here(action)) => {
+                remote.note_pulled();
+                return Ok(Lookup::Cached(action));
+            }
+            Ok(Pulled::Absent) => {}
+            Ok(Pulled::Damaged(artifacts, why)) => quarantine(remote, key, &artifacts, &why),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                remote.note_failure(&format!("the result of key {} could not be pulled", key.0.short()), &error);
+            }
+        }
+        Ok(Lookup::Miss)
+    }
+
+    /// Gives a result to the remote. What fails is said, and the result stays here.
+    pub(crate) fn push(&self, remote: &Remote, action: &Action, record: &[u8]) {
+        if !remote.writes() || !remote.is_usable() {
+            return;
+        }
+        if let Err(error) = self.try_push(remote, action, record) {
+            remote.note_failure(&format!("the result of key {} could not be pushed", action.key.0.short()), &error);
+        }
     }
 
     /// Gives a result to the remote: the artifacts first, so that a record never names one that is not there.
-    pub(crate) fn push(&self, remote: &dyn Backend, action: &Action, record: &[u8]) {
-        let mut outputs = action.outputs.values();
-        let pushed = outputs
-            .try_for_each(|artifact| {
-                let home = self.artifact(&artifact.digest);
-                remote.publish_artifact(artifact, &home, Transfer::Copy).map(drop)
-            })
-            .and_then(|()| remote.publish_record(action.key, record, PutMode::Create));
-        if let Err(error) = pushed {
-            tracing::warn!("the result of key {} could not be pushed: {error}", action.key.0.short());
+    pub(crate) fn try_push(&self, remote: &Remote, action: &Action, record: &[u8]) -> Result<()> {
+        for artifact in action.outputs.values() {
+            let home = self.artifact(&artifact.digest);
+            remote.backend().publish_artifact(artifact, &home, Transfer::Copy)?;
         }
+        remote.backend().publish_record(action.key, record, PutMode::Create)?;
+        remote.note_pushed();
+        Ok(())
     }
 
-    /// # Errors
-    /// In words, when what has arrived is damaged.
-    fn try_pull(&self, remote: &dyn Backend, key: Key) -> Result<std::result::Result<Option<Action>, String>> {
-        let Some(record) = remote.read_record(key)? else { return Ok(Ok(None)) };
+    fn try_pull(&self, remote: &Remote, key: Key) -> Result<Pulled> {
+        let Some(record) = remote.backend().read_record(key)? else { return Ok(Pulled::Absent) };
         let action = match Action::decode(&record, key) {
             Ok(action) => action,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return Ok(Pulled::Damaged(Vec::new(), why)),
         };
         self.prepare()?;
-        for artifact in action.outputs.values() {
+        let pull = |artifact: &Artifact| {
             let is_here = artifact.fault_in(&self.disk, &self.artifact(&artifact.digest))?.is_none();
-            if let Some(why) = if is_here { None } else { self.pull_artifact(remote, artifact)? } {
-                return Ok(Err(why));
-            }
+            let fault = if is_here { None } else { self.pull_artifact(remote, artifact)? };
+            Ok(fault.map(|why| (artifact.digest, why)))
+        };
+        let pulled: Vec<Result<Option<(Digest, String)>>> = std::thread::scope(|threads| {
+            let started: Vec<_> =
+                action.outputs.values().map(|artifact| threads.spawn(move || pull(artifact))).collect();
+            let panicked = || Err(Error::Internal("a pull has panicked".to_owned()));
+            started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect()
+        });
+        let faults = pulled.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
+        if let Some((_, why)) = faults.first() {
+            return Ok(Pulled::Damaged(faults.iter().map(|(digest, _)| *digest).collect(), why.clone()));
         }
         self.local().publish_record(key, &record, PutMode::Overwrite)?;
-        Ok(Ok(Some(action)))
+        Ok(Pulled::Here(Box::new(action)))
     }
 
     /// What is wrong with the artifact that has arrived; nothing when it is kept.
-    fn pull_artifact(&self, remote: &dyn Backend, artifact: &Artifact) -> Result<Option<String>> {
+    fn pull_artifact(&self, remote: &Remote, artifact: &Artifact) -> Result<Option<String>> {
         let scratch = Scratch::for_transfer(&self.disk, &self.root.join("tmp"))?;
         let arrived = scratch.folder().join("artifact");
-        if !remote.read_artifact(artifact, &arrived)? {
-            return Ok(Some(format!("artifact {} is not there", artifact.digest.short())));
+        match remote.backend().read_artifact(artifact, &arrived) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Some(format!("artifact {} is not there", artifact.digest.short()))),
+            Err(Error::Remote { fault: RemoteFault::Damage, message, .. }) => {
+                return Ok(Some(format!("artifact {}: {message}", artifact.digest.short())));
+            }
+            Err(error) => return Err(error),
         }
         match self.seal(&arrived)? {
             Ok(sealed) if sealed == *artifact => self.keep(&arrived, artifact).map(|()| None),
             Ok(_) => Ok(Some(format!("artifact {} has other content than its digest", artifact.digest.short()))),
             Err(why) => Ok(Some(format!("artifact {}: {why}", artifact.digest.short()))),
         }
+    }
+}
+
+/// Whether the same fails again until the user changes something.
+fn is_final(error: &Error) -> bool {
+    matches!(error, Error::Remote { fault: RemoteFault::Settings, .. } | Error::Worker { .. })
+}
+
+/// Sets aside what is damaged in the remote, so that it is published again once it is made.
+fn quarantine(remote: &Remote, key: Key, artifacts: &[Digest], why: &str) {
+    let key_name = key.0.short();
+    if remote.access() != Access::ReadWrite {
+        tracing::warn!("the remote's result of key {key_name} is damaged and not used: {why}");
+        return;
+    }
+    let backend = remote.backend();
+    // The record goes too: the stage may make something else now, and a record that is there is never replaced.
+    let mut artifacts = artifacts.iter();
+    let moved = artifacts
+        .try_for_each(|digest| backend.quarantine_artifact(digest).map(drop))
+        .and_then(|()| backend.quarantine_record(key));
+    match moved {
+        Ok(_) => tracing::warn!(
+            "the remote's result of key {key_name} is damaged, moved to its quarantine and made again: {why}"
+        ),
+        Err(error) => tracing::warn!(
+            "the remote's result of key {key_name} is damaged and not used: {why}; it could not be moved to its quarantine: {error}"
+        ),
     }
 }
 
@@ -94,7 +164,8 @@ mod tests {
         }
 
         fn store(&self, name: &str) -> Store {
-            let store = Store::new(self.folder.path().join(name)).with_remote(Arc::new(Folder::new(self.shared())));
+            let store = Store::new(self.folder.path().join(name))
+                .with_remote(Arc::new(Folder::new(self.shared())), Access::ReadWrite);
             store.prepare().unwrap();
             store
         }
@@ -158,29 +229,68 @@ mod tests {
         assert_eq!(second.names_in("tmp").unwrap(), [second.root().join("tmp/locks")]);
     }
 
-    #[test]
-    fn a_damaged_remote_artifact_is_not_used() {
-        let team = Team::new();
-        let (first, second) = (team.store("first"), team.store("second"));
-        let action = commit(&first, "content");
-        std::fs::write(file_in(&team.shared().join("artifacts"), &action), "CONTENT").unwrap();
-        assert_eq!(found(&second), None, "other content of the same size");
-        std::fs::remove_file(file_in(&team.shared().join("artifacts"), &action)).unwrap();
-        assert_eq!(found(&second), None, "a file that is missing");
-        std::fs::remove_dir_all(team.shared().join("artifacts")).unwrap();
-        assert_eq!(found(&second), None, "no artifact");
-        assert!(second.names_in("store").unwrap().is_empty() && second.names_in("actions").unwrap().is_empty());
+    /// What is in the quarantine of the shared folder.
+    fn quarantined(team: &Team) -> usize {
+        std::fs::read_dir(team.shared().join("quarantine")).map_or(0, Iterator::count)
     }
 
     #[test]
-    fn a_damaged_remote_record_is_not_used() {
+    fn a_damaged_remote_artifact_is_quarantined_and_made_again() {
+        let changes: [fn(&Path); 2] =
+            [|file| std::fs::write(file, "CONTENT").unwrap(), |file| std::fs::remove_file(file).unwrap()];
+        for change in changes {
+            let team = Team::new();
+            let (first, second) = (team.store("first"), team.store("second"));
+            let action = commit(&first, "content");
+            change(&file_in(&team.shared().join("artifacts"), &action));
+            assert_eq!(found(&second), None);
+            assert!(second.names_in("store").unwrap().is_empty() && second.names_in("actions").unwrap().is_empty());
+            assert_eq!(quarantined(&team), 2, "the artifact and the record");
+            commit(&second, "content");
+            assert_eq!(found(&team.store("third")).map(|found| found.outputs), Some(action.outputs));
+        }
+    }
+
+    #[test]
+    fn a_missing_remote_artifact_is_a_miss() {
+        let team = Team::new();
+        commit(&team.store("first"), "content");
+        std::fs::remove_dir_all(team.shared().join("artifacts")).unwrap();
+        let second = team.store("second");
+        assert_eq!(found(&second), None);
+        let action = commit(&second, "other content");
+        assert_eq!(found(&team.store("third")), Some(action), "what no longer has its artifact is not kept");
+    }
+
+    #[test]
+    fn a_damaged_remote_record_is_quarantined_and_made_again() {
         let team = Team::new();
         commit(&team.store("first"), "content");
         let path = team.shared().join("records").join(format!("{}.json", key()));
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[80] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(found(&team.store("second")), None);
+        let second = team.store("second");
+        assert_eq!(found(&second), None);
+        assert_eq!(quarantined(&team), 1);
+        let action = commit(&second, "content");
+        assert_eq!(found(&team.store("third")), Some(action));
+    }
+
+    #[test]
+    fn access_says_what_a_store_does_with_its_remote() {
+        let team = Team::new();
+        let with = |name: &str, access| {
+            let store =
+                Store::new(team.folder.path().join(name)).with_remote(Arc::new(Folder::new(team.shared())), access);
+            store.prepare().unwrap();
+            store
+        };
+        commit(&with("reader", Access::Read), "content");
+        assert_eq!(found(&team.store("first")), None, "who reads gives nothing");
+        let action = commit(&with("writer", Access::Write), "content");
+        assert_eq!(found(&with("other writer", Access::Write)), None, "who writes takes nothing");
+        assert_eq!(found(&with("other reader", Access::Read)), Some(action));
     }
 
     #[test]

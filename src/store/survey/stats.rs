@@ -4,19 +4,11 @@ use crate::error::{Error, Result};
 use crate::key::Digest;
 use crate::key::Key;
 use crate::store::Store;
+use crate::store::backend::remote::Amount;
 use crate::store::survey::entries::{Records, bytes_of, name_of};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-
-/// A number of things and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Amount {
-    /// How many.
-    pub count: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
 
 /// How many things of each sort a store has, and their bytes.
 #[derive(Clone, Debug, Serialize)]
@@ -101,13 +93,6 @@ impl Store {
     fn free(&self) -> Result<u64> {
         let found = rustix::fs::statvfs(&self.root).map_err(|error| Error::io("reading", &self.root, error.into()))?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
-    }
-}
-
-impl Amount {
-    fn add(&mut self, bytes: u64) {
-        self.count += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
