@@ -4,7 +4,7 @@
 //! is already. Leases are `flock`s, which the file system has to pass on between machines. Who takes an artifact for a result of
 //! its own sets the time of its folder, which protects it for the grace period.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, RemoteFault, Result};
 use crate::fs::disk::Disk;
 use crate::fs::durable;
 use crate::fs::lock::FileLock;
@@ -88,7 +88,11 @@ impl Backend for Folder {
         if !self.has_artifact(&artifact.digest)? {
             return Ok(false);
         }
-        copy_artifact(&Disk::default(), artifact, &self.artifact_path(&artifact.digest), to).map(|()| true)
+        let path = self.artifact_path(&artifact.digest);
+        if let Some(message) = artifact.fault_in(&Disk::default(), &path)? {
+            return Err(Error::Remote { url: self.url(), fault: RemoteFault::Damage, message, hint: None });
+        }
+        copy_artifact(&Disk::default(), artifact, &path, to).map(|()| true)
     }
 
     fn publish_artifact(&self, artifact: &Artifact, from: &Path, _transfer: Transfer) -> Result<Published> {
