@@ -38,7 +38,15 @@ impl SharedArguments {
         let Some(pipeline) = self.pipeline.clone() else { return Ok(None) };
         let Self { variant, store, worker, output, .. } = self;
         let (variant, store, worker, output) = (variant.clone(), store.clone(), worker.clone(), *output);
-        let session = Session::open(&PipelineArguments { pipeline, variant, store, worker, slots: None, output })?;
+        let session = Session::open(&PipelineArguments {
+            pipeline,
+            variant,
+            store,
+            worker,
+            slots: None,
+            executor: None,
+            output,
+        })?;
         with_remote(session, &self.remote).map(Some)
     }
 
