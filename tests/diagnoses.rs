@@ -54,8 +54,7 @@ fn an_unwritable_index_is_reported_as_that() {
     // The temporary folder is its owner's alone.
     std::fs::set_permissions(space.path(""), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let store = space.path("artifacts");
-    let program = space.path("pipe");
-    std::fs::copy(env!("CARGO_BIN_EXE_pipe"), &program).unwrap();
+    let program = space.copy_of_program();
     let mut command = Command::new(&program);
     command.args(["cache", "rebuild-index", "--store", store.to_str().unwrap()]).uid(65534).gid(65534);
     let output = command.output().unwrap();

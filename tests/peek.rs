@@ -64,7 +64,8 @@ fn results_are_shown_by_what_they_hold() {
     assert!(codebook.contains("codes/codes.parquet: 2 of ") && codebook.contains("[8, 8]"), "{codebook}");
     let as_json = space.succeed(&["peek", "look", "ingest.report", "--json"]).out;
     let files: Value = serde_json::from_str(&as_json).unwrap();
-    assert!(files[0]["content"]["json"].is_object(), "{as_json}");
+    let report = files.as_array().unwrap().iter().find(|file| file["name"] == "report.json").unwrap();
+    assert!(report["content"]["json"].is_object(), "{as_json}");
 
     let stale = space.pipe(&["peek", "look", "tasks.prompts", "--set", "tasks.negatives=2"]);
     assert!(stale.code == 0 && stale.err.contains("from before the pipeline changed"), "{}", stale.err);

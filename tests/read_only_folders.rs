@@ -38,8 +38,7 @@ fn as_nobody(space: &Space) -> Option<impl Fn(&[&str]) -> (i32, String)> {
     open(&space.path(""));
     let folder = space.path("");
     // A user without rights may not enter the folder that the tests are built in.
-    let program = folder.join("pipe");
-    std::fs::copy(env!("CARGO_BIN_EXE_pipe"), &program).unwrap();
+    let program = space.copy_of_program();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     Some(move |arguments: &[&str]| {
         let mut command = if is_root { Command::new("setpriv") } else { Command::new(&program) };

@@ -130,6 +130,15 @@ impl Space {
         outcome.statuses()
     }
 
+    /// A copy of `pipe` in the folder. Another process writes it: a child that this one starts meanwhile would inherit the file
+    /// open for writing, and the system runs no program that somebody may still write.
+    pub(crate) fn copy_of_program(&self) -> PathBuf {
+        let program = self.path("pipe");
+        let status = Command::new("cp").arg(env!("CARGO_BIN_EXE_pipe")).arg(&program).status().unwrap();
+        assert!(status.success());
+        program
+    }
+
     /// A worker that writes a line to `calls` each time it is started, then is the real one.
     pub(crate) fn counting_worker(&self) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
