@@ -275,7 +275,8 @@ fn a_job_that_the_cluster_cannot_run_is_refused() {
 #[test]
 fn no_more_jobs_are_in_the_queue_than_may_be() {
     let Some(cluster) = Cluster::start() else { return };
-    cluster.pipeline(&[("a", "", ""), ("b", "", ""), ("c", "", "")], 0.5);
+    // Long enough for `squeue` to be asked while one runs, also on a busy machine.
+    cluster.pipeline(&[("a", "", ""), ("b", "", ""), ("c", "", "")], 3.0);
     let mut live = cluster.start_run(&["-j", "1"]);
     live.wait_for_log("begun");
     let queued = cluster.ask("squeue", &["--noheader", "--states=pending,running", "--format=%j"]);
