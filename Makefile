@@ -68,8 +68,8 @@ lint: libtorch ## check format, lints and licences
 	$(CARGO) fmt --manifest-path tests/s3/server/Cargo.toml --check
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny check bans licenses sources && \
-		$(CARGO) deny --manifest-path serve/Cargo.toml check --config deny.toml bans licenses sources && \
-		$(CARGO) deny --manifest-path remote/Cargo.toml check --config deny.toml bans licenses sources; \
+		$(CARGO) deny --manifest-path serve/Cargo.toml --config deny.toml check bans licenses sources && \
+		$(CARGO) deny --manifest-path remote/Cargo.toml --config deny.toml check bans licenses sources; \
 	else \
 		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
 	fi
