@@ -2,7 +2,7 @@
 
 use crate::cli::completion;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, ExecutorKind, parse_value};
+use crate::pipeline::{self, ExecutorKind, value_of_argument};
 use crate::plan::SelectionOptions;
 use crate::store::Store;
 use crate::terminal::{Steps, print};
@@ -162,14 +162,14 @@ impl OutputArguments {
     }
 }
 
-/// The parameters of `ingest` that `--set PARAMETER=VALUE` gives; a value that is not TOML is taken as text.
+/// The parameters of `ingest` that `--set PARAMETER=VALUE` gives.
 pub(super) fn ingest_parameters(settings: &[String]) -> Result<Map<String, Value>> {
     let parameter = |setting: &String| {
         let (name, value) = setting.split_once('=').ok_or_else(|| Error::Usage {
             message: format!("--set {setting}: expected PARAMETER=VALUE"),
             hint: Some("for example --set min_rating=4".to_owned()),
         })?;
-        Ok((name.trim().to_owned(), parse_value(value.trim()).unwrap_or_else(|| value.into())))
+        Ok((name.trim().to_owned(), value_of_argument(value)))
     };
     settings.iter().map(parameter).collect()
 }

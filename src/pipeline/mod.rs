@@ -31,4 +31,4 @@ pub use paths::{resolve, variables};
 pub use search::{Better, Search};
 pub use sweep::{Assignment, Axis, Choice, PointEntry, Sweep};
 pub use values::bytes;
-pub(crate) use values::{parse_value, too_long};
+pub(crate) use values::{too_long, value_of_argument};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::key::{is_plain, suggestion};
 use crate::pipeline::model::{Pipeline, Setting, StageEntry};
-use crate::pipeline::values::{NUL, has_nul, parse_value};
+use crate::pipeline::values::{NUL, has_nul, value_of_argument};
 use crate::source::{Place, Placed, Source};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) fn apply(pipeline: &mut Pipeline, argument: &str) -> Result<()> {
             hint: Some("for example --set tasks.negatives=4".to_owned()),
         });
     };
-    let value = parse_value(text.trim()).unwrap_or_else(|| text.into());
+    let value = value_of_argument(text);
     let value = Placed { value, place: Place::new(&source, target.len() + 1..argument.len()) };
     if has_nul(&value.value) {
         return Err(Error::Parameter { message: NUL.to_owned(), place: value.place, hint: None });

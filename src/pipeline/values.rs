@@ -23,10 +23,10 @@ pub fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
 }
 
-/// Reads one TOML value as it stands after `=`, such as `4`, `"text"` or `[1, 2]`.
-pub(crate) fn parse_value(text: &str) -> Option<serde_json::Value> {
-    let value = DeValue::parse(text).ok()?;
-    to_json(value.get_ref()).ok()
+/// The value that stands after `=` in an argument, such as `4`, `"text"` or `[1, 2]`; what is not TOML is taken as a string.
+pub(crate) fn value_of_argument(text: &str) -> serde_json::Value {
+    let value = DeValue::parse(text.trim()).ok().and_then(|value| to_json(value.get_ref()).ok());
+    value.unwrap_or_else(|| text.into())
 }
 
 /// Reads values of one source.

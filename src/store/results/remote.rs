@@ -117,7 +117,7 @@ fn is_final(error: &Error) -> bool {
     matches!(error, Error::Remote { fault: RemoteFault::Settings, .. } | Error::Worker { .. })
 }
 
-/// Sets aside what is damaged in the remote, so that it is published again once it is made.
+/// Moves what is damaged in the remote to its quarantine, so that it is published again once it is made.
 fn quarantine(remote: &Remote, key: Key, artifacts: &[Digest], why: &str) {
     let key_name = key.0.short();
     if remote.access() != Access::ReadWrite {
