@@ -25,6 +25,8 @@ const SWITCHES: &[(&str, &str)] = &[
     ("finetune.new_tokens=\"mlp-2\"", "new tokens from the codebook's vectors (Table 7)"),
     ("finetune.packing=false", "nothing shared between samples"),
     ("finetune.end_token=true", "loss on the end token"),
+    ("finetune.label_smoothing=0.1", "labels of which every token has a part"),
+    ("finetune.weight_average=0.999", "a moving average of the weights"),
     ("precache.beam=10", "narrower beams"),
     ("metrics.cutoffs=[1, 5, 10, 20]", "other cutoffs"),
 ];

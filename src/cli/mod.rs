@@ -43,8 +43,10 @@ mod tokenize;
 mod why;
 
 use crate::error::Result;
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
+use std::mem::ManuallyDrop;
 
 /// Turns a paper into a program that anyone can run, vary and trust.
 #[derive(Debug, Parser)]
@@ -141,7 +143,14 @@ pub(crate) fn parse() -> Arguments {
     if words.iter().any(|word| word == "--force") {
         words = command_line::with_forced_stages(words, &Arguments::command());
     }
-    parse_from(&words).unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
+    let parsed = parse_from(&words, Arguments::command()).or_else(|error| match error.kind() {
+        // Examples are added to every command, which takes time, so only where they are shown.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            parse_from(&words, definition())
+        }
+        _ => Err(error),
+    });
+    parsed.unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
 }
 
 /// The whole definition of the command line, as `--help`, the manual and the reference show it.
@@ -149,8 +158,9 @@ fn definition() -> clap::Command {
     examples::with_examples(Arguments::command())
 }
 
-fn parse_from(words: &[std::ffi::OsString]) -> std::result::Result<Arguments, clap::Error> {
-    let mut definition = definition();
+fn parse_from(words: &[std::ffi::OsString], definition: clap::Command) -> std::result::Result<Arguments, clap::Error> {
+    // Used once in the life of the process, whose end frees it sooner.
+    let mut definition = ManuallyDrop::new(definition);
     let mut matches = definition.try_get_matches_from_mut(words)?;
     Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
 }

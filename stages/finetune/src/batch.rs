@@ -44,7 +44,7 @@ impl Batch {
     pub(crate) fn loss(&self, objective: &Objective<'_>, train: bool) -> Result<Tensor> {
         let embedded = objective.embed(&self.ids, &self.items)?;
         let hidden = objective.model.forward_embedded(&embedded, &self.positions, &self.mask, None, train)?;
-        self.token_loss(objective, &hidden, 1.0)
+        self.token_loss(objective, &hidden, 1.0, 0.0)
     }
 
     /// Adds the gradients of the objective for a step with those numbers of terms, and returns its value. `by_block` computes
@@ -66,7 +66,8 @@ impl Batch {
     fn value(&self, objective: &Objective<'_>, hidden: &Tensor, terms: Terms) -> Result<Tensor> {
         let mut value: Option<Tensor> = None;
         if objective.token_weight > 0.0 {
-            value = Some(self.token_loss(objective, hidden, terms.tokens / objective.token_weight)?);
+            let divisor = terms.tokens / objective.token_weight;
+            value = Some(self.token_loss(objective, hidden, divisor, objective.label_smoothing)?);
         }
         if let Some(items) = objective.items.as_ref().filter(|_| !self.next_items.places.is_empty()) {
             let loss = items.loss(hidden, &self.next_items)?.f_div_scalar(terms.items / items.weight);
@@ -81,10 +82,10 @@ impl Batch {
     }
 
     /// The weighted sum of the tokens' cross-entropies over `divisor`.
-    fn token_loss(&self, objective: &Objective<'_>, hidden: &Tensor, divisor: f64) -> Result<Tensor> {
+    fn token_loss(&self, objective: &Objective<'_>, hidden: &Tensor, divisor: f64, smoothing: f64) -> Result<Tensor> {
         let width = objective.model.config().hidden_size;
         let rows = hidden.f_reshape([-1, width]).and_then(|hidden| hidden.f_index_select(0, &self.places));
-        self.targets.loss(objective.model, &rows.map_err(failed("compute the loss"))?, divisor)
+        self.targets.loss(objective.model, &rows.map_err(failed("compute the loss"))?, divisor, smoothing)
     }
 }
 

@@ -26,6 +26,7 @@
 //! **Going on.** What a step draws at random depends on the seed and on its number alone. A run that was stopped goes on
 //! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not.
 
+mod average;
 mod batch;
 mod batching;
 mod checkpoint;

@@ -24,6 +24,8 @@ type Torch<T> = std::result::Result<T, TchError>;
 pub(crate) struct Objective<'a> {
     pub(crate) model: &'a Llama,
     pub(crate) token_weight: f64,
+    /// Which part of a token's label goes to all tokens alike, in training.
+    pub(crate) label_smoothing: f64,
     /// Without an item head there is none.
     pub(crate) items: Option<ItemObjective<'a>>,
 }
@@ -49,7 +51,7 @@ impl<'a> Objective<'a> {
     /// The tokens' loss alone.
     #[cfg(test)]
     pub(crate) fn tokens(model: &'a Llama) -> Self {
-        Self { model, token_weight: 1.0, items: None }
+        Self { model, token_weight: 1.0, label_smoothing: 0.0, items: None }
     }
 
     /// The input embeddings of tokens, in which whole codes carry their vectors.

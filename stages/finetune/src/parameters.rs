@@ -92,6 +92,13 @@ pub struct Parameters {
     /// The highest norm of a step's gradients; 0 for no limit.
     #[schemars(range(min = 0.0))]
     pub clip: f64,
+    /// Which part of a token's label goes to all tokens alike: the loss of a label y is `−(1 − s) log p(y) − s mean log p`. Losses of
+    /// validation have none.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    pub label_smoothing: f64,
+    /// Decay of a moving average of the weights, which is validated and written in their place; 0 for none.
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub weight_average: f64,
     /// Samples with more tokens are dropped and counted.
     #[schemars(range(min = 2))]
     pub max_tokens: usize,
@@ -148,6 +155,8 @@ impl Default for Parameters {
             warmup: 0.01,
             weight_decay: 0.01,
             clip: 1.0,
+            label_smoothing: 0.0,
+            weight_average: 0.0,
             max_tokens: 2048,
             dropout: 0.0,
             packing: true,
@@ -185,7 +194,12 @@ impl Parameters {
         if let Some((name, value)) = positive.iter().find(|(_, value)| *value <= 0.0 || !value.is_finite()) {
             return Err(conflict(format!("{name} is {value}, expected more than 0")));
         }
-        for (name, ratio) in [("dropout", self.dropout), ("lora_dropout", self.lora_dropout)] {
+        for (name, ratio) in [
+            ("dropout", self.dropout),
+            ("lora_dropout", self.lora_dropout),
+            ("label_smoothing", self.label_smoothing),
+            ("weight_average", self.weight_average),
+        ] {
             if !(0.0..1.0).contains(&ratio) {
                 return Err(conflict(format!("{name} is {ratio}, expected at least 0 and less than 1")));
             }

@@ -59,15 +59,16 @@ impl Targets {
         Ok(Self { parts })
     }
 
-    /// The weighted sum of the terms' cross-entropies over `divisor`, of hidden states `[R, h]`: a scalar.
+    /// The weighted sum of the terms' cross-entropies over `divisor`, of hidden states `[R, h]`: a scalar. `smoothing` is the part of a
+    /// label that goes to all tokens alike.
     ///
     /// With several parts, the gradients of what makes logits of states are added here; those of the states come with the
     /// backward pass of what is returned.
-    pub(crate) fn loss(&self, model: &Llama, states: &Tensor, divisor: f64) -> Result<Tensor> {
+    pub(crate) fn loss(&self, model: &Llama, states: &Tensor, divisor: f64, smoothing: f64) -> Result<Tensor> {
         if self.parts.len() == 1 || !states.requires_grad() {
             let mut sum = Tensor::from(0.0f32).to_device(states.device());
             for part in &self.parts {
-                let loss = part.loss(model, states, divisor)?;
+                let loss = part.loss(model, states, divisor, smoothing)?;
                 sum = sum.f_add(&loss).map_err(failed("compute the loss"))?;
             }
             return Ok(sum);
@@ -76,7 +77,7 @@ impl Targets {
         let fresh = fresh().map_err(failed("compute the loss"))?;
         let mut sum = Tensor::from(0.0f32).to_device(states.device());
         for part in &self.parts {
-            let loss = part.loss(model, &fresh, divisor)?;
+            let loss = part.loss(model, &fresh, divisor, smoothing)?;
             let add = || {
                 loss.f_backward()?;
                 sum.f_add(&loss.f_detach()?)
@@ -93,11 +94,16 @@ impl Targets {
 }
 
 impl Part {
-    fn loss(&self, model: &Llama, states: &Tensor, divisor: f64) -> Result<Tensor> {
+    fn loss(&self, model: &Llama, states: &Tensor, divisor: f64, smoothing: f64) -> Result<Tensor> {
         let rows = states.f_narrow(0, self.first, self.rows).map_err(failed("compute the loss"))?;
         let log_p = model.logits(&rows)?.f_log_softmax(-1, Kind::Float).map_err(failed("compute the loss"))?;
         let loss = || {
-            let chosen = log_p.f_view(-1)?.f_index_select(0, &self.terms)?;
+            let mut chosen = log_p.f_view(-1)?.f_index_select(0, &self.terms)?;
+            if smoothing > 0.0 {
+                let rows = self.terms.f_divide_scalar_mode(log_p.size()[1], "floor")?;
+                let of_all = log_p.f_mean_dim([-1_i64].as_slice(), false, Kind::Float)?.f_index_select(0, &rows)?;
+                chosen = chosen.f_lerp(&of_all, smoothing)?;
+            }
             chosen.f_dot(&self.weights)?.f_neg()?.f_div_scalar(divisor)
         };
         loss().map_err(failed("compute the loss"))
@@ -119,7 +125,7 @@ mod tests {
         let terms: Vec<Term> = [(0, 3, 1.0), (0, 4, 2.0), (2, 10, 1.0), (3, 0, 0.5), (4, 7, 1.0)]
             .map(|(row, token, weight)| Term { row, token, weight })
             .to_vec();
-        let of_parts = |most_logits: i64| {
+        let of_parts = |most_logits: i64, smoothing: f64| {
             let mut model = Llama::random(config.clone(), 0.3, Device::Cpu, Kind::Float).unwrap();
             let trained = model.train_all().unwrap();
             for (number, parameter) in trained.iter().enumerate() {
@@ -129,22 +135,42 @@ mod tests {
             }
             let states = Tensor::arange(40, (Kind::Float, Device::Cpu)).sin().view([5, 8]).set_requires_grad(true);
             let targets = Targets::new(&terms, 5, 11, most_logits, Device::Cpu).unwrap();
-            let value = targets.loss(&model, &states, 2.0).unwrap();
-            let without = tch::no_grad(|| targets.loss(&model, &states.detach(), 2.0).unwrap());
+            let value = targets.loss(&model, &states, 2.0, smoothing).unwrap();
+            let without = tch::no_grad(|| targets.loss(&model, &states.detach(), 2.0, smoothing).unwrap());
             assert!((value.double_value(&[]) - without.double_value(&[])).abs() < 1e-6);
             // A factor behind the loss reaches the states.
             (&value * 3.0).backward();
             (targets.parts.len(), value.double_value(&[]), states.grad(), trained[0].tensor.grad())
         };
-        let (one, whole, of_states, of_rows) = of_parts(MOST_LOGITS);
-        assert_eq!(one, 1);
-        for (most_logits, count) in [(1, 5), (22, 3), (44, 2)] {
-            let (parts, value, states, rows) = of_parts(most_logits);
-            assert_eq!(parts, count);
-            assert!((value - whole).abs() < 1e-6);
-            assert!(states.allclose(&of_states, 1e-5, 1e-6, false));
-            // The rows' gradients are taken at once, before any factor.
-            assert!((rows * 3.0).allclose(&of_rows, 1e-5, 1e-6, false));
+        for smoothing in [0.0, 0.1] {
+            let (one, whole, of_states, of_rows) = of_parts(MOST_LOGITS, smoothing);
+            assert_eq!(one, 1);
+            for (most_logits, count) in [(1, 5), (22, 3), (44, 2)] {
+                let (parts, value, states, rows) = of_parts(most_logits, smoothing);
+                assert_eq!(parts, count);
+                assert!((value - whole).abs() < 1e-6);
+                assert!(states.allclose(&of_states, 1e-5, 1e-6, false));
+                // The rows' gradients are taken at once, before any factor.
+                assert!((rows * 3.0).allclose(&of_rows, 1e-5, 1e-6, false));
+            }
         }
+    }
+
+    #[test]
+    fn smoothed_labels_have_the_loss_of_libtorch() {
+        let _turn = crate::tests::alone();
+        let fields = json!({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 8,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true});
+        let config: LlamaConfig = serde_json::from_value(fields).unwrap();
+        let model = Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap();
+        let states = Tensor::arange(24, (Kind::Float, Device::Cpu)).sin().view([3, 8]);
+        let terms = [(0, 3), (1, 10), (2, 0)].map(|(row, token)| Term { row, token, weight: 1.0 });
+        let targets = Targets::new(&terms, 3, 11, MOST_LOGITS, Device::Cpu).unwrap();
+        let ours = targets.loss(&model, &states, 3.0, 0.2).unwrap().double_value(&[]);
+        let labels = Tensor::from_slice(&[3_i64, 10, 0]);
+        let logits = model.logits(&states).unwrap();
+        let theirs =
+            logits.cross_entropy_loss::<&Tensor>(&labels, None, tch::Reduction::Mean, -100, 0.2).double_value(&[]);
+        assert!((ours - theirs).abs() < 1e-6, "{ours} {theirs}");
     }
 }

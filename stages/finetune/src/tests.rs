@@ -311,16 +311,19 @@ fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Con
 fn training_that_was_stopped_ends_in_the_same_weights() {
     let _turn = alone();
     let samples = Samples { groups: groups(), read: 8, dropped: 0, seen: HashSet::new() };
-    let parameters =
+    let best =
         Parameters { learning_rate: 3e-2, epochs: 4, batch_tokens: 12, keep: Keep::Best, ..Parameters::default() };
-    let whole = tempfile::tempdir().unwrap();
-    let expected = finish(&samples, &parameters, &with_checkpoint(whole.path()));
-    let steps_an_epoch = expected.0.len() / 4;
-    for stopped_after in [0, 1, steps_an_epoch, steps_an_epoch + 1, expected.0.len()] {
-        let folder = tempfile::tempdir().unwrap();
-        let context = with_checkpoint(folder.path());
-        begin(&samples, &parameters, stopped_after, &context);
-        assert_eq!(finish(&samples, &parameters, &context), expected, "stopped after {stopped_after} steps");
+    let averaged = Parameters { keep: Keep::Last, weight_average: 0.9, label_smoothing: 0.1, ..best.clone() };
+    for parameters in [best, averaged] {
+        let whole = tempfile::tempdir().unwrap();
+        let expected = finish(&samples, &parameters, &with_checkpoint(whole.path()));
+        let steps_an_epoch = expected.0.len() / 4;
+        for stopped_after in [0, 1, steps_an_epoch, steps_an_epoch + 1, expected.0.len()] {
+            let folder = tempfile::tempdir().unwrap();
+            let context = with_checkpoint(folder.path());
+            begin(&samples, &parameters, stopped_after, &context);
+            assert_eq!(finish(&samples, &parameters, &context), expected, "stopped after {stopped_after} steps");
+        }
     }
 }
 
@@ -443,7 +446,12 @@ fn label_codes(trie: &Trie) -> ItemCodes<'_> {
 }
 
 fn with_items<'a>(model: &'a Llama, head: &'a ItemHead, negatives: Negatives) -> Objective<'a> {
-    Objective { model, token_weight: 0.5, items: Some(ItemObjective { head, weight: 2.0, negatives }) }
+    Objective {
+        model,
+        token_weight: 0.5,
+        label_smoothing: 0.0,
+        items: Some(ItemObjective { head, weight: 2.0, negatives }),
+    }
 }
 
 #[test]
@@ -502,7 +510,8 @@ fn the_loss_of_items_is_that_of_its_formula() {
     let tree = TokenTree::merge([sample], Some(&codes));
     let of = |negatives| {
         let items = Some(ItemObjective { head: &head, weight: 2.0, negatives });
-        gradients(&Objective { model: &model, token_weight: 0.0, items }, &[&tree], 100, false).unwrap()
+        gradients(&Objective { model: &model, token_weight: 0.0, label_smoothing: 0.0, items }, &[&tree], 100, false)
+            .unwrap()
     };
     let all = (0..4).map(|code| score(code).exp()).sum::<f64>().ln() - score(3);
     assert!((of(Negatives::All) - 2.0 * all).abs() < 1e-4);

@@ -1,5 +1,6 @@
 //! The loop: a step's trees, their loss, its gradients, the new weights.
 
+use crate::average::Average;
 use crate::batch::{Batch, Terms};
 use crate::batching::{lay_out, steps};
 use crate::checkpoint::{Checkpoints, State};
@@ -32,6 +33,8 @@ pub(crate) struct Training<'a> {
     validation: Validation<'a>,
     schedule: CosineSchedule,
     optimizer: AdamW,
+    /// The average of the weights that takes their place, where one is asked for.
+    average: Option<Average>,
     curve: Curve,
 }
 
@@ -55,7 +58,8 @@ impl<'a> Learner<'a> {
             weight: parameters.item_weight,
             negatives: negatives(head.codes()),
         });
-        Objective { model: self.model, token_weight: parameters.token_weight, items }
+        let Parameters { token_weight, label_smoothing, .. } = *parameters;
+        Objective { model: self.model, token_weight, label_smoothing, items }
     }
 }
 
@@ -87,6 +91,7 @@ impl<'a> Training<'a> {
         let epoch_ends = ends.collect();
         let steps = epochs.concat();
         let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
+        let average = Average::of(&trained, parameters.weight_average)?;
         let optimizer = AdamW::new(trained, parameters.weight_decay)?;
         let memory_tokens = match parameters.memory_tokens {
             0 => tokens_at_once(learner.model, parameters.gradient_checkpointing),
@@ -104,6 +109,7 @@ impl<'a> Training<'a> {
             validation,
             schedule,
             optimizer,
+            average,
             curve,
         })
     }
@@ -166,6 +172,9 @@ impl<'a> Training<'a> {
 
     /// Puts the weights into the model that are to be kept, and gives the loss of every step.
     pub(crate) fn finish(mut self) -> Result<Curve> {
+        if let Some(average) = &mut self.average {
+            average.exchange(self.optimizer.parameters())?;
+        }
         self.validation.put_back(self.optimizer.parameters())?;
         self.curve.best_epoch = self.validation.best_epoch();
         self.curve.measured_by_lists = self.validation.name() != "loss";
@@ -204,8 +213,15 @@ impl<'a> Training<'a> {
         }
         self.optimizer.step(rate)?;
         self.curve.losses.push(loss);
-        if self.epoch_ends.contains(&self.done()) {
-            self.validation.measure(&objective, self.optimizer.parameters(), memory_tokens)?;
+        let done = self.done();
+        let trained = self.optimizer.parameters();
+        if let Some(average) = &mut self.average {
+            average.update(trained, done)?;
+        }
+        if self.epoch_ends.contains(&done) {
+            self.average.iter_mut().try_for_each(|average| average.exchange(trained))?;
+            self.validation.measure(&objective, trained, memory_tokens)?;
+            self.average.iter_mut().try_for_each(|average| average.exchange(trained))?;
         }
         Ok(())
     }
@@ -216,7 +232,7 @@ impl<'a> Training<'a> {
             losses: self.curve.losses.clone(),
             validation: self.validation.values.clone(),
             best: self.validation.best.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect(),
-            tensors: self.optimizer.state(),
+            tensors: self.optimizer.state().into_iter().chain(self.average.iter().flat_map(Average::state)).collect(),
         }
     }
 
@@ -227,9 +243,12 @@ impl<'a> Training<'a> {
         if state.losses.len() > self.steps.len() || state.validation.len() != expected {
             return Ok(false);
         }
-        let tensors = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+        let copies = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+        let (of_average, tensors): (Vec<_>, Vec<_>) = copies.partition(|(name, _)| Average::has(name));
+        let tensors = tensors.into_iter().collect();
         let steps = i32::try_from(state.losses.len()).unwrap_or(i32::MAX);
-        let restored = self.optimizer.restore(&tensors, steps)?
+        let restored = self.average.as_mut().map_or(of_average.is_empty(), |average| average.restore(&of_average))
+            && self.optimizer.restore(&tensors, steps)?
             && self.validation.restore(&state.validation, &state.best, self.optimizer.parameters());
         if restored {
             self.curve.losses.clone_from(&state.losses);

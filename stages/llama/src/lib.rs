@@ -150,8 +150,9 @@ fn initialise(parameters: &Parameters, context: &Context) -> Result<()> {
     context.log(format!("tokenizer: {tokens} tokens from {} texts", corpus.len()));
     let config = folder::model_config(parameters, tokens)?;
     // Libtorch draws other numbers on a GPU, and the model should be the same everywhere.
-    tch::manual_seed(context.seed().cast_signed());
-    let model = Llama::random(config, parameters.initializer_range, Device::Cpu, Kind::Float)?;
+    let model = nn::with_seed(context.seed(), || {
+        Llama::random(config, parameters.initializer_range, Device::Cpu, Kind::Float)
+    })?;
     let output = context.output("model");
     model.save(output)?;
     folder::write_tokenizer(output, &tokenizer, parameters.context_length)

@@ -21,8 +21,8 @@ fn model(folder: &Path) -> Llama {
         "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "rope_theta": 10000.0, "tie_word_embeddings": false,
     });
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
-    tch::manual_seed(5);
-    Llama::random(LlamaConfig::read(folder).unwrap(), 0.4, Device::Cpu, Kind::Float).unwrap()
+    let config = LlamaConfig::read(folder).unwrap();
+    nn::with_seed(5, || Llama::random(config, 0.4, Device::Cpu, Kind::Float).unwrap())
 }
 
 /// Fourteen items on three levels; items 0 and 13 share a code.
@@ -176,7 +176,8 @@ fn the_head_alone_ranks_all_items() {
     let trie = Trie::of(&codes());
     let tokenizer = nn::read_tokenizer(folder.path()).unwrap();
     let codes = ItemCodes::new(&trie, &tokenizer).unwrap();
-    ItemHead::random(&codes, &model(folder.path()), true, 0.5).unwrap().write(folder.path()).unwrap();
+    let model = model(folder.path());
+    nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap()).write(folder.path()).unwrap();
     let by_head = run(folder.path(), "head", &json!({"scoring": "head", "top_k": 14}), &[]).unwrap();
     assert!(by_head.kept.iter().all(|list| list.items.len() == 14));
     // A beam of all codes that the head alone orders gives the same lists.

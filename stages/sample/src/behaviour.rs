@@ -107,7 +107,8 @@ fn new_item(
 ) -> usize {
     const TRIES: usize = 30;
     for _ in 0..TRIES {
-        let item = next_item(bought.last().copied(), preferences, parameters, catalogue, random);
+        let followed = bought.len().checked_sub(parameters.sequence_lag).map(|place| bought[place]);
+        let item = next_item(followed, preferences, parameters, catalogue, random);
         if !bought.contains(&item) {
             return item;
         }
@@ -121,24 +122,25 @@ fn new_item(
     }
 }
 
+/// A successor of the item that is followed, if there is one, or an item of a preference, or any.
 fn next_item(
-    last: Option<usize>,
+    followed: Option<usize>,
     preferences: &[usize],
     parameters: &Parameters,
     catalogue: &Catalogue,
     random: &mut ChaCha8Rng,
 ) -> usize {
-    if let Some(last) = last
+    if let Some(followed) = followed
         && random.random_bool(parameters.sequence_strength)
     {
         let mut point = random.random::<f64>();
-        for (successor, weight) in catalogue.items[last].successors.into_iter().zip(SUCCESSOR_WEIGHTS) {
+        for (successor, weight) in catalogue.items[followed].successors.into_iter().zip(SUCCESSOR_WEIGHTS) {
             if point < weight {
                 return successor;
             }
             point -= weight;
         }
-        return catalogue.items[last].successors[0];
+        return catalogue.items[followed].successors[0];
     }
     if random.random_bool(parameters.preference_strength) {
         let preference = preferences[random.random_range(0..preferences.len())];

@@ -5,7 +5,8 @@
 //!
 //! * **Latent preferences.** Items belong to latent preferences, users have a few of them, and buy from others only now and then.
 //! * **Sequences.** Items come in series, and each item has successors in its preference: the next of its series, and two
-//!   that go with it. Having bought an item, a user buys a successor with probability `sequence_strength`.
+//!   that go with it. A user buys a successor of the item `sequence_lag` purchases ago with probability `sequence_strength`: by
+//!   default three series are followed at a time, so that what comes next is not told by the last item.
 //! * **Words.** Titles, descriptions and reviews name the kind of thing, what it is made for, its make and its series.
 //!
 //! The files also have the flaws of the published ones, about `flaws` of the rows each: repeated reviews, reviews
@@ -74,7 +75,11 @@ pub struct Parameters {
     /// The mean number of items that a user buys; at least five.
     #[schemars(range(min = 5.0))]
     pub mean_length: f64,
-    /// Probability that the next item is a successor of the last one.
+    /// How far back the item is that the next one may follow: 1 is the last item, 2 the one before it; 3 is of users who follow
+    /// three series at a time and take them by turns.
+    #[schemars(range(min = 1))]
+    pub sequence_lag: usize,
+    /// Probability that the next item is a successor of the item that it may follow.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub sequence_strength: f64,
     /// Probability that any other item is of the user's latent preferences.
@@ -90,11 +95,12 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            users: 1_200,
+            users: 1_500,
             items: 400,
             latent_preferences: 8,
-            preferences_per_user: 2,
-            mean_length: 9.0,
+            preferences_per_user: 3,
+            mean_length: 12.0,
+            sequence_lag: 3,
             sequence_strength: 0.6,
             preference_strength: 0.9,
             form: Form::Amazon2018,
@@ -158,8 +164,8 @@ fn check(parameters: &Parameters) -> Result<()> {
     if let Some((name, ratio)) = ratios.into_iter().find(|(_, ratio)| !(0.0..=1.0).contains(ratio)) {
         return conflict(format!("{name} = {ratio}, expected a ratio from 0 to 1"));
     }
-    if users == 0 || latent_preferences == 0 || preferences_per_user == 0 {
-        return conflict("users, latent_preferences and preferences_per_user must be at least 1".into());
+    if users == 0 || latent_preferences == 0 || preferences_per_user == 0 || parameters.sequence_lag == 0 {
+        return conflict("users, latent_preferences, preferences_per_user and sequence_lag must be at least 1".into());
     }
     if preferences_per_user > latent_preferences {
         return conflict(format!(

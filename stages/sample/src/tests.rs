@@ -1,4 +1,4 @@
-use crate::behaviour::each_purchase;
+use crate::behaviour::{Purchase, each_purchase};
 use crate::catalogue::Catalogue;
 use crate::{Form, Parameters, Sample};
 use contract::{Context, FailureKind, Result, Spec, Stage as _};
@@ -60,11 +60,11 @@ fn the_size_is_as_asked_and_the_flaws_are_there() {
     let out = run(parameters, 7).unwrap();
     let (reviews, metadata) = (lines(&out, "reviews"), lines(&out, "metadata"));
     let distinct = |field: &str| reviews.iter().map(|line| line[field].to_string()).collect::<BTreeSet<_>>().len();
-    assert_eq!((distinct("reviewerID"), distinct("asin")), (1_200, 400));
+    assert_eq!((distinct("reviewerID"), distinct("asin")), (1_500, 400));
     let pairs: BTreeSet<String> =
         reviews.iter().map(|line| format!("{} {}", line["reviewerID"], line["asin"])).collect();
-    let mean = pairs.len() as f64 / 1_200.0;
-    assert!((mean - 9.0).abs() < 0.5, "{mean}");
+    let mean = pairs.len() as f64 / 1_500.0;
+    assert!((mean - 12.0).abs() < 0.5, "{mean}");
     assert!(pairs.len() < reviews.len());
     assert!(reviews.iter().any(|line| line.get("reviewText").is_none()));
     let known: BTreeSet<String> = metadata.iter().map(|line| line["asin"].to_string()).collect();
@@ -91,13 +91,16 @@ fn what_comes_next_can_be_learned() {
         Ok(())
     })
     .unwrap();
-    let steps = || purchases.windows(2).filter(|pair| pair[0].user == pair[1].user);
-    let ratio = |of: &dyn Fn(&[crate::behaviour::Purchase]) -> bool| {
-        steps().filter(|pair| of(pair)).count() as f64 / steps().count() as f64
-    };
-    let likeliest = ratio(&|pair| catalogue.items[pair[0].item as usize].successors[0] == pair[1].item as usize);
-    let within_preference = ratio(&|pair| pair[1].of_preference);
-    assert!(likeliest > 0.3 && within_preference > 0.85, "{likeliest} {within_preference}");
+    let steps = || purchases.windows(4).filter(|four| four[0].user == four[3].user);
+    let ratio =
+        |of: &dyn Fn(&[Purchase]) -> bool| steps().filter(|four| of(four)).count() as f64 / steps().count() as f64;
+    let follows =
+        |before: &Purchase, next: &Purchase| catalogue.items[before.item as usize].successors[0] == next.item as usize;
+    let after_the_third_last = ratio(&|four| follows(&four[0], &four[3]));
+    let after_the_last = ratio(&|four| follows(&four[2], &four[3]));
+    let within_preference = ratio(&|four| four[3].of_preference);
+    assert!(after_the_third_last > 0.3 && within_preference > 0.85, "{after_the_third_last} {within_preference}");
+    assert!(after_the_last < 0.05, "no chain of the first order may win: {after_the_last}");
 }
 
 #[test]
@@ -108,6 +111,7 @@ fn users_who_only_follow_series_still_find_something_new() {
         latent_preferences: 2,
         preferences_per_user: 1,
         mean_length: 6.0,
+        sequence_lag: 1,
         sequence_strength: 1.0,
         preference_strength: 1.0,
         flaws: 0.0,
@@ -146,6 +150,7 @@ fn parameters_that_contradict_each_other_are_refused() {
         Parameters { preferences_per_user: 9, ..Default::default() },
         Parameters { mean_length: 4.0, ..Default::default() },
         Parameters { flaws: 1.5, ..Default::default() },
+        Parameters { sequence_lag: 0, ..Default::default() },
     ] {
         assert_eq!(refused(parameters).kind, FailureKind::Conflict);
     }

@@ -2,12 +2,10 @@
 
 use crate::parameters::Parameters;
 use crate::report::Reason;
-use crate::text::first_words;
+use crate::text::{drawn, first_words};
 use crate::{Material, Samples};
 use frames::Items;
 use prompts::{TaskKind, variant};
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
 
 /// Adds a question for the title, and one for the description, of each item that has it.
 pub(crate) fn add_item_texts(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
@@ -126,14 +124,4 @@ impl Form {
 
 fn texts_of<'a>(material: &'a Material, history: &[u32]) -> Vec<&'a str> {
     history.iter().map(|&item| material.item_texts[item as usize].as_str()).collect()
-}
-
-/// At most `most` of `count` places, ascending; all where `most` is 0.
-fn drawn(count: usize, most: usize, seed: u64) -> Vec<usize> {
-    if most == 0 || most >= count {
-        return (0..count).collect();
-    }
-    let mut places = rand::seq::index::sample(&mut ChaCha8Rng::seed_from_u64(seed), count, most).into_vec();
-    places.sort_unstable();
-    places
 }

@@ -17,6 +17,8 @@ pub struct Parameters {
     pub text: bool,
     /// Whether to ask for the item behind a review. Without `reviews` there is no such sample.
     pub query: bool,
+    /// How many reviews are drawn for `query` at most; 0 for all.
+    pub query_samples: usize,
     /// Whether to ask for title and description of an item, a task of LC-Rec. Without `items` there is no such sample.
     pub item_text: bool,
     /// Whether to join histories and text, a task of LC-Rec: titles before an item, items before a title or description.
@@ -58,6 +60,7 @@ impl Default for Parameters {
             next_item: true,
             text: true,
             query: true,
+            query_samples: 0,
             item_text: false,
             text_history: false,
             text_history_samples: 0,

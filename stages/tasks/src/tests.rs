@@ -108,6 +108,8 @@ fn texts_and_training_reviews_ask_for_their_item() {
     assert!(queries[0].prompt.contains("warm and") && !queries[0].prompt.contains("clear"));
     let groups: BTreeSet<u32> = texts.iter().chain(&queries).map(|one| one.group).collect();
     assert_eq!(groups, (2..8).collect());
+    let one = samples(&Parameters { query_samples: 1, ..parameters }, TaskKind::Query);
+    assert!(one.len() == 1 && queries.iter().any(|query| query.prompt == one[0].prompt));
 }
 
 #[test]

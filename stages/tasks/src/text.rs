@@ -4,6 +4,8 @@ use crate::parameters::Parameters;
 use crate::report::Reason;
 use crate::{Material, Samples};
 use prompts::{TaskKind, query_prompt, text_prompt, variant};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 
 /// Adds a sample for each item that has a title.
 pub(crate) fn add_texts(samples: &mut Samples, material: &Material, parameters: &Parameters, seed: u64) {
@@ -35,20 +37,35 @@ pub(crate) fn add_queries(samples: &mut Samples, material: &Material, parameters
         samples.report.leave_out(Reason::ReviewsNotBound);
         return;
     };
-    for ((&user, item), text) in reviews.user.iter().zip(&reviews.item).zip(&reviews.text) {
-        let trained = material.sequences.get(user as usize).is_some_and(|sequence| sequence.contains(item));
+    let mut usable = Vec::new();
+    for ((&user, &item), text) in reviews.user.iter().zip(&reviews.item).zip(&reviews.text) {
+        let trained = material.sequences.get(user as usize).is_some_and(|sequence| sequence.contains(&item));
         if !trained {
             samples.report.leave_out(Reason::HeldOutReview);
         } else if text.trim().is_empty() {
             samples.report.leave_out(Reason::EmptyReview);
         } else {
-            let group = samples.next_group();
-            let prompt = query_prompt(variant(seed, group), &first_words(text, parameters.query_words));
-            samples.add(group, TaskKind::Query, prompt, &material.item_texts[*item as usize]);
+            usable.push((item, text));
         }
+    }
+    for place in drawn(usable.len(), parameters.query_samples, seed) {
+        let (item, text) = usable[place];
+        let group = samples.next_group();
+        let prompt = query_prompt(variant(seed, group), &first_words(text, parameters.query_words));
+        samples.add(group, TaskKind::Query, prompt, &material.item_texts[item as usize]);
     }
 }
 
 pub(crate) fn first_words(text: &str, count: usize) -> String {
     text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
+}
+
+/// At most `most` of `count` places, ascending; all where `most` is 0.
+pub(crate) fn drawn(count: usize, most: usize, seed: u64) -> Vec<usize> {
+    if most == 0 || most >= count {
+        return (0..count).collect();
+    }
+    let mut places = rand::seq::index::sample(&mut ChaCha8Rng::seed_from_u64(seed), count, most).into_vec();
+    places.sort_unstable();
+    places
 }

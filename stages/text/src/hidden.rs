@@ -75,8 +75,7 @@ mod tests {
             "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
         });
         let config: LlamaConfig = serde_json::from_value(config).unwrap();
-        tch::manual_seed(4);
-        Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap()
+        nn::with_seed(4, || Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap())
     }
 
     #[test]

@@ -39,11 +39,11 @@ impl<'a> Network<'a> {
     /// A network with the first weights of the seed.
     pub(crate) fn new(language: &'a Language, shared: &Shared, seed: u64, device: Device) -> Result<Self> {
         let config = config(language, shared)?;
-        tch::manual_seed(seed.cast_signed());
         let parts = if device == Device::Cpu { PARTS } else { 1 };
         let mut replicas = Vec::with_capacity(parts);
-        for _ in 0..parts {
-            let model = T5::random(config.clone(), device, Kind::Float)?;
+        let models: Result<Vec<T5>> =
+            nn::with_seed(seed, || (0..parts).map(|_| T5::random(config.clone(), device, Kind::Float)).collect());
+        for model in models? {
             let parameters = model.train_all()?;
             replicas.push(Replica { model, parameters });
         }

@@ -17,8 +17,8 @@ fn model(folder: &Path) -> Llama {
         "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "rope_theta": 10000.0, "tie_word_embeddings": false,
     });
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
-    tch::manual_seed(5);
-    Llama::random(LlamaConfig::read(folder).unwrap(), 0.4, Device::Cpu, Kind::Float).unwrap()
+    let config = LlamaConfig::read(folder).unwrap();
+    nn::with_seed(5, || Llama::random(config, 0.4, Device::Cpu, Kind::Float).unwrap())
 }
 
 /// Fourteen items on three levels; items 0 and 13 share a code.
@@ -161,7 +161,7 @@ fn the_item_head_ranks_all_items_and_what_the_beam_found() {
     let trie = Trie::of(&codes());
     let codes = ItemCodes::with_tokens(&trie, tokens(&trie));
     assert_eq!(codes.leaves().len(), 13);
-    let mut head = ItemHead::random(&codes, &model, true, 0.5).unwrap();
+    let mut head = nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap());
     let vectors = head.train().unwrap().tensor.detach();
     head.write(folder.path()).unwrap();
     let head = ItemHead::read(folder.path(), &codes, &model).unwrap().unwrap();
@@ -196,7 +196,7 @@ fn a_head_of_other_codes_is_refused() {
     let trie = Trie::of(&codes());
     let codes = ItemCodes::with_tokens(&trie, tokens(&trie));
     assert!(ItemHead::read(folder.path(), &codes, &model).unwrap().is_none());
-    ItemHead::random(&codes, &model, false, 0.5).unwrap().write(folder.path()).unwrap();
+    nn::with_seed(6, || ItemHead::random(&codes, &model, false, 0.5).unwrap()).write(folder.path()).unwrap();
     let fewer = Trie::of(&Codes { levels: self::codes().levels[..2].to_vec() });
     let fewer_codes = ItemCodes::with_tokens(&fewer, tokens(&fewer));
     let failure = ItemHead::read(folder.path(), &fewer_codes, &model).unwrap_err();
@@ -209,8 +209,7 @@ fn prompts_of_unequal_length_find_together_what_each_finds_alone() {
     let model = model(folder.path());
     let trie = Trie::of(&codes());
     let codes = ItemCodes::with_tokens(&trie, tokens(&trie));
-    tch::manual_seed(6);
-    let head = ItemHead::random(&codes, &model, true, 0.5).unwrap();
+    let head = nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap());
     let decoder = Decoder::new(&model, &codes, Some(&head));
     // The second one has items, whose vectors the prompt carries.
     let prompts: [&[i64]; 3] = [&[1, 2], &[3, 10, 20, 30, 4, 11, 20, 30], &[9, 2, 0, 7, 6]];

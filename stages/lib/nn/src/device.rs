@@ -3,7 +3,7 @@
 use contract::{Context, Failure, FailureKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 use tch::{Cuda, Device};
 
 static INTEROP_THREADS: Once = Once::new();
@@ -16,13 +16,24 @@ static INTEROP_THREADS: Once = Once::new();
 /// [`FailureKind::Device`] when `cuda` is asked for and cannot be had; the message says why.
 pub fn start(context: &Context) -> Result<Device> {
     let threads = i32::try_from(context.threads()).unwrap_or(i32::MAX);
-    tch::set_num_threads(threads);
+    set_threads(threads);
     // libtorch refuses to set this number twice; tests start several stages in one process, at the same time.
     INTEROP_THREADS.call_once(|| tch::set_num_interop_threads(1));
     let device = choose(context)?;
-    // The bits count, not the sign.
-    tch::manual_seed(context.seed().cast_signed());
+    with_seed(context.seed(), || ());
     Ok(device)
+}
+
+/// What `draw` gives when libtorch's random numbers begin at `seed`.
+///
+/// Libtorch has one generator for all threads, so two that draw at once take each other's numbers: all that draw
+/// through this function take turns.
+pub fn with_seed<T>(seed: u64, draw: impl FnOnce() -> T) -> T {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    let _turn = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    // The bits count, not the sign.
+    tch::manual_seed(seed.cast_signed());
+    draw()
 }
 
 /// A pool of as many threads as the stage may use, in each of which libtorch works alone.
@@ -33,12 +44,19 @@ pub fn start(context: &Context) -> Result<Device> {
 /// # Errors
 /// When the system refuses to start a thread.
 pub fn thread_pool(context: &Context) -> Result<ThreadPool> {
-    tch::set_num_threads(1);
+    set_threads(1);
     ThreadPoolBuilder::new()
         .num_threads(context.threads())
-        .start_handler(|_| tch::set_num_threads(1))
+        .start_handler(|_| set_threads(1))
         .build()
         .map_err(|error| Failure::other("start threads", error))
+}
+
+/// Lets operations that this thread calls work on so many threads.
+fn set_threads(count: i32) {
+    // A thread takes over what was set last in the process when it first asks, which would undo what is set before that.
+    let _ = tch::get_num_threads();
+    tch::set_num_threads(count);
 }
 
 fn choose(context: &Context) -> Result<Device> {

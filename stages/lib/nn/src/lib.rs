@@ -42,7 +42,7 @@ mod tokenizer;
 pub use adapter::load_tuned;
 pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
-pub use device::{start, thread_pool};
+pub use device::{start, thread_pool, with_seed};
 pub use dropout::Dropout;
 pub use hugging_face::write_hugging_face;
 pub use llama::{Llama, Parameter};
