@@ -60,8 +60,8 @@ fn line(space: &Space, pipeline: &str, switch: &str, meaning: &str) -> String {
     let (runs, after) = (with("run"), with("waiting"));
     let own = switch.split('.').next().unwrap();
     assert_eq!(runs, [own], "{switch} changes one stage, its own");
-    let hits = plan.events().iter().filter(|event| event["status"] == "cached").count();
-    format!("| `{switch}` | {meaning} | {} | {} | {hits} |\n", runs.join(", "), after.join(", "))
+    let cached = plan.events().iter().filter(|event| event["status"] == "cached").count();
+    format!("| `{switch}` | {meaning} | {} | {} | {cached} |\n", runs.join(", "), after.join(", "))
 }
 
 #[test]
@@ -70,7 +70,8 @@ fn a_switch_changes_its_own_stage_and_what_follows() {
     let file = repository().join("pipelines/sample.toml");
     let pipeline = file.to_str().unwrap();
     space.succeed(&[&["run", pipeline, "--store", "store"], &SMALLER[..]].concat());
-    let mut table = "| switch | what it leaves out or adds | run | after | hits |\n|---|---|---|---|---:|\n".to_owned();
+    let mut table =
+        "| switch | what it leaves out or adds | run | after | cached |\n|---|---|---|---|---:|\n".to_owned();
     for (switch, meaning) in SWITCHES {
         table.write_str(&line(&space, pipeline, switch, meaning)).unwrap();
     }

@@ -26,7 +26,7 @@ fn assert_edit_is_seen(data: &Path, file: &Path) {
     let space = Space::new();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     pipeline(&space, data, "");
-    for (round, (before, after)) in [("one", "two"), ("abc", "abd")].into_iter().enumerate() {
+    for (iteration, (before, after)) in [("one", "two"), ("abc", "abd")].into_iter().enumerate() {
         begin_second();
         std::fs::write(file, before).unwrap();
         let written = stamps(file);
@@ -34,7 +34,7 @@ fn assert_edit_is_seen(data: &Path, file: &Path) {
         assert_eq!(space.result("p/s/o/v"), before);
         std::fs::write(file, after).unwrap();
         if stamps(file) != written {
-            eprintln!("round {round}: the run took longer than its second");
+            eprintln!("iteration {iteration}: the run took longer than its second");
         }
         space.succeed(&["run", "p"]);
         assert_eq!(space.result("p/s/o/v"), after, "the edit was missed");

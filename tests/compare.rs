@@ -19,7 +19,7 @@ parameters = { k = 1 }
 
 [stage.table]
 uses = "command"
-command = ["sh", "-c", "printf '[{\"model\": \"floor\", \"users\": 9, \"HR@5\": 0.05, \"HR@10\": 0.1}, {\"model\": \"pipe\", \"users\": 9, \"HR@5\": 0.%s%s, \"HR@10\": 0.%s%s}]' \"$2\" \"$3\" \"$2\" \"$3\" > \"$1\"/metrics.json", "sh", "{outputs.metrics}", "{parameters.k}", "{seed}"]
+command = ["sh", "-c", "printf '[{\"model\": \"baseline\", \"users\": 9, \"HR@5\": 0.05, \"HR@10\": 0.1}, {\"model\": \"pipe\", \"users\": 9, \"HR@5\": 0.%s%s, \"HR@10\": 0.%s%s}]' \"$2\" \"$3\" \"$2\" \"$3\" > \"$1\"/metrics.json", "sh", "{outputs.metrics}", "{parameters.k}", "{seed}"]
 outputs = { metrics = "metrics" }
 parameters = { k = 1 }
 "#;
@@ -59,7 +59,7 @@ fn swept() -> Space {
 }
 
 #[test]
-fn points_stand_beside_the_floor_and_the_paper_in_every_format() {
+fn points_are_shown_with_the_baseline_and_the_paper_in_every_format() {
     let space = swept();
     for format in ["text", "json", "csv", "markdown", "latex"] {
         let flag = format!("--{format}");
@@ -185,7 +185,7 @@ fn a_condition_that_no_row_meets_is_an_error() {
     let outcome = space.pipe(&["compare", "swept", "--where", "model=nope"]);
     assert_eq!(outcome.code, 2, "{}", outcome.err);
     assert!(outcome.err.contains("no row has model=nope"), "{}", outcome.err);
-    assert!(outcome.err.contains("the rows have model floor, pipe"), "{}", outcome.err);
+    assert!(outcome.err.contains("the rows have model baseline, pipe"), "{}", outcome.err);
     let outcome = space.pipe(&["compare", "swept", "--where", "modle=pipe"]);
     assert!(outcome.err.contains("no row has a column 'modle'"), "{}", outcome.err);
     assert!(outcome.err.contains("did you mean 'model'?"), "{}", outcome.err);

@@ -116,7 +116,7 @@ impl Bench {
         usize::try_from(std::fs::metadata(self.template.path().join(file)).unwrap().len()).unwrap()
     }
 
-    /// Runs over the damaged store: it succeeds with the right digests, and every hit is right to the last byte but for
+    /// Runs over the damaged store: it succeeds with the right digests, and every cached result is right to the last byte but for
     /// contents of equal size, which reading every byte finds and running the stage again repairs.
     fn survive(&self, context: &str, tried: &mut Tried) {
         let (engine, root) = (&self.engine, self.root());
@@ -162,7 +162,9 @@ fn every_byte_of_every_record() {
     for action in bench.engine.good.values() {
         let file = root.join("actions").join(format!("{}.json", action.key));
         let whole = std::fs::read(&file).unwrap();
-        let Lookup::Cached(before) = store.lookup(action.key).unwrap() else { panic!("{} is no hit", file.display()) };
+        let Lookup::Cached(before) = store.lookup(action.key).unwrap() else {
+            panic!("{} is not cached", file.display())
+        };
         for damage in Damage::all(whole.len(), 1) {
             damage.to(&file);
             looked += 1;

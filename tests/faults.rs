@@ -160,7 +160,7 @@ fn every_operation_fails(engine: &Engine, template: &Path, bad: &[String], offse
                 assert!(engine.has(&store, stage), "{context}: {stage} is lost");
             }
             let next = engine.recover(&root, &context);
-            assert!(before.iter().chain(&outcome.ran).all(|stage| next.hit.contains(stage)), "{context}: {next:?}");
+            assert!(before.iter().chain(&outcome.ran).all(|stage| next.cached.contains(stage)), "{context}: {next:?}");
             assert_only_bad_quarantined(&root, bad, &context);
             std::fs::remove_dir_all(&root).unwrap();
             tried.faults += usize::from(struck);
@@ -227,10 +227,10 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
     let mut found = 0;
     let mut needs = store.needs()?;
     for (stage, action) in &engine.good {
-        if let Lookup::Cached(hit) = store.lookup(action.key)? {
-            assert_eq!(hit.outputs, action.outputs);
-            needs.add_result(&hit)?;
-            store.link("chain", &pipe::key::StageName::new(stage.as_str()), &hit)?;
+        if let Lookup::Cached(cached) = store.lookup(action.key)? {
+            assert_eq!(cached.outputs, action.outputs);
+            needs.add_result(&cached)?;
+            store.link("chain", &pipe::key::StageName::new(stage.as_str()), &cached)?;
             found += 1;
         }
         if let Some(lease) = store.lease(action.key)? {

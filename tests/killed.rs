@@ -116,11 +116,11 @@ fn whole_records(root: &Path) -> usize {
 
 /// Nothing that was told of is lost, nothing that was recorded is repeated, and the bytes are right.
 fn compare(space: &Space, killed: &Ended, again: &Ended, recorded: usize, moment: Moment) {
-    let hits = again.stages("cached");
+    let cached = again.stages("cached");
     for stage in killed.stages("done") {
-        assert!(hits.contains(&stage), "{moment:?}: '{stage}' was told of and is lost");
+        assert!(cached.contains(&stage), "{moment:?}: '{stage}' was told of and is lost");
     }
-    assert_eq!(hits.len(), recorded, "{moment:?}: a recorded result is not used, or one came from nowhere");
+    assert_eq!(cached.len(), recorded, "{moment:?}: a recorded result is not used, or one came from nowhere");
     assert_eq!(again.stages("done").len(), STAGES.len() - recorded, "{moment:?}");
     for (name, _, content) in STAGES {
         let path = space.path("artifacts/k").join(name).join("o/in/f");
@@ -155,9 +155,9 @@ fn moments(count: usize) -> Vec<Moment> {
     let even = (0..part).map(|number| Moment::After(spread(number, whole)));
     // After "start" the command runs and its result is kept; after "stage" the next is on its way.
     let close = (0..part).map(|number| {
-        let rounds = part.div_ceil(lines);
+        let iterations = part.div_ceil(lines);
         let delay =
-            Duration::from_millis(25).mul_f64((number / lines) as f64 / rounds as f64 + (number % 5) as f64 / 50.0);
+            Duration::from_millis(25).mul_f64((number / lines) as f64 / iterations as f64 + (number % 5) as f64 / 50.0);
         Moment::Line(number % lines + 1, delay)
     });
     first.chain(even).chain(close).collect()

@@ -42,7 +42,7 @@ fn a_lock_has_a_sorted_line_for_each_fact() {
 }
 
 #[test]
-fn what_is_not_up_to_date_cannot_be_locked() {
+fn what_has_no_result_cannot_be_locked() {
     let space = chain();
     let outcome = space.pipe(&["lock", "chain"]);
     assert_eq!(outcome.code, 15);

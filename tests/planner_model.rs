@@ -87,7 +87,7 @@ fn run_timelines(cases: usize, world: impl Fn(Vec<Stage>) -> World) {
     let seed = soak::long().map_or(RngSeed::Fixed(2024), |_| RngSeed::Random);
     let config =
         Config { cases, max_shrink_iters: 300, failure_persistence: None, rng_seed: seed, ..Config::default() };
-    let (steps, ran, hits) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let (steps, ran, cached) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let strategy = (stages(), proptest::collection::vec(edit(), 1..=6));
     let outcome = TestRunner::new(config).run(&strategy, |(stages, edits)| {
         let mut world = world(stages);
@@ -98,14 +98,14 @@ fn run_timelines(cases: usize, world: impl Fn(Vec<Stage>) -> World) {
         }
         steps.set(steps.get() + edits.len());
         ran.set(ran.get() + world.ran);
-        hits.set(hits.get() + world.hits);
+        cached.set(cached.get() + world.cached);
         Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    let (steps, ran, hits) = (steps.get(), ran.get(), hits.get());
-    eprintln!("{cases} pipelines, {steps} steps; {ran} stages ran, {hits} were hits; stale 0, in vain 0");
+    let (steps, ran, cached) = (steps.get(), ran.get(), cached.get());
+    eprintln!("{cases} pipelines, {steps} steps; {ran} stages ran, {cached} were cached; stale 0, in vain 0");
 }
 
 fn world_text(edits: &[Edit]) -> String {

@@ -24,7 +24,7 @@ struct Tried {
     kept: usize,
 }
 
-/// Looks at every image of every point: what the user was told of is there, nothing is a hit that is wrong, and the next
+/// Looks at every image of every point: what the user was told of is there, no cached result is wrong, and the next
 /// run, made on every `stride`-th image, is right.
 fn survive(engine: &Engine, points: &[Point], stride: usize, tried: &mut Tried) {
     let mut seen = BTreeSet::new();
@@ -46,7 +46,7 @@ fn survive(engine: &Engine, points: &[Point], stride: usize, tried: &mut Tried) 
             if tried.images.is_multiple_of(stride) {
                 tried.runs += 1;
                 let next = engine.recover(&found.join("artifacts"), &context);
-                assert!(point.kept.iter().all(|stage| next.hit.contains(stage)), "{context}: {next:?}");
+                assert!(point.kept.iter().all(|stage| next.cached.contains(stage)), "{context}: {next:?}");
             }
             std::fs::remove_dir_all(&found).unwrap();
         }
@@ -70,7 +70,7 @@ fn stride() -> usize {
 fn report(what: &str, tried: &Tried) {
     let Tried { points, images, runs, kept } = tried;
     eprintln!(
-        "{what}: {points} points, {images} images, {runs} runs from them; {kept} results looked for, lost 0, wrong hits 0"
+        "{what}: {points} points, {images} images, {runs} runs from them; {kept} results looked for, lost 0, wrong results 0"
     );
     assert!(*kept > 0 && *runs > 0 && *images > *points, "{what}: too little was tried");
 }

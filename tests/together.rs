@@ -28,27 +28,27 @@ fn four_processes_run_each_stage_once() {
     assert_eq!(with_status(&space.statuses(&["quick"]), "cached").len(), 4);
 }
 
-/// A command that writes its label and round into `calls`, then makes its label and what enters.
-fn stage(space: &Space, label: &str, round: usize, from: Option<&str>) -> String {
+/// A command that writes its label and iteration into `calls`, then makes its label and what enters.
+fn stage(space: &Space, label: &str, iteration: usize, from: Option<&str>) -> String {
     let input = from.map(|from| format!("inputs = {{ i = '{from}.o' }}\n")).unwrap_or_default();
     let read = from.map(|_| "cat {inputs.i}/v; ").unwrap_or_default();
     format!(
         "[stage.{label}]\nuses = 'command'\noutputs = {{ o = 'text' }}\n{input}\
-         command = ['sh', '-c', 'echo {label}/{round} >> {}; ({read}echo {label}) > {{outputs.o}}/v']\n",
+         command = ['sh', '-c', 'echo {label}/{iteration} >> {}; ({read}echo {label}) > {{outputs.o}}/v']\n",
         space.path("calls").display()
     )
 }
 
 /// The pipeline of one process: stages that all have, that some have, and one of its own.
-fn overlapping(space: &Space, process: usize, round: usize) -> String {
+fn overlapping(space: &Space, process: usize, iteration: usize) -> String {
     let some = format!("some{}", process % 3);
     let own = format!("own{process}");
     [
         format!("name = 'p{process}'\n"),
-        stage(space, "all", round, None),
-        stage(space, "second", round, Some("all")),
-        stage(space, &some, round, Some("second")),
-        stage(space, &own, round, Some(&some)),
+        stage(space, "all", iteration, None),
+        stage(space, "second", iteration, Some("all")),
+        stage(space, &some, iteration, Some("second")),
+        stage(space, &own, iteration, Some(&some)),
     ]
     .concat()
 }
@@ -58,7 +58,7 @@ fn start(space: &Space, process: usize) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// How often each stage was started, by label and round.
+/// How often each stage was started, by label and iteration.
 fn calls(space: &Space) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
     for line in std::fs::read_to_string(space.path("calls")).unwrap().lines() {
@@ -69,11 +69,11 @@ fn calls(space: &Space) -> BTreeMap<String, usize> {
 
 #[test]
 fn many_processes_with_overlapping_pipelines_run_each_key_once() {
-    let (processes, rounds) = soak::long().map_or((8, 2), |cases| (32, cases.div_ceil(32)));
+    let (processes, iterations) = soak::long().map_or((8, 2), |cases| (32, cases.div_ceil(32)));
     let space = Space::new();
-    for round in 0..rounds {
+    for iteration in 0..iterations {
         for process in 0..processes {
-            space.write(&format!("p{process}.toml"), overlapping(&space, process, round));
+            space.write(&format!("p{process}.toml"), overlapping(&space, process, iteration));
         }
         let children: Vec<Child> = (0..processes).map(|process| start(&space, process)).collect();
         for (process, child) in children.into_iter().enumerate() {
@@ -85,9 +85,9 @@ fn many_processes_with_overlapping_pipelines_run_each_key_once() {
     }
     let calls = calls(&space);
     assert!(calls.values().all(|count| *count == 1), "{calls:?}");
-    assert_eq!(calls.len(), rounds * (2 + 3 + processes));
+    assert_eq!(calls.len(), iterations * (2 + 3 + processes));
     assert!(space.stored("tmp/locks").is_empty());
-    eprintln!("{rounds} rounds of {processes} processes: {} keys, each run once", calls.len());
+    eprintln!("{iterations} iterations of {processes} processes: {} keys, each run once", calls.len());
 }
 
 #[test]

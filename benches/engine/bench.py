@@ -35,11 +35,11 @@ class Project:
     processes: Processes
 
     def run(self, jobs: int = JOBS) -> float:
-        """Brings all steps up to date; the seconds it took. Raises Failed."""
+        """Runs the tool until nothing is left to do; the seconds it took. Raises Failed."""
         return self.processes.time(self.tool.run(jobs), self.folder)
 
     def peak_memory(self) -> float:
-        """Brings all steps up to date; the tool's peak memory in bytes. Raises Failed."""
+        """Runs the tool until nothing is left to do; the tool's peak memory in bytes. Raises Failed."""
         return self.processes.peak_memory(self.tool.run(JOBS), self.folder)
 
     def ran(self) -> int:
@@ -104,7 +104,7 @@ class Bench:
             shutil.rmtree(above)
 
     @contextmanager
-    def up_to_date(self, tool: Tool, graph: Graph, source: Path | None = None) -> Iterator[Project]:
+    def with_results(self, tool: Tool, graph: Graph, source: Path | None = None) -> Iterator[Project]:
         """A new project in which every step has run, and been counted. Raises Failed."""
         with self.project(tool, graph, counted=True, source=source) as project:
             project.run()

@@ -75,7 +75,7 @@ def _best(runs: int, measure) -> Measured:
 def _sample(folder: Path, reviews: int) -> Path:
     """Makes up that many reviews."""
     users = reviews // _PER_USER
-    parameters = {"users": users, "items": max(600, users // 5), "latent_preferences": max(8, min(1000, users // 500))}
+    parameters = {"users": users, "mean_length": _PER_USER, "items": max(600, users // 5), "latent_preferences": max(8, min(1000, users // 500))}
     _worker(folder, "sample", {}, parameters, ["reviews", "metadata"])
     return folder / "sample" / "reviews" / "reviews.json.gz"
 

@@ -52,7 +52,7 @@ fn histories_decoded_alone_and_together_get_the_cached_lists() {
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    // Padding changes the last digits of scores, which may exchange two items of all but equal scores.
+    // Padding changes the last digits of scores, which may swap two items of all but equal scores.
     let equal = together.iter().zip(&known).filter(|(found, (_, cached))| *found == cached).count();
     assert!(equal >= 38, "{equal} of 40");
     let metrics = server.get("/metrics").body;

@@ -58,7 +58,7 @@ pub(super) fn space(folder: &Path) -> Vec<Finding> {
 }
 
 fn kind(magic: u64) -> (String, bool) {
-    // Some systems widen the number with its sign.
+    // Some systems sign-extend the number.
     let magic = magic & 0xffff_ffff;
     KINDS.iter().find(|(known, ..)| *known == magic).map_or_else(
         || (format!("a file system of kind {magic:#x}"), false),

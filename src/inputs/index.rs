@@ -41,7 +41,7 @@ pub enum IndexState {
     Absent,
     /// It opens and has this many rows.
     Opens(usize),
-    /// It cannot be read; whoever writes to it next sets it aside and makes it anew.
+    /// It cannot be read; whoever writes to it next moves it to quarantine and makes it anew.
     Damaged,
     /// Another process has it, or the system does not let us have it.
     Unavailable,

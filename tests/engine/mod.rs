@@ -67,7 +67,7 @@ pub(crate) struct Outcome {
     /// The stages whose results were kept, as the user was told.
     pub(crate) ran: Vec<String>,
     /// The stages whose results were there.
-    pub(crate) hit: Vec<String>,
+    pub(crate) cached: Vec<String>,
     /// The digests of what every stage made.
     pub(crate) outputs: BTreeMap<String, Outputs>,
 }
@@ -121,7 +121,7 @@ impl Engine {
     /// The same, telling of each result when the user is told that it is kept.
     pub(crate) fn run_told(&self, root: &Path, disk: Disk, forced: &[&str], kept: &mut dyn FnMut(&str)) -> Outcome {
         let store = Store::on(root.to_owned(), disk);
-        let mut told = Told { ran: Vec::new(), hit: Vec::new(), kept };
+        let mut told = Told { ran: Vec::new(), cached: Vec::new(), kept };
         let summary = self.planned(&store, forced, |planner| {
             store.prepare().map(|()| {
                 let settings = settings();
@@ -134,7 +134,7 @@ impl Engine {
         };
         let outputs =
             outputs.into_iter().map(|(stage, made)| (self.graph.stages[stage].name.to_string(), made)).collect();
-        Outcome { failure, ran: told.ran, hit: told.hit, outputs }
+        Outcome { failure, ran: told.ran, cached: told.cached, outputs }
     }
 
     /// Plans the chain over a store. Gives the number of stages in the plan.
@@ -185,7 +185,7 @@ impl Engine {
     }
 }
 
-/// Every hit of the store that is not right to the last byte, and every record that cannot be used.
+/// Every cached result that is not right to the last byte, and every record that cannot be used.
 pub(crate) struct Audit {
     /// Hits with wrong bytes.
     pub(crate) wrong: Vec<String>,
@@ -279,7 +279,7 @@ fn settings() -> Settings {
 /// Notes what the user is told.
 struct Told<'a> {
     ran: Vec<String>,
-    hit: Vec<String>,
+    cached: Vec<String>,
     kept: &'a mut dyn FnMut(&str),
 }
 
@@ -296,7 +296,7 @@ impl Observer for Told<'_> {
                 (self.kept)(stage.as_str());
                 self.ran.push(stage.to_string());
             }
-            Ending::Cached => self.hit.push(stage.to_string()),
+            Ending::Cached => self.cached.push(stage.to_string()),
             _ => {}
         }
     }

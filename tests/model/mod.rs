@@ -110,9 +110,9 @@ pub(crate) struct World {
     keys: BTreeMap<Identity, String>,
     /// Results whose artifact is not whole.
     broken: BTreeSet<String>,
-    /// How many stages ran, and how many were hits.
+    /// How many stages ran, and how many were cached.
     pub(crate) ran: usize,
-    pub(crate) hits: usize,
+    pub(crate) cached: usize,
 }
 
 type Checked = Result<(), String>;
@@ -148,7 +148,7 @@ impl World {
             keys: BTreeMap::new(),
             broken: BTreeSet::new(),
             ran: 0,
-            hits: 0,
+            cached: 0,
         };
         (0..ITEMS.len()).for_each(|item| world.write_item(item));
         world
@@ -429,11 +429,11 @@ impl World {
         let different: BTreeSet<&String> = self.keys.values().collect();
         expect(different.len() == self.keys.len(), || "two identities have one key".to_owned())?;
         self.ran += statuses.values().filter(|status| *status == "done").count();
-        self.hits += statuses.values().filter(|status| *status == "cached").count();
+        self.cached += statuses.values().filter(|status| *status == "cached").count();
         Ok(())
     }
 
-    /// A run that is killed, and one that goes on: what was acknowledged is a hit, what had a result still has it.
+    /// A run that is killed, and one that goes on: what was acknowledged is cached, what had a result still has it.
     fn killed(&mut self, after: Duration) -> Checked {
         // Something to do.
         self.stages[0].parameter = (self.stages[0].parameter + 1) % 3;

@@ -10,7 +10,7 @@ from tools import Tool
 
 
 def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
-    with bench.up_to_date(tool, chain(7)) as project:
+    with bench.with_results(tool, chain(7)) as project:
         project.run()
         settle()
         with (project.folder / SOURCE).open("a") as source:

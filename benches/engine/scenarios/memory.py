@@ -26,7 +26,7 @@ def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
 MEMORY = Scenario(
     name="memory",
     title="Peak memory by files in a folder",
-    about="One step depends on the folder. The first run hashes every file, a later one finds them unchanged.",
+    about="One step depends on the folder. The first run hashes every file, a later one finds them as they were.",
     columns=tuple(column(files, run) for run in ("first", "later") for files in COUNTS),
     measure=_measure,
     tools=("pipe",),

@@ -12,7 +12,7 @@ _STEPS = 10_000
 
 
 def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
-    with bench.up_to_date(tool, fan(_STEPS - 1)) as project:
+    with bench.with_results(tool, fan(_STEPS - 1)) as project:
         yield seconds(tool.name, "no-op", bench.no_op(project))
         yield memory(tool.name, "peak memory", [max(project.peak_memory() for _ in range(3))])
 

@@ -12,7 +12,7 @@ from scenarios.scenario import Scenario
 from tools import Tool
 
 _FIRST_RUN = 3600
-"""The most seconds that bringing the sample up to date may take."""
+"""The most seconds that a run of the sample may take."""
 
 
 def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
@@ -20,7 +20,7 @@ def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     stages = len(tomllib.loads(file.read_text())["stage"])
     column = SAMPLE.columns[0]
     if tool.name == "make":
-        with bench.up_to_date(tool, chain(stages)) as project:
+        with bench.with_results(tool, chain(stages)) as project:
             yield seconds(tool.name, column, bench.no_op(project))
         return
 
@@ -34,7 +34,7 @@ def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
         run()
     bench.processes.time([str(tool.program), "plan", str(file)], bench.repository)
     if ", 0 to run" not in bench.processes.output.read_text():
-        raise Failed("sample is not up to date after a run")
+        raise Failed("sample has something left to do after a run")
     yield seconds(tool.name, column, bench.repetition.of(run))
 
 

@@ -22,7 +22,7 @@ def cold_runs(bench: Bench, tool: Tool, jobs: int) -> list[float]:
 
 def _measure(bench: Bench, tool: Tool) -> Iterator[Measurement]:
     yield seconds(tool.name, "cold", cold_runs(bench, tool, JOBS if tool.parallel else 1))
-    with bench.up_to_date(tool, GRAPH) as project:
+    with bench.with_results(tool, GRAPH) as project:
         yield seconds(tool.name, "no-op", bench.no_op(project))
 
         # A value that never was: engines that keep old results would only look an old one up.

@@ -12,7 +12,7 @@ class Tool(ABC):
 
     name: ClassVar[str]
     checks: ClassVar[str]
-    """What it looks at to find that a step is up to date."""
+    """What it looks at to find that a step need not run."""
     parallel: ClassVar[bool] = True
     """Whether it can run several steps at once."""
 
@@ -29,7 +29,7 @@ class Tool(ABC):
 
     @abstractmethod
     def run(self, jobs: int) -> list[str]:
-        """The command that brings all steps up to date, to be run in the project."""
+        """The command that runs all steps that have to, to be run in the project."""
 
 
 def write_if_different(file: Path, text: str) -> None:

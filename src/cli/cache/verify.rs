@@ -22,7 +22,7 @@ pub(crate) struct VerifyArguments {
     pub(super) output: OutputArguments,
 }
 
-/// Looks at all records and artifacts, and sets aside what is damaged if that was asked for.
+/// Looks at all records and artifacts, and moves what is damaged to quarantine with `--repair`.
 ///
 /// # Errors
 /// When something is damaged and was not moved to quarantine, after all of it has been printed.
@@ -43,7 +43,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<()> {
             if count == 1 { "thing" } else { "things" },
             if count == 1 { "is" } else { "are" }
         ),
-        hint: Some("set it aside with `pipe cache verify --repair`; the next run makes it again".to_owned()),
+        hint: Some("move it to quarantine with `pipe cache verify --repair`; the next run makes it again".to_owned()),
     })
 }
 

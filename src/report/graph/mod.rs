@@ -72,7 +72,7 @@ impl Drawing {
     /// A picture for browsers and documents.
     ///
     /// # Errors
-    /// When the graph cannot be laid out.
+    /// When the graph cannot be drawn.
     pub fn svg(&self) -> Result<String> {
         svg::draw(self)
     }

@@ -23,21 +23,21 @@ const EDGE_FONT: usize = 8;
 /// Room around the whole, in pixels.
 const MARGIN: f64 = 12.0;
 
-/// Lays the graph out from top to bottom and draws it.
+/// Arranges the graph from top to bottom and draws it.
 pub(super) fn draw(drawing: &Drawing) -> Result<String> {
     // The crate asserts what it expects of a graph, and a panic must not reach a user.
     let loud = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let canvas = catch_unwind(AssertUnwindSafe(|| lay_out(drawing)));
+    let canvas = catch_unwind(AssertUnwindSafe(|| arrange(drawing)));
     std::panic::set_hook(loud);
     let canvas = canvas.map_err(|_| Error::Usage {
-        message: format!("the graph of '{}' cannot be laid out as svg", drawing.pipeline),
+        message: format!("the graph of '{}' cannot be drawn as svg", drawing.pipeline),
         hint: Some("--format dot, and Graphviz to draw it, takes any graph".to_owned()),
     })?;
     Ok(canvas.finish(&drawing.pipeline))
 }
 
-fn lay_out(drawing: &Drawing) -> Canvas {
+fn arrange(drawing: &Drawing) -> Canvas {
     let mut graph = VisualGraph::new(Orientation::TopToBottom);
     let handles: Vec<_> = drawing.nodes.iter().map(|node| graph.add_node(element(node))).collect();
     // The crate joins two nodes once.

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_named_by_their_row_and_column() {
+    fn metrics_are_named_by_their_row_and_column() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         assert_eq!(metrics_of(folder.path()).unwrap(), Metrics::new());

@@ -24,7 +24,7 @@ impl Part {
     /// A pipeline as it is planned, with the results that are cached or, for the others, the newest there are.
     ///
     /// # Errors
-    /// When a result cannot be read, or the graph cannot be laid out.
+    /// When a result cannot be read, or the graph cannot be drawn.
     pub fn of_pipeline(graph: &Graph, plan: &[Planned], store: &Store, machine: &Machine, file: &Path) -> Result<Self> {
         let here = std::env::current_dir().unwrap_or_default();
         let mut part = Self { name: graph.pipeline.clone(), ..Self::default() };
@@ -61,7 +61,7 @@ impl Part {
     /// A run, shown by this name, as far as its results are still there.
     ///
     /// # Errors
-    /// When a result cannot be read, or the graph cannot be laid out.
+    /// When a result cannot be read, or the graph cannot be drawn.
     pub fn of_run(store: &Store, record: &RunRecord) -> Result<Self> {
         let name = record.label.name.clone().unwrap_or_else(|| record.run.to_string());
         let mut part = Self { name, ..Self::default() };

@@ -29,7 +29,7 @@ pub(super) fn graph(part: &Part, place: usize, pictures: &mut Pictures) -> Marku
     html! {
         h3 id={ "graph-" (place) } { "Graph" }
         @match &part.graph {
-            Some(svg) => (pictures.figure(svg, &text)),
+            Some(svg) => (pictures.add(svg, &text)),
             None => p.note { "There is no picture of this graph." },
         }
     }
@@ -73,17 +73,17 @@ pub(super) fn reports(part: &Part, place: usize, pictures: &mut Pictures) -> Mar
 }
 
 fn one_report(stage: &StageView, report: &ReportView, pictures: &mut Pictures) -> Markup {
-    let figures: Vec<Markup> = report
+    let drawn: Vec<Markup> = report
         .pictures
         .iter()
         .map(|(name, svg)| {
             let subject = name.trim_end_matches(".svg").replace(['_', '-'], " ");
-            pictures.figure(svg, &format!("{}: {subject}", stage.name))
+            pictures.add(svg, &format!("{}: {subject}", stage.name))
         })
         .collect();
     html! {
         h4 { (stage.name) ": " (report.output) }
-        div.figures { @for figure in &figures { (figure) } }
+        div.pictures { @for picture in &drawn { (picture) } }
         @for (name, value) in &report.values {
             @let rows = flat(value);
             @let more = rows.len().saturating_sub(ROWS);

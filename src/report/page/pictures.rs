@@ -13,7 +13,7 @@ pub(super) struct Pictures {
 
 impl Pictures {
     /// A picture with its text, which is also its caption; a sentence in its place where the page has too many.
-    pub(super) fn figure(&mut self, svg: &str, text: &str) -> Markup {
+    pub(super) fn add(&mut self, svg: &str, text: &str) -> Markup {
         let address = address(svg);
         self.bytes += address.len();
         let fits = self.bytes <= MOST;
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_within_the_page_and_has_a_text() {
-        let text = Pictures::default().figure("<svg id=\"é#\">\n</svg>", "A \"loss\"").into_string();
+        let text = Pictures::default().add("<svg id=\"é#\">\n</svg>", "A \"loss\"").into_string();
         assert!(text.contains("src=\"data:image/svg+xml,%3Csvg id=%22%C3%A9%23%22%3E %3C/svg%3E\""), "{text}");
         assert!(text.contains("alt=\"A &quot;loss&quot;\""), "{text}");
     }
@@ -74,7 +74,7 @@ mod tests {
     fn pictures_beyond_the_limit_are_left_out() {
         let mut pictures = Pictures::default();
         let large = "x".repeat(MOST);
-        assert!(!pictures.figure(&large, "large").into_string().contains("<img"));
-        assert!(pictures.figure(&large, "another").into_string().contains("left out"));
+        assert!(!pictures.add(&large, "large").into_string().contains("<img"));
+        assert!(pictures.add(&large, "another").into_string().contains("left out"));
     }
 }

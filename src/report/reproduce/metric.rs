@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn without_intervals_figures_have_to_be_the_same() {
+    fn without_intervals_metrics_have_to_be_the_same() {
         let reference = metrics(&[("HR", 0.4, None)]);
         assert_eq!(compare(&reference, &reference), Verdict::Expected(1));
         let other = compare(&reference, &metrics(&[("HR", 0.5, None)]));

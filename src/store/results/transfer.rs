@@ -61,7 +61,7 @@ impl Store {
             |action| {
                 let Lookup::Cached(_) = self.lookup_here(action.key)? else {
                     return Ok(Some(
-                        "its artifacts are damaged; `pipe cache verify --repair` sets them aside".to_owned(),
+                        "its artifacts are damaged; `pipe cache verify --repair` moves them to quarantine".to_owned(),
                     ));
                 };
                 let record = self.local().read_record(action.key)?.unwrap_or_default();

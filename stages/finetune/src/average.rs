@@ -23,12 +23,8 @@ impl Average {
         if decay == 0.0 {
             return Ok(None);
         }
-        let copy = |parameter: &Parameter| {
-            let mut tensor = parameter.tensor.f_empty_like()?;
-            tensor.f_copy_(&parameter.tensor)?;
-            Ok((format!("{PREFIX}{}", parameter.name), tensor))
-        };
-        let named = no_grad(|| trained.iter().map(copy).collect::<std::result::Result<_, tch::TchError>>());
+        let copy = |parameter: &Parameter| Ok((format!("{PREFIX}{}", parameter.name), parameter.copied()?));
+        let named = trained.iter().map(copy).collect::<std::result::Result<_, tch::TchError>>();
         Ok(Some(Self { decay, named: named.map_err(failed("average the weights"))? }))
     }
 
@@ -46,8 +42,8 @@ impl Average {
     }
 
     /// Puts the average into the model, and keeps the weights in its place until this is called again.
-    pub(crate) fn exchange(&mut self, trained: &[Parameter]) -> Result<()> {
-        let mut exchange = || {
+    pub(crate) fn swap(&mut self, trained: &[Parameter]) -> Result<()> {
+        let mut swap = || {
             self.named.iter_mut().zip(trained).try_for_each(|((_, average), parameter)| {
                 let mut weights = parameter.tensor.shallow_clone();
                 let kept = weights.f_detach_copy()?;
@@ -56,7 +52,7 @@ impl Average {
                 Ok(())
             })
         };
-        no_grad(&mut exchange).map_err(failed("put the averaged weights into the model"))
+        no_grad(&mut swap).map_err(failed("put the averaged weights into the model"))
     }
 
     /// Its tensors by name, for a checkpoint.
@@ -107,13 +103,13 @@ mod tests {
             let decay = f64::min(0.5, (1.0 + step as f64) / (10.0 + step as f64));
             expected = decay * expected + (1.0 - decay) * weight;
         }
-        average.exchange(&trained).unwrap();
+        average.swap(&trained).unwrap();
         assert!((trained[0].tensor.double_value(&[0]) - expected).abs() < 1e-6);
         let state = average.state();
-        average.exchange(&trained).unwrap();
+        average.swap(&trained).unwrap();
         assert_eq!(trained[0].tensor.double_value(&[0]), 2.0);
         assert!(average.restore(&state) && !average.restore(&[]));
-        average.exchange(&trained).unwrap();
+        average.swap(&trained).unwrap();
         assert_eq!(trained[0].tensor.double_value(&[0]), 2.0, "what the checkpoint held was the weights");
     }
 }

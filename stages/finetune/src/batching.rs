@@ -33,11 +33,11 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<usize>>,
 }
 
-/// Lays trees of those sizes into parts of at most `memory_tokens` tokens, if a tree alone has not more.
+/// Packs trees of those sizes into parts of at most `memory_tokens` tokens, if a tree alone has not more.
 ///
 /// Trees are sorted by size. A part's rows are as wide as its longest tree, and shorter trees fill what is left of
 /// them (first fit, decreasing).
-pub(crate) fn lay_out(sizes: &[usize], memory_tokens: usize) -> Vec<Rows> {
+pub(crate) fn pack(sizes: &[usize], memory_tokens: usize) -> Vec<Rows> {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by_key(|&tree| (std::cmp::Reverse(sizes[tree]), tree));
     let mut parts: Vec<Rows> = Vec::new();
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn short_trees_fill_the_rows_of_long_ones() {
-        assert_eq!(lay_out(&[4, 10, 6, 3], 30), [Rows { width: 10, rows: vec![vec![1], vec![2, 0], vec![3]] }]);
-        let parts = lay_out(&[4, 10, 6, 3], 10);
+        assert_eq!(pack(&[4, 10, 6, 3], 30), [Rows { width: 10, rows: vec![vec![1], vec![2, 0], vec![3]] }]);
+        let parts = pack(&[4, 10, 6, 3], 10);
         assert_eq!(parts[1], Rows { width: 6, rows: vec![vec![2]] });
         let mut trees: Vec<usize> = parts.into_iter().flat_map(|part| part.rows).flatten().collect();
         trees.sort_unstable();

@@ -116,17 +116,22 @@ mod tests {
     use nn::LlamaConfig;
     use serde_json::json;
 
-    #[test]
-    fn parts_have_the_loss_and_the_gradients_of_the_whole() {
-        let _turn = crate::tests::alone();
+    /// A LLaMA of one block of width 8 and 11 tokens, with random weights.
+    fn small_model() -> Llama {
         let fields = json!({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 8,
             "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true});
         let config: LlamaConfig = serde_json::from_value(fields).unwrap();
+        Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap()
+    }
+
+    #[test]
+    fn parts_have_the_loss_and_the_gradients_of_the_whole() {
+        let _turn = crate::tests::alone();
         let terms: Vec<Term> = [(0, 3, 1.0), (0, 4, 2.0), (2, 10, 1.0), (3, 0, 0.5), (4, 7, 1.0)]
             .map(|(row, token, weight)| Term { row, token, weight })
             .to_vec();
         let of_parts = |most_logits: i64, smoothing: f64| {
-            let mut model = Llama::random(config.clone(), 0.3, Device::Cpu, Kind::Float).unwrap();
+            let mut model = small_model();
             let trained = model.train_all().unwrap();
             for (number, parameter) in trained.iter().enumerate() {
                 let values = Tensor::arange(parameter.tensor.numel() as i64, (Kind::Float, Device::Cpu));
@@ -159,10 +164,7 @@ mod tests {
     #[test]
     fn smoothed_labels_have_the_loss_of_libtorch() {
         let _turn = crate::tests::alone();
-        let fields = json!({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 8,
-            "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true});
-        let config: LlamaConfig = serde_json::from_value(fields).unwrap();
-        let model = Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap();
+        let model = small_model();
         let states = Tensor::arange(24, (Kind::Float, Device::Cpu)).sin().view([3, 8]);
         let terms = [(0, 3), (1, 10), (2, 0)].map(|(row, token)| Term { row, token, weight: 1.0 });
         let targets = Targets::new(&terms, 3, 11, MOST_LOGITS, Device::Cpu).unwrap();

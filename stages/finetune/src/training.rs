@@ -2,7 +2,7 @@
 
 use crate::average::Average;
 use crate::batch::{Batch, Terms};
-use crate::batching::{lay_out, steps};
+use crate::batching::{pack, steps};
 use crate::checkpoint::{Checkpoints, State};
 use crate::curve::Curve;
 use crate::memory::tokens_at_once;
@@ -173,7 +173,7 @@ impl<'a> Training<'a> {
     /// Puts the weights into the model that are to be kept, and gives the loss of every step.
     pub(crate) fn finish(mut self) -> Result<Curve> {
         if let Some(average) = &mut self.average {
-            average.exchange(self.optimizer.parameters())?;
+            average.swap(self.optimizer.parameters())?;
         }
         self.validation.put_back(self.optimizer.parameters())?;
         self.curve.best_epoch = self.validation.best_epoch();
@@ -219,9 +219,9 @@ impl<'a> Training<'a> {
             average.update(trained, done)?;
         }
         if self.epoch_ends.contains(&done) {
-            self.average.iter_mut().try_for_each(|average| average.exchange(trained))?;
+            self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
             self.validation.measure(&objective, trained, memory_tokens)?;
-            self.average.iter_mut().try_for_each(|average| average.exchange(trained))?;
+            self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
         }
         Ok(())
     }
@@ -271,7 +271,7 @@ pub(crate) fn gradients(
     };
     let model = objective.model;
     let mut loss = 0.0;
-    for rows in lay_out(&sizes, memory_tokens) {
+    for rows in pack(&sizes, memory_tokens) {
         let batch = Batch::new(trees, &rows, model.tokens(), model.device())?;
         let part = batch.backward(objective, terms, by_block)?;
         loss += f64::try_from(&part).map_err(failed("read the loss"))?;

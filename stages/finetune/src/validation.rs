@@ -1,7 +1,7 @@
 //! What is measured after each epoch, and the weights of the best one: the loss on held-out questions, or the NDCG@10 of lists.
 
 use crate::batch::Batch;
-use crate::batching::lay_out;
+use crate::batching::pack;
 use crate::objective::Objective;
 use crate::questions::Questions;
 use crate::tree::TokenTree;
@@ -74,12 +74,8 @@ impl<'a> Validation<'a> {
         let is_best = self.values.iter().all(|&before| self.is_better(value, before));
         self.values.push(value);
         if self.keeps_best && is_best {
-            let copy = |parameter: &Parameter| {
-                let mut tensor = parameter.tensor.f_empty_like()?;
-                tensor.f_copy_(&parameter.tensor)?;
-                Ok((parameter.name.clone(), tensor))
-            };
-            let copies = no_grad(|| trained.iter().map(copy).collect::<std::result::Result<_, tch::TchError>>());
+            let copy = |parameter: &Parameter| Ok((parameter.name.clone(), parameter.copied()?));
+            let copies = trained.iter().map(copy).collect::<std::result::Result<_, tch::TchError>>();
             self.best = copies.map_err(failed("keep the best weights"))?;
         }
         Ok(())
@@ -135,7 +131,7 @@ fn mean_loss(objective: &Objective<'_>, trees: &[TokenTree], memory_tokens: usiz
     let all: Vec<&TokenTree> = trees.iter().collect();
     let model = objective.model;
     let mut loss = 0.0;
-    for rows in lay_out(&sizes, memory_tokens) {
+    for rows in pack(&sizes, memory_tokens) {
         let batch = Batch::new(&all, &rows, model.tokens(), model.device())?;
         loss += f64::try_from(&batch.loss(objective, false)?).map_err(failed("read the loss"))?;
     }

@@ -13,9 +13,9 @@ pub(crate) fn of_pair(user: &str, item: &str) -> [u8; 32] {
     *blake3::hash(&bytes).as_bytes()
 }
 
-/// The first eight bytes of a hash as a number that is ordered as they are.
-pub(crate) fn prefix(hash: &[u8; 32]) -> u64 {
-    u64::from_be_bytes(*hash.first_chunk().expect("a hash of 32 bytes has eight"))
+/// The first four bytes of a hash as a number that is ordered as they are.
+pub(crate) fn prefix(hash: &[u8; 32]) -> u32 {
+    u32::from_be_bytes(*hash.first_chunk().expect("a hash of 32 bytes has four"))
 }
 
 /// Hashes of lists of strings, each after its length, so that no two lists have equal bytes.

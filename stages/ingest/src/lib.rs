@@ -150,8 +150,8 @@ impl Stage for Ingest {
     }
 }
 
-/// Reads what is bound and writes the outputs; without folders it only reports. Texts wait in files without a name in
-/// `scratch`.
+/// Reads what is bound and writes the outputs; without folders it only reports. Rows and texts wait in a file without a
+/// name in `scratch`.
 fn ingest(
     inputs: &Inputs,
     parameters: &Parameters,
@@ -162,7 +162,7 @@ fn ingest(
 ) -> Result<Report> {
     inputs.check()?;
     check(parameters, inputs)?;
-    let table = Table::new(scratch);
+    let table = Table::new(scratch)?;
     let (mut gathered, source) = if inputs.has("sequences") {
         let (gathered, sequences) = sequences::gather(inputs, parameters, threads, table)?;
         (gathered, Source::Processed { sequences })
@@ -174,7 +174,7 @@ fn ingest(
         (gathered, Source::Raw { reviews: Box::new(reviews), metadata })
     };
     let cutoffs = rules::Cutoffs::of(parameters)?;
-    gathered.table.forget_tables();
+    gathered.table.forget_digests();
     let raw::Gathered { table, numbers, texts } = &mut gathered;
     let (dataset, observed) = write_rows(table, numbers, parameters, cutoffs, folders)?;
     if let Some(folders) = folders {

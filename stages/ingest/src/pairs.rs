@@ -1,7 +1,7 @@
 //! Pairs of user and item that come with a split of their own.
 
 use crate::inputs::Inputs;
-use crate::metadata::Text;
+use crate::metadata::ItemTexts;
 use crate::parameters::{Parameters, Repeats};
 use crate::raw::Gathered;
 use crate::rules::{LeftOut, Numbers, keep_sample, order};
@@ -55,10 +55,9 @@ pub(crate) fn gather(
     let Pairs { mut table, mut counts, .. } = pairs;
     counts.users_read = table.users.len();
     order(&mut table, Repeats::Keep, threads)?;
-    counts.left_out_by_sample = keep_sample(&mut table, parameters.users);
-    let numbers = Numbers::of(&table);
-    let texts = vec![Text::default(); numbers.items.len()];
-    Ok((Gathered { table, numbers, texts }, counts))
+    counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
+    let numbers = Numbers::of(&table)?;
+    Ok((Gathered { table, numbers, texts: ItemTexts::default() }, counts))
 }
 
 impl Pairs {

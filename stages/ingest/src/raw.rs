@@ -3,7 +3,7 @@
 use crate::Progressing;
 use crate::formats::{self, ReadCounts};
 use crate::inputs::Inputs;
-use crate::metadata::{Metadata, MetadataCounts, Text, Wanted, read_metadata};
+use crate::metadata::{ItemTexts, Metadata, MetadataCounts, Wanted, read_metadata};
 use crate::parameters::{MissingMetadata, Parameters};
 use crate::rules::{Cutoffs, Dropped, LeftOut, Numbers, keep_core, keep_sample, order};
 use crate::table::Table;
@@ -59,8 +59,8 @@ pub(crate) struct Gathered {
     pub(crate) table: Table,
     /// The final numbers.
     pub(crate) numbers: Numbers,
-    /// `[items]` the texts, by final number.
-    pub(crate) texts: Vec<Text>,
+    /// The texts of the items, by final number.
+    pub(crate) texts: ItemTexts,
 }
 
 /// Reads interactions and metadata and applies the rules.
@@ -86,18 +86,21 @@ pub(crate) fn gather(
         let known = texts_of_all(inputs, &table, parameters, threads)?;
         let before = table.len();
         let has_line = &known.has_line;
-        table.buckets.iter_mut().for_each(|bucket| bucket.rows.retain(|rows, row| has_line[rows.item[row] as usize]));
+        table.drop_rows(|rows| rows.retain(|rows, row| has_line[rows.item[row] as usize]))?;
         counts.dropped_without_metadata = before - table.len();
         metadata = Some(known);
     }
-    counts.left_out_by_sample = keep_sample(&mut table, parameters.users);
-    counts.dropped_by_core = keep_core(&mut table, parameters.min_user_interactions, parameters.min_item_interactions);
-    counts.left_out_by_cutoff = cutoffs.map(|cutoffs| cutoffs.drop_unknown_users(&mut table)).unwrap_or_default();
+    counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
+    counts.dropped_by_core = keep_core(&mut table, parameters.min_user_interactions, parameters.min_item_interactions)?;
+    counts.left_out_by_cutoff = match cutoffs {
+        Some(cutoffs) => cutoffs.drop_unknown_users(&mut table)?,
+        None => LeftOut::default(),
+    };
     counts.kept = table.len();
     if counts.kept == 0 {
         return Err(nothing_left(files.first(), &counts, parameters));
     }
-    let numbers = Numbers::of(&table);
+    let numbers = Numbers::of(&table)?;
     let (texts, metadata) = match metadata {
         Some(mut all) => {
             let text = |&item: &u32| std::mem::take(&mut all.texts[item as usize]);
@@ -106,9 +109,9 @@ pub(crate) fn gather(
         None if inputs.has("metadata") => {
             let wanted = Wanted { ids: &table.items, places: &numbers.of_item, items: numbers.items.len() };
             let read = read_metadata(&inputs.files("metadata")?, wanted, parameters, threads)?;
-            (read.texts, read.counts)
+            (read.texts.into_iter().collect(), read.counts)
         }
-        None => (vec![Text::default(); numbers.items.len()], MetadataCounts::default()),
+        None => (ItemTexts::default(), MetadataCounts::default()),
     };
     Ok((Gathered { table, numbers, texts }, counts, metadata))
 }

@@ -81,18 +81,17 @@ pub(crate) fn gather(
         return Err(Failure::new(FailureKind::NothingUsable, message));
     }
     order(&mut table, Repeats::Keep, threads)?;
-    counts.left_out_by_sample = keep_sample(&mut table, parameters.users);
-    let numbered = Numbers::of(&table);
+    counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
+    let numbered = Numbers::of(&table)?;
     let named = ids.as_ref().map_or(0, |(ids, _)| ids.len()).max(texts.len());
     counts.items_without_interactions = named.saturating_sub(numbered.items.len());
     let text = |&item: &u32| {
         let number = numbers.of[item as usize].to_string();
-        texts.get(&number).map_or_else(Text::default, |published| text(published, parameters.cleaning))
-    };
-    let mut texts: Vec<Text> = numbered.items.iter().map(text).collect();
-    for text in &mut texts {
+        let mut text = texts.get(&number).map_or_else(Text::default, |published| text(published, parameters.cleaning));
         text.cut(parameters.max_text);
-    }
+        text
+    };
+    let texts = numbered.items.iter().map(text).collect();
     table.published_numbers = Some(numbers.of);
     Ok((Gathered { table, numbers: numbered, texts }, counts))
 }

@@ -1,13 +1,13 @@
 //! The outputs, written bucket by bucket, and what is counted on the way.
 
 use crate::digest::TextHasher;
-use crate::metadata::Text;
+use crate::metadata::{ItemTexts, Text};
 use crate::parameters::{Holdout, Parameters};
 use crate::report::Observed;
 use crate::rules::{Cutoffs, Numbers};
 use crate::table::{Bucket, Table};
 use contract::{Failure, FailureKind, Result};
-use frames::{Dataset, InteractionRows, InteractionsWriter, Items, ReviewRows, ReviewsWriter, Split, Users};
+use frames::{Dataset, InteractionRows, InteractionsWriter, ItemRow, Items, ReviewRows, ReviewsWriter, Split, Users};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -53,7 +53,7 @@ pub(crate) fn write_rows(
     };
     let mut buckets = std::mem::take(&mut table.buckets);
     let Some(folders) = folders else {
-        buckets.iter_mut().try_for_each(|bucket| rows.add(table, bucket, &mut |_| Ok(()), &mut |_| Ok(())))?;
+        buckets.iter().try_for_each(|bucket| rows.add(table, bucket, &mut |_| Ok(()), &mut |_| Ok(())))?;
         dataset.split_digest = std::mem::take(&mut rows.hasher).finish();
         return Ok((dataset, rows.observed));
     };
@@ -68,10 +68,10 @@ pub(crate) fn write_rows(
         let reviews = &mut reviews;
         let write_reviews = scope.spawn(move || taken.iter().try_for_each(|rows| reviews.add(&rows)));
         let (mut full_interactions, mut full_reviews) = (InteractionRows::default(), ReviewRows::default());
-        let added = buckets.drain(..).try_for_each(|mut bucket| {
+        let added = buckets.drain(..).try_for_each(|bucket| {
             rows.add(
                 table,
-                &mut bucket,
+                &bucket,
                 &mut |row| push_interaction(&mut full_interactions, row, &give_interactions),
                 &mut |row| push_review(&mut full_reviews, row, &give_reviews),
             )
@@ -90,18 +90,13 @@ pub(crate) fn write_rows(
 }
 
 /// Writes the tables of users and items.
-pub(crate) fn write_ids(table: &Table, numbers: &Numbers, texts: &[Text], folders: Folders<'_>) -> Result<()> {
-    let users = numbers.users.iter().map(|&user| table.users.get(user).to_owned()).collect();
-    Users { id: users }.write(folders.users)?;
-    let column = |of: fn(&Text) -> &String| texts.iter().map(|text| of(text).clone()).collect();
-    let items = Items {
-        id: numbers.items.iter().map(|&item| table.items.get(item).to_owned()).collect(),
-        title: column(|text| &text.title),
-        description: column(|text| &text.description),
-        brand: column(|text| &text.brand),
-        categories: column(|text| &text.categories),
-    };
-    items.write(folders.items)
+pub(crate) fn write_ids(table: &Table, numbers: &Numbers, texts: &ItemTexts, folders: Folders<'_>) -> Result<()> {
+    Users::write_each(folders.users, numbers.users.iter().map(|&user| table.users.get(user)))?;
+    let rows = (0..).zip(&numbers.items).map(|(number, &item)| {
+        let Text { title, description, brand, categories } = texts.get(number);
+        ItemRow { id: table.items.get(item), title, description, brand, categories }
+    });
+    Items::write_each(folders.items, rows)
 }
 
 /// A row of the outputs.
@@ -137,12 +132,12 @@ impl Rows<'_> {
     fn add(
         &mut self,
         table: &Table,
-        bucket: &mut Bucket,
+        bucket: &Bucket,
         interaction: &mut dyn FnMut(OutputRow) -> Result<()>,
         review: &mut dyn FnMut(OutputReview<'_>) -> Result<()>,
     ) -> Result<()> {
-        let texts = bucket.texts.load(table.scratch())?;
-        let rows = &bucket.rows;
+        let texts = bucket.texts.load(&table.scratch)?;
+        let rows = bucket.rows.load(&table.scratch)?;
         let published = table.published_numbers.as_deref();
         for sequence in rows.sequences() {
             let user = self.user;
@@ -150,7 +145,7 @@ impl Rows<'_> {
             let split_of =
                 |row: usize| self.split(rows.split.get(row), row - sequence.start, sequence.len(), rows.time[row]);
             let splits: Vec<Split> = sequence.clone().map(split_of).collect();
-            self.observed.add(rows, sequence.clone(), &splits, &self.numbers.of_item, published);
+            self.observed.add(&rows, sequence.clone(), &splits, &self.numbers.of_item, published);
             for (row, &split) in sequence.clone().zip(&splits) {
                 let item = self.numbers.of_item[rows.item[row] as usize];
                 let position = (row - sequence.start) as u32;

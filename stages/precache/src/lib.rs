@@ -8,7 +8,7 @@
 //!
 //! tokens outside the trie take part in the sum and are then left aside. At each level but the last the `beam` best
 //! paths go on. At the last level every child of every remaining path is a candidate, so a list may hold more than
-//! `beam` codes, and it is shorter than `top_k` only when those children are fewer: then widen the beam.
+//! `beam` codes, and it is shorter than `top_k` only when those children are fewer: then raise `beam`.
 //!
 //! With `constraint = "per-level"`, as in LC-Rec, a beam may go on with any code of the next level, the `beam` best paths are
 //! the list, and a path that no item has takes a place in it: a miss.

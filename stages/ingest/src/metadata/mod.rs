@@ -4,7 +4,7 @@ mod json;
 mod table;
 mod text;
 
-pub(crate) use text::Text;
+pub(crate) use text::{ItemTexts, Text};
 
 use crate::parameters::Parameters;
 use crate::source::{BadRow, BadRows, Block, Files, Lines, Outcome, head, read_blocks};
@@ -31,7 +31,7 @@ pub(crate) struct MetadataCounts {
     pub(crate) line_breaks_in_details: usize,
     /// Lines whose `price` is a string that is not empty.
     pub(crate) price_as_text: usize,
-    /// Texts that were cut at `max_text`.
+    /// ItemTexts that were cut at `max_text`.
     pub(crate) texts_cut: usize,
     /// The lines that could not be read.
     pub(crate) bad_rows: BadRows,

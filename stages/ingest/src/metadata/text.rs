@@ -15,6 +15,27 @@ pub(crate) struct Text {
     pub(crate) categories: String,
 }
 
+/// The text of an item of which nothing is known.
+static UNKNOWN: Text =
+    Text { title: String::new(), description: String::new(), brand: String::new(), categories: String::new() };
+
+/// The texts of all items; without metadata nothing is kept.
+#[derive(Debug, Default)]
+pub(crate) struct ItemTexts(Vec<Text>);
+
+impl ItemTexts {
+    /// What is known of an item.
+    pub(crate) fn get(&self, item: usize) -> &Text {
+        self.0.get(item).unwrap_or(&UNKNOWN)
+    }
+}
+
+impl FromIterator<Text> for ItemTexts {
+    fn from_iter<I: IntoIterator<Item = Text>>(texts: I) -> Self {
+        Self(texts.into_iter().collect())
+    }
+}
+
 impl Text {
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {

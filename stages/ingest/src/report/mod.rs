@@ -9,7 +9,7 @@ mod warnings;
 
 pub(crate) use observed::Observed;
 
-use crate::metadata::{MetadataCounts, Text};
+use crate::metadata::MetadataCounts;
 use crate::pairs::PairCounts;
 use crate::raw::{Gathered, ReviewCounts};
 use crate::sequences::SequenceCounts;
@@ -88,7 +88,7 @@ impl Report {
             sequences.repeated = observed.repeated_items;
         }
         let (users, items) = (dataset.users as f64, dataset.items as f64);
-        let texts = &gathered.texts;
+        let texts = || (0..dataset.items).map(|item| gathered.texts.get(item));
         let result = ResultCounts {
             users: dataset.users,
             items: dataset.items,
@@ -102,8 +102,8 @@ impl Report {
             users_that_only_train: dataset.users - observed.users_held_out_of,
             tied_in_time: observed.tied_in_time,
             repeated_items: observed.repeated_items,
-            items_without_metadata: texts.iter().filter(|text| Text::is_empty(text)).count(),
-            items_without_title: texts.iter().filter(|text| text.title.is_empty()).count(),
+            items_without_metadata: texts().filter(|text| text.is_empty()).count(),
+            items_without_title: texts().filter(|text| text.title.is_empty()).count(),
             reviews: observed.reviews,
             split_digest: dataset.split_digest.clone(),
         };
@@ -143,7 +143,7 @@ fn most_frequent(gathered: &Gathered, observed: &Observed) -> Vec<FrequentItem> 
     order.sort_by_key(|&number| (std::cmp::Reverse(observed.item_counts[number]), id(number)));
     let item = |&number: &usize| FrequentItem {
         item: id(number).to_owned(),
-        title: texts[number].title.clone(),
+        title: texts.get(number).title.clone(),
         interactions: observed.item_counts[number],
     };
     order.iter().take(SHOWN).map(item).collect()

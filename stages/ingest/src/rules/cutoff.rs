@@ -59,18 +59,17 @@ impl Cutoffs {
     }
 
     /// Drops users without a row that trains: nothing is known of them before the test. Rows must be ordered.
-    pub(crate) fn drop_unknown_users(self, table: &mut Table) -> LeftOut {
+    pub(crate) fn drop_unknown_users(self, table: &mut Table) -> Result<LeftOut> {
         let mut left_out = LeftOut::default();
-        for bucket in &mut table.buckets {
-            let rows = &bucket.rows;
+        table.drop_rows(|rows| {
             let mut is_kept = vec![true; rows.len()];
             for sequence in rows.sequences().filter(|sequence| self.split(rows.time[sequence.start]) != Split::Train) {
                 left_out.users += 1;
                 left_out.interactions += sequence.len();
                 is_kept[sequence].fill(false);
             }
-            bucket.rows.retain(|_, row| is_kept[row]);
-        }
-        left_out
+            rows.retain(|_, row| is_kept[row]);
+        })?;
+        Ok(left_out)
     }
 }

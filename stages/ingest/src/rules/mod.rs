@@ -12,18 +12,18 @@ pub(crate) use numbers::Numbers;
 pub(crate) use order::order;
 pub(crate) use sample::{LeftOut, keep_sample};
 
-use crate::table::{Bucket, Table};
+use crate::table::Bucket;
 use contract::Result;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Works on all buckets, on several threads, and gives what comes of each in their order.
 pub(crate) fn each_bucket<T: Send>(
-    table: &mut Table,
+    buckets: &mut [Bucket],
     threads: usize,
     work: impl Fn(&mut Bucket) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let buckets: Vec<Mutex<&mut Bucket>> = table.buckets.iter_mut().map(Mutex::new).collect();
+    let buckets: Vec<Mutex<&mut Bucket>> = buckets.iter_mut().map(Mutex::new).collect();
     let results: Vec<Mutex<Option<Result<T>>>> = buckets.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let work_on = || {

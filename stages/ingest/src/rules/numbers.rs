@@ -1,6 +1,7 @@
 //! New numbers for users and items, which say nothing about what came when.
 
 use crate::table::Table;
+use contract::Result;
 
 /// The final numbers: in the order of the digests of the original identifiers of those that have rows.
 #[derive(Debug)]
@@ -15,18 +16,18 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     /// Numbers the users and items that have rows. Rows must be ordered.
-    pub(crate) fn of(table: &Table) -> Self {
+    pub(crate) fn of(table: &Table) -> Result<Self> {
         let mut users = Vec::new();
         let mut is_used = vec![false; table.items.len()];
-        for bucket in &table.buckets {
-            users.extend(bucket.rows.sequences().map(|sequence| bucket.rows.user[sequence.start]));
-            bucket.rows.item.iter().for_each(|&item| is_used[item as usize] = true);
-        }
+        table.read_rows(|rows| {
+            users.extend(rows.sequences().map(|sequence| rows.user[sequence.start]));
+            rows.item.iter().for_each(|&item| is_used[item as usize] = true);
+        })?;
         let items = table.items.by_digest(|item| is_used[item as usize]);
         let mut of_item = vec![u32::MAX; table.items.len()];
         for (number, &item) in (0..).zip(&items) {
             of_item[item as usize] = number;
         }
-        Self { users, items, of_item }
+        Ok(Self { users, items, of_item })
     }
 }

@@ -6,22 +6,19 @@
 use crate::digest;
 use crate::parameters::Repeats;
 use crate::rules::each_bucket;
-use crate::table::{Bucket, Ids, Rows, Spill, Table, Texts};
+use crate::table::{Bucket, Ids, Rows, Scratch, Spill, Table, Texts};
 use contract::Result;
 use hashbrown::HashSet;
-use std::path::Path;
 
 /// Orders all rows and drops repeated ones as the rule says; returns how many it dropped.
 pub(crate) fn order(table: &mut Table, repeats: Repeats, threads: usize) -> Result<usize> {
-    let (users, items) = (std::mem::take(&mut table.users), std::mem::take(&mut table.items));
+    let Table { users, items, buckets, scratch, .. } = table;
     let mut ranks = vec![0_u32; users.len()];
     for (rank, user) in (0..).zip(users.by_digest(|_| true)) {
         ranks[user as usize] = rank;
     }
-    let scratch = table.scratch().to_owned();
-    let rule = Rule { users: &users, items: &items, ranks: &ranks, repeats, scratch: &scratch };
-    let parts = each_bucket(table, threads, |bucket| rule.apply(bucket))?;
-    (table.users, table.items) = (users, items);
+    let rule = Rule { users, items, ranks: &ranks, repeats, scratch };
+    let parts = each_bucket(buckets, threads, |bucket| rule.apply(bucket))?;
     Ok(parts.into_iter().sum())
 }
 
@@ -31,27 +28,28 @@ struct Rule<'a> {
     /// `[users]` the place of each user in the final order.
     ranks: &'a [u32],
     repeats: Repeats,
-    scratch: &'a Path,
+    scratch: &'a Scratch,
 }
 
 impl Rule<'_> {
     fn apply(&self, bucket: &mut Bucket) -> Result<usize> {
-        let rows = &bucket.rows;
+        let rows = bucket.rows.load(self.scratch)?;
         let mut order: Vec<(u32, i64, u32)> =
             (0..rows.len()).map(|row| (self.ranks[rows.user[row] as usize], rows.time[row], row as u32)).collect();
         order.sort_unstable();
         let mut texts = None;
         for run in order.chunk_by_mut(|one, other| (one.0, one.1) == (other.0, other.1)) {
             if run.len() > 1 {
-                self.order_tied(run, &bucket.rows, &mut texts, &mut bucket.texts)?;
+                self.order_tied(run, &rows, &mut texts, &bucket.texts)?;
             }
         }
         let mut kept = Vec::with_capacity(order.len());
         for sequence in order.chunk_by(|one, other| one.0 == other.0) {
-            self.keep(sequence.iter().map(|entry| entry.2), &bucket.rows, &mut kept);
+            self.keep(sequence.iter().map(|entry| entry.2), &rows, &mut kept);
         }
-        let dropped = bucket.rows.len() - kept.len();
-        bucket.rows = bucket.rows.take(&kept);
+        let dropped = rows.len() - kept.len();
+        let ordered = rows.take(&kept);
+        bucket.rows.put(ordered, self.scratch)?;
         Ok(dropped)
     }
 
@@ -61,7 +59,7 @@ impl Rule<'_> {
         run: &mut [(u32, i64, u32)],
         rows: &Rows,
         texts: &mut Option<Texts>,
-        spilled: &mut Spill,
+        spilled: &Spill,
     ) -> Result<()> {
         let item = |row: u32| rows.item[row as usize];
         let user = self.users.get(rows.user[run[0].2 as usize]);

@@ -1,6 +1,7 @@
 //! Some of the users, the same ones on every machine.
 
 use crate::table::Table;
+use contract::Result;
 use serde::Serialize;
 
 /// What a sample of the users left out; all 0 where all are taken.
@@ -14,12 +15,12 @@ pub(crate) struct LeftOut {
 
 /// Keeps the users of smallest hash, as many as are wanted; all where there are no more, or no number is given. Rows must be
 /// ordered, which puts users in the order of their hashes.
-pub(crate) fn keep_sample(table: &mut Table, wanted: Option<usize>) -> LeftOut {
-    let mut left = wanted.unwrap_or(usize::MAX);
+pub(crate) fn keep_sample(table: &mut Table, wanted: Option<usize>) -> Result<LeftOut> {
     let mut left_out = LeftOut::default();
-    for bucket in &mut table.buckets {
+    let Some(mut left) = wanted else { return Ok(left_out) };
+    table.drop_rows(|rows| {
         let mut kept = 0;
-        for sequence in bucket.rows.sequences() {
+        for sequence in rows.sequences() {
             if left > 0 {
                 left -= 1;
                 kept = sequence.end;
@@ -28,7 +29,7 @@ pub(crate) fn keep_sample(table: &mut Table, wanted: Option<usize>) -> LeftOut {
                 left_out.interactions += sequence.len();
             }
         }
-        bucket.rows.truncate(kept);
-    }
-    left_out
+        rows.truncate(kept);
+    })?;
+    Ok(left_out)
 }

@@ -7,10 +7,9 @@ use std::hash::BuildHasher as _;
 /// Identifiers in order of first appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
-    bytes: String,
-    ends: Vec<usize>,
-    /// `[ids]` the first eight bytes of each identifier's digest, which order them as the digests do.
-    prefixes: Vec<u64>,
+    texts: Concatenated,
+    /// `[ids]` the first four bytes of each identifier's digest, which order them as the digests do.
+    prefixes: Vec<u32>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -22,14 +21,13 @@ impl Ids {
     /// When there are more than 2³² identifiers.
     pub(crate) fn index(&mut self, id: &str) -> u32 {
         let hash = self.hasher.hash_one(id);
-        if let Some(&index) = self.table.find(hash, |&index| text(&self.bytes, &self.ends, index) == id) {
+        if let Some(&index) = self.table.find(hash, |&index| self.texts.get(index) == id) {
             return index;
         }
-        let index = u32::try_from(self.ends.len()).expect("fewer identifiers than 2^32, as memory would end before");
-        self.bytes.push_str(id);
-        self.ends.push(self.bytes.len());
-        let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
-        self.table.insert_unique(hash, index, |&index| hasher.hash_one(text(bytes, ends, index)));
+        let index = u32::try_from(self.len()).expect("fewer identifiers than 2^32, as memory would end before");
+        self.texts.push(id);
+        let (texts, hasher) = (&self.texts, &self.hasher);
+        self.table.insert_unique(hash, index, |&index| hasher.hash_one(texts.get(index)));
         self.prefixes.push(digest::prefix(&digest::of_id(id)));
         index
     }
@@ -37,21 +35,21 @@ impl Ids {
     /// The index of an identifier that is stored.
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(id);
-        self.table.find(hash, |&index| text(&self.bytes, &self.ends, index) == id).copied()
+        self.table.find(hash, |&index| self.texts.get(index) == id).copied()
     }
 
     /// The identifier of an index.
     pub(crate) fn get(&self, index: u32) -> &str {
-        text(&self.bytes, &self.ends, index)
+        self.texts.get(index)
     }
 
     /// The number of identifiers.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.texts.ends.len()
     }
 
-    /// The first eight bytes of the digest of an identifier.
-    pub(crate) fn prefix(&self, index: u32) -> u64 {
+    /// The first four bytes of the digest of an identifier.
+    pub(crate) fn prefix(&self, index: u32) -> u32 {
         self.prefixes[index as usize]
     }
 
@@ -65,16 +63,57 @@ impl Ids {
         order
     }
 
-    /// Forgets how identifiers are found, to save memory; [`Ids::index`] and [`Ids::find`] no longer find any.
-    pub(crate) fn forget_table(&mut self) {
+    /// Forgets how identifiers are found and ordered, to save memory; only [`Ids::get`] may be called from now on.
+    pub(crate) fn forget_digests(&mut self) {
         self.table = HashTable::new();
+        self.prefixes = Vec::new();
     }
 }
 
-fn text<'a>(bytes: &'a str, ends: &[usize], index: u32) -> &'a str {
-    let index = index as usize;
-    let start = if index == 0 { 0 } else { ends[index - 1] };
-    &bytes[start..ends[index]]
+/// Strings one after the other.
+#[derive(Debug, Default)]
+struct Concatenated {
+    bytes: String,
+    ends: Ends,
+}
+
+impl Concatenated {
+    fn push(&mut self, text: &str) {
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn get(&self, index: u32) -> &str {
+        let start = if index == 0 { 0 } else { self.ends.get(index - 1) };
+        &self.bytes[start..self.ends.get(index)]
+    }
+}
+
+/// Where strings end, in four bytes each.
+#[derive(Debug, Default)]
+struct Ends {
+    low: Vec<u32>,
+    /// The first strings that end in another 4 GiB than those before them.
+    wraps: Vec<u32>,
+}
+
+impl Ends {
+    fn len(&self) -> usize {
+        self.low.len()
+    }
+
+    /// Adds the end of the next string, which is not before the others.
+    fn push(&mut self, end: usize) {
+        let index = self.low.len() as u32;
+        let wraps = (end as u64 >> u32::BITS) as usize;
+        self.wraps.resize(wraps, index);
+        self.low.push(end as u32);
+    }
+
+    fn get(&self, index: u32) -> usize {
+        let wraps = self.wraps.partition_point(|&wrap| wrap <= index);
+        wraps << u32::BITS | self.low[index as usize] as usize
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +129,13 @@ mod tests {
         let mut expected = vec![0, 1, 2];
         expected.sort_by_key(|&index| digest::of_id(ids.get(index)));
         assert_eq!(ids.by_digest(|_| true), expected);
+    }
+
+    #[test]
+    fn ends_beyond_four_gigabytes_are_kept() {
+        let all = [0, 5, u32::MAX as usize, 1 << 32, (1 << 32) + 7, (3 << 32) + 1, (3 << 32) + 2];
+        let mut ends = Ends::default();
+        all.iter().for_each(|&end| ends.push(end));
+        assert_eq!((0..all.len() as u32).map(|index| ends.get(index)).collect::<Vec<_>>(), all);
     }
 }

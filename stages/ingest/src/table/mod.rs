@@ -1,25 +1,29 @@
 //! All interactions, whatever form they came in: the table that the rules work on.
 //!
 //! Users are in [`BUCKETS`] by the first bits of their identifier's digest. Their final numbers are in the order of these
-//! digests, so each bucket is a range of final numbers: buckets are sorted, filtered and written one after the other, and
-//! only one bucket's texts are in memory at a time.
+//! digests, so each bucket is a range of final numbers: buckets are sorted, filtered and written one after the other. Where
+//! there are many rows, they and their texts wait on disk, and only the bucket that is worked on is in memory.
 
 mod batch;
 mod ids;
+mod scratch;
 mod spill;
+mod stored_rows;
 mod strings;
 
 pub(crate) use batch::{Batch, Seen};
 pub(crate) use ids::Ids;
+pub(crate) use scratch::Scratch;
 pub(crate) use spill::{Spill, Texts};
+pub(crate) use stored_rows::StoredRows;
 pub(crate) use strings::Strings;
 
 use contract::Result;
 use frames::Split;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The binary logarithm of the number of buckets.
-const BUCKET_BITS: u32 = 6;
+const BUCKET_BITS: u32 = 8;
 /// The number of buckets.
 pub(crate) const BUCKETS: usize = 1 << BUCKET_BITS;
 
@@ -36,21 +40,21 @@ pub(crate) struct Table {
     pub(crate) published_numbers: Option<Vec<i64>>,
     /// Whether the published files split the rows.
     pub(crate) has_own_split: bool,
-    /// The folder where texts wait.
-    scratch: PathBuf,
+    /// Where rows and texts wait.
+    pub(crate) scratch: Scratch,
 }
 
 /// The interactions of the users whose identifiers' digests begin with the same bits.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     /// The rows.
-    pub(crate) rows: Rows,
+    pub(crate) rows: StoredRows,
     /// What their users wrote, by the number of the record.
     pub(crate) texts: Spill,
 }
 
 /// Interactions in columns.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
     /// `[n]` the index of the user.
     pub(crate) user: Vec<u32>,
@@ -80,30 +84,25 @@ pub(crate) struct Interaction<'a> {
 }
 
 impl Table {
-    /// A table without rows; texts wait in files without a name in `scratch`.
-    pub(crate) fn new(scratch: &Path) -> Self {
-        Self {
+    /// A table without rows; rows and texts wait in a file without a name in `scratch`.
+    pub(crate) fn new(scratch: &Path) -> Result<Self> {
+        Ok(Self {
             users: Ids::default(),
             items: Ids::default(),
             buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
             published_numbers: None,
             has_own_split: false,
-            scratch: scratch.to_owned(),
-        }
+            scratch: Scratch::new(scratch)?,
+        })
     }
 
     /// Adds an interaction.
     pub(crate) fn push(&mut self, interaction: &Interaction<'_>) -> Result<()> {
         let Interaction { user, item, time, text, split } = *interaction;
         let user = self.users.index(user);
-        let bucket = &mut self.buckets[(self.users.prefix(user) >> (u64::BITS - BUCKET_BITS)) as usize];
-        bucket.rows.user.push(user);
-        bucket.rows.item.push(self.items.index(item));
-        bucket.rows.time.push(time);
-        if let Some(split) = split {
-            self.has_own_split = true;
-            bucket.rows.split.push(split);
-        }
+        let bucket = &mut self.buckets[(self.users.prefix(user) >> (u32::BITS - BUCKET_BITS)) as usize];
+        self.has_own_split |= split.is_some();
+        bucket.rows.push(user, self.items.index(item), time, split, &self.scratch)?;
         bucket.texts.push(text, &self.scratch)
     }
 
@@ -122,15 +121,30 @@ impl Table {
         self.buckets.iter().map(|bucket| bucket.rows.len()).sum()
     }
 
-    /// Forgets how identifiers are found, to save memory; nothing can be added any more.
-    pub(crate) fn forget_tables(&mut self) {
-        self.users.forget_table();
-        self.items.forget_table();
+    /// Reads the rows of all buckets, in their order.
+    pub(crate) fn read_rows(&self, mut read: impl FnMut(&Rows)) -> Result<()> {
+        self.buckets.iter().try_for_each(|bucket| {
+            read(&*bucket.rows.load(&self.scratch)?);
+            Ok(())
+        })
     }
 
-    /// Where texts wait.
-    pub(crate) fn scratch(&self) -> &Path {
-        &self.scratch
+    /// Drops rows of all buckets, in their order.
+    pub(crate) fn drop_rows(&mut self, mut drop: impl FnMut(&mut Rows)) -> Result<()> {
+        for bucket in &mut self.buckets {
+            let mut rows = bucket.rows.load(&self.scratch)?.into_owned();
+            drop(&mut rows);
+            if rows.len() < bucket.rows.len() {
+                bucket.rows.put(rows, &self.scratch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets how identifiers are found and ordered, to save memory; nothing can be added or ordered any more.
+    pub(crate) fn forget_digests(&mut self) {
+        self.users.forget_digests();
+        self.items.forget_digests();
     }
 }
 

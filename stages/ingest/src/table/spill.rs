@@ -1,18 +1,16 @@
 //! Texts that wait on disk until their rows are in order.
 
-use contract::{Failure, Result};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
+use crate::table::scratch::{Scratch, Stored};
+use contract::Result;
 
 /// How many bytes wait in memory before they are written.
-const PENDING: usize = 1 << 20;
+const PENDING: usize = 1 << 17;
 
-/// Texts in order of arrival: a length and the bytes of each, in a file without a name beyond the first megabyte.
+/// Texts in order of arrival: a length and the bytes of each, on disk but for the last 128 KiB.
 #[derive(Debug, Default)]
 pub(crate) struct Spill {
+    stored: Stored,
     pending: Vec<u8>,
-    file: Option<File>,
     texts: usize,
 }
 
@@ -24,37 +22,21 @@ pub(crate) struct Texts {
 }
 
 impl Spill {
-    /// Adds a text; `folder` is where the file is made.
-    pub(crate) fn push(&mut self, text: &str, folder: &Path) -> Result<()> {
+    /// Adds a text.
+    pub(crate) fn push(&mut self, text: &str, scratch: &Scratch) -> Result<()> {
         self.pending.extend_from_slice(&(text.len() as u32).to_le_bytes());
         self.pending.extend_from_slice(text.as_bytes());
         self.texts += 1;
-        if self.pending.len() < PENDING {
-            return Ok(());
+        if self.pending.len() >= PENDING {
+            scratch.append(&mut self.stored, &self.pending)?;
+            self.pending.clear();
         }
-        let failed = |error| Failure::writing(folder, error);
-        if self.file.is_none() {
-            fs_err::create_dir_all(folder).map_err(failed)?;
-            self.file = Some(tempfile::tempfile_in(folder).map_err(failed)?);
-        }
-        if let Some(file) = &mut self.file {
-            file.write_all(&self.pending).map_err(failed)?;
-        }
-        self.pending.clear();
         Ok(())
     }
 
     /// Reads all texts back; they stay on disk too.
-    pub(crate) fn load(&mut self, folder: &Path) -> Result<Texts> {
-        let mut bytes = Vec::new();
-        if let Some(file) = &mut self.file {
-            let read = |file: &mut File, bytes: &mut Vec<u8>| {
-                file.rewind()?;
-                bytes.reserve_exact(file.metadata()?.len() as usize + self.pending.len());
-                file.read_to_end(bytes)
-            };
-            read(file, &mut bytes).map_err(|error| Failure::reading(folder, error))?;
-        }
+    pub(crate) fn load(&self, scratch: &Scratch) -> Result<Texts> {
+        let mut bytes = scratch.read(&self.stored, self.pending.len())?;
         bytes.extend_from_slice(&self.pending);
         let mut starts = Vec::with_capacity(self.texts);
         let mut at = 0;
@@ -83,12 +65,12 @@ mod tests {
     #[test]
     fn texts_come_back_from_memory_and_from_disk() {
         let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(folder.path()).unwrap();
         let mut spill = Spill::default();
         let text = |number: usize| "é".repeat(number % 3_000);
-        (0..2_000).for_each(|number| spill.push(&text(number), folder.path()).unwrap());
-        let texts = spill.load(folder.path()).unwrap();
+        (0..2_000).for_each(|number| spill.push(&text(number), &scratch).unwrap());
+        let texts = spill.load(&scratch).unwrap();
         assert!((0..2_000).all(|number| texts.get(number as u32) == text(number)));
-        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
-        assert_eq!(Spill::default().load(folder.path()).unwrap().get(3), "");
+        assert_eq!(Spill::default().load(&scratch).unwrap().get(3), "");
     }
 }

@@ -1,7 +1,8 @@
 //! What is known of each item.
 
-use crate::parquet::{Table, column, write};
-use contract::Result;
+use crate::parquet::{Groups, ROWS_PER_GROUP, Table, column};
+use contract::{Failure, Result};
+use polars::prelude::Column;
 use std::path::Path;
 
 const TABLE: &str = "items.parquet";
@@ -19,6 +20,21 @@ pub struct Items {
     pub brand: Vec<String>,
     /// `[items]` the categories from wide to narrow, joined by commas.
     pub categories: Vec<String>,
+}
+
+/// What is known of an item; an unknown text is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ItemRow<'a> {
+    /// The original identifier.
+    pub id: &'a str,
+    /// The title.
+    pub title: &'a str,
+    /// The description.
+    pub description: &'a str,
+    /// The brand.
+    pub brand: &'a str,
+    /// The categories from wide to narrow, joined by commas.
+    pub categories: &'a str,
 }
 
 impl Items {
@@ -43,17 +59,47 @@ impl Items {
     /// # Errors
     /// When the file cannot be written or the columns differ in length.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let item: Vec<u32> = (0..).take(self.id.len()).collect();
-        let columns = vec![
-            column("item", item),
-            column("id", self.id.as_slice()),
-            column("title", self.title.as_slice()),
-            column("description", self.description.as_slice()),
-            column("brand", self.brand.as_slice()),
-            column("categories", self.categories.as_slice()),
-        ];
-        write(folder, TABLE, columns)
+        let texts = [&self.title, &self.description, &self.brand, &self.categories];
+        if texts.iter().any(|texts| texts.len() != self.id.len()) {
+            return Err(Failure::writing(&folder.join(TABLE), "the columns differ in length"));
+        }
+        let row = |item: usize| ItemRow {
+            id: &self.id[item],
+            title: &self.title[item],
+            description: &self.description[item],
+            brand: &self.brand[item],
+            categories: &self.categories[item],
+        };
+        Self::write_each(folder, (0..self.id.len()).map(row))
     }
+
+    /// Writes `items.parquet` with these rows, of which only some are copied at a time.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_each<'a>(folder: &Path, rows: impl IntoIterator<Item = ItemRow<'a>>) -> Result<()> {
+        let mut groups = Groups::create(folder, TABLE, columns(0, &[]))?;
+        let mut rows = rows.into_iter().peekable();
+        let mut first = 0;
+        while rows.peek().is_some() {
+            let group: Vec<ItemRow<'_>> = rows.by_ref().take(ROWS_PER_GROUP).collect();
+            groups.add(columns(first, &group))?;
+            first += group.len() as u32;
+        }
+        groups.finish()
+    }
+}
+
+fn columns<'a>(first: u32, rows: &[ItemRow<'a>]) -> Vec<Column> {
+    let text = |name: &str, of: fn(&ItemRow<'a>) -> &'a str| column(name, rows.iter().map(of).collect::<Vec<&str>>());
+    vec![
+        column("item", (first..).take(rows.len()).collect::<Vec<u32>>()),
+        text("id", |row| row.id),
+        text("title", |row| row.title),
+        text("description", |row| row.description),
+        text("brand", |row| row.brand),
+        text("categories", |row| row.categories),
+    ]
 }
 
 /// Checks that the column `name` is 0, 1, 2, ..., so that a row's index is its number.
@@ -69,6 +115,7 @@ pub(crate) fn check_numbering(table: &Table, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parquet::write;
 
     #[test]
     fn texts_of_any_kind_survive() {

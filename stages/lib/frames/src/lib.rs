@@ -26,7 +26,7 @@ pub use codes::Codes;
 pub use embeddings::{Embeddings, EmbeddingsOf};
 pub use finite::{NotFinite, Rows, check_finite};
 pub use interactions::{Dataset, Interactions, Split};
-pub use items::Items;
+pub use items::{ItemRow, Items};
 pub use json::write_json;
 pub use prompts::{Prompt, Prompts, TaskKind};
 pub use rankings::{NO_ITEM, RankedList, Rankings, Seen};

@@ -17,7 +17,7 @@ pub enum TaskKind {
     Negative,
     /// Which item has this text.
     Text,
-    /// Which item a user with this history and this wish wants.
+    /// Which item a user with this history and this query wants.
     Query,
     /// What an item is called, or how it is described.
     ItemText,

@@ -1,7 +1,7 @@
 //! Who the users are.
 
 use crate::items::check_numbering;
-use crate::parquet::{Table, column, write};
+use crate::parquet::{Groups, ROWS_PER_GROUP, Table, column};
 use contract::Result;
 use std::path::Path;
 
@@ -30,7 +30,42 @@ impl Users {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let user: Vec<u32> = (0..).take(self.id.len()).collect();
-        write(folder, TABLE, vec![column("user", user), column("id", self.id.as_slice())])
+        Self::write_each(folder, self.id.iter().map(String::as_str))
+    }
+
+    /// Writes `users.parquet` with these identifiers, of which only some are in memory at a time.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_each<'a>(folder: &Path, ids: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let columns = |first: u32, ids: Vec<&str>| {
+            let user: Vec<u32> = (first..).take(ids.len()).collect();
+            vec![column("user", user), column("id", ids)]
+        };
+        let mut groups = Groups::create(folder, TABLE, columns(0, Vec::new()))?;
+        let mut ids = ids.into_iter().peekable();
+        let mut first = 0;
+        while ids.peek().is_some() {
+            let group: Vec<&str> = ids.by_ref().take(ROWS_PER_GROUP).collect();
+            let rows = group.len() as u32;
+            groups.add(columns(first, group))?;
+            first += rows;
+        }
+        groups.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_users_than_a_row_group_come_back_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for users in [0, 1, ROWS_PER_GROUP, ROWS_PER_GROUP + 1] {
+            let all = Users { id: (0..users).map(|user| format!("u{}", user % 1_000)).collect() };
+            all.write(folder.path()).unwrap();
+            assert_eq!(Users::read(folder.path()).unwrap(), all);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::rotary::{Rotary, Rotation};
 use crate::token_table::{Added, TokenTable};
 use crate::{Torch, failed};
 use contract::{Failure, FailureKind, Result};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// A LLaMA with V tokens and width h, optionally with low-rank adapters and added tokens.
 #[derive(Debug)]
@@ -36,6 +36,16 @@ pub struct Parameter {
     pub tensor: Tensor,
     /// Whether weight decay applies: to matrices, not to norms.
     pub decays: bool,
+}
+
+impl Parameter {
+    /// A copy of its value, which the model does not share.
+    ///
+    /// # Errors
+    /// When libtorch cannot make it, for lack of memory.
+    pub fn copied(&self) -> std::result::Result<Tensor, TchError> {
+        no_grad(|| self.tensor.f_detach_copy())
+    }
 }
 
 #[derive(Debug)]

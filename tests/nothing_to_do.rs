@@ -1,4 +1,4 @@
-//! A second run does nothing: every stage is a hit and no worker is started.
+//! A second run does nothing: every stage is cached and no worker is started.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
@@ -29,14 +29,14 @@ fn a_second_run_starts_no_worker() {
 }
 
 #[test]
-fn the_plan_of_a_finished_pipeline_is_all_hits() {
+fn the_plan_of_a_finished_pipeline_is_all_cached() {
     let space = Space::quick();
     space.succeed(&["run", "quick"]);
     insta::assert_snapshot!(space.succeed(&["plan", "quick"]).out);
 }
 
 #[test]
-fn the_plan_of_a_new_pipeline_says_what_depends_on_what() {
+fn the_plan_of_a_new_pipeline_says_what_waits_for_what() {
     let space = Space::quick();
     let plan = space.succeed(&["plan", "quick"]);
     insta::assert_snapshot!(plan.out);
