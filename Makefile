@@ -118,7 +118,7 @@ fuzz: ## look for input that breaks what reads files, SECONDS=60 each
 	done
 
 book: ## write the book as a site into target/book, with mdbook
-	@mdbook --version >/dev/null 2>&1 || { echo 'mdbook is not installed: cargo install mdbook --locked'; exit 1; }
+	@mdbook --version >/dev/null 2>&1 || { echo 'mdbook is not installed: cargo install mdbook --no-default-features --locked'; exit 1; }
 	mdbook build
 
 build: libtorch ## build pipe, pipe-worker, pipe-serve and pipe-remote into target/debug
