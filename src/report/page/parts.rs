@@ -29,7 +29,10 @@ pub(super) fn graph(part: &Part, place: usize, pictures: &mut Pictures) -> Marku
     html! {
         h3 id={ "graph-" (place) } { "Graph" }
         @match &part.graph {
-            Some(svg) => (pictures.add(svg, &text)),
+            Some(svg) => div.graph {
+                label.size { input type="checkbox"; " actual size" }
+                (pictures.add(svg, &text))
+            },
             None => p.note { "There is no picture of this graph." },
         }
     }

@@ -91,12 +91,12 @@ impl Stage for Ingest {
             optional(
                 "item_ids",
                 "item-ids",
-                "Original identifiers of processed items: X.item2id, original<TAB>number.",
+                "Original identifiers of processed items: X.item2id, `original<TAB>number`.",
             ),
             optional("item_text", "item-text", "Texts of processed items: X.item.json, {\"item\": {\"title\": ...}}."),
-            optional("train_pairs", "pairs", "Pairs to learn from: user<TAB>item."),
-            optional("validation_pairs", "pairs", "Pairs to make choices on: user<TAB>item."),
-            optional("test_pairs", "pairs", "Pairs to be measured on: user<TAB>item."),
+            optional("train_pairs", "pairs", "Pairs to learn from: `user<TAB>item`."),
+            optional("validation_pairs", "pairs", "Pairs to make choices on: `user<TAB>item`."),
+            optional("test_pairs", "pairs", "Pairs to be measured on: `user<TAB>item`."),
         ]
     }
 
