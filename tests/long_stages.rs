@@ -228,17 +228,27 @@ batch_tokens = 4096
 resources = { threads = 1 }
 "#;
 
-fn finetuned(space: &Space) -> PathBuf {
-    std::fs::read_link(space.path("artifacts/p/finetune/model")).unwrap()
+const PRECACHE: &str = r#"
+[stage.precache]
+uses = "precache"
+inputs = { interactions = "ingest.interactions", codes = "codebook.codes", llm = "llm.model", model = "finetune.model" }
+top_k = 10
+batch = 1
+resources = { threads = 1 }
+"#;
+
+/// What the output of a stage is linked to, which its digest names.
+fn linked(space: &Space, output: &str) -> PathBuf {
+    std::fs::read_link(space.path(&format!("artifacts/p/{output}"))).unwrap()
 }
 
-/// Runs the training and kills the run as soon as some steps of it are done.
-fn kill_in_the_middle(space: &Space) {
+/// Runs the pipeline and kills the run as soon as some steps of a stage are done.
+fn kill_in_the_middle(space: &Space, stage: &str) {
     let mut command = space.command(&["run", "p", "--json"]);
     command.env("PIPE_CHECKPOINT_SECONDS", "0");
     let mut run = Live::start(command);
-    run.wait_until("the training never came to its third step", |event| {
-        event["event"] == "progress" && event["stage"] == "finetune" && event["done"].as_u64().unwrap_or(0) >= 3
+    run.wait_until("the stage never came to its third step", |event| {
+        event["event"] == "progress" && event["stage"] == stage && event["done"].as_u64().unwrap_or(0) >= 3
     });
     run.kill();
 }
@@ -248,12 +258,27 @@ fn a_killed_training_goes_on_and_ends_in_the_same_bytes() {
     let (whole, killed) = (Space::new(), Space::new());
     whole.write("p.toml", TRAINING);
     killed.write("p.toml", TRAINING);
-    kill_in_the_middle(&killed);
+    kill_in_the_middle(&killed, "finetune");
     assert_eq!(killed.stored("checkpoints").len(), 1);
     let again = killed.succeed(&["run", "p", "--json"]);
     let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on from step"));
     assert!(again.events().iter().any(went_on), "{}", again.out);
     whole.succeed(&["run", "p"]);
-    assert_eq!(finetuned(&killed), finetuned(&whole));
+    assert_eq!(linked(&killed, "finetune/model"), linked(&whole, "finetune/model"));
+    assert!(killed.stored("checkpoints").is_empty());
+}
+
+#[test]
+fn a_killed_search_for_lists_goes_on_and_ends_in_the_same_bytes() {
+    let (whole, killed) = (Space::new(), Space::new());
+    let pipeline = TRAINING.replace("epochs = 2", "epochs = 1") + PRECACHE;
+    whole.write("p.toml", &pipeline);
+    killed.write("p.toml", &pipeline);
+    kill_in_the_middle(&killed, "precache");
+    let again = killed.succeed(&["run", "p", "--json"]);
+    let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind the lists"));
+    assert!(again.events().iter().any(went_on), "{}", again.out);
+    whole.succeed(&["run", "p"]);
+    assert_eq!(linked(&killed, "precache/rankings"), linked(&whole, "precache/rankings"));
     assert!(killed.stored("checkpoints").is_empty());
 }

@@ -11,12 +11,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 
-/// How long training goes on between two checkpoints.
-const PAUSE: Duration = Duration::from_secs(120);
-
-/// The variable of the environment with another pause, in seconds.
-const VARIABLE: &str = "PIPE_CHECKPOINT_SECONDS";
-
 /// The version of a checkpoint's format.
 const FORMAT: u32 = 2;
 
@@ -57,8 +51,8 @@ struct Index {
 impl Checkpoints {
     /// The checkpoints in the context's folder; without one there are none.
     pub(crate) fn of(context: &Context) -> Self {
-        let asked = std::env::var(VARIABLE).ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-        Self { folder: context.checkpoint().map(Path::to_owned), pause: asked.unwrap_or(PAUSE), last: Instant::now() }
+        let folder = context.checkpoint().map(Path::to_owned);
+        Self { folder, pause: context.checkpoint_pause(), last: Instant::now() }
     }
 
     /// Those of another training of the same stage, in a folder of that name.

@@ -1,5 +1,6 @@
 //! The weight of the support that held-out items choose.
 
+use crate::blocks::Blocks;
 use crate::parameters::Parameters;
 use crate::ranker::{Ranker, Users};
 use contract::{Context, Failure, FailureKind, Result};
@@ -35,7 +36,7 @@ pub(crate) fn choose(
     let (sample, validation) = (users.sample(USERS), split.validation(CUTOFF));
     let mut tried: Vec<Tried> = Vec::new();
     for &weight in &parameters.support_weights {
-        let lists = ranker.rank(&sample, weight, context)?;
+        let lists = ranker.rank(&sample, weight, Blocks::none(), context)?;
         let found = validation.as_ref().map(|validation| validation.measure_lists(&lists.excluded, sample.len()));
         let ndcg = found.map_or(0.0, |quality| quality.ndcg);
         context.log(format!("support of weight {weight}: NDCG@10 {ndcg:.4} of {} held-out items", sample.len()));

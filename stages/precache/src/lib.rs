@@ -29,7 +29,10 @@
 //!
 //! A user's prompt is read once. The beams of a user are then fed as one sequence behind it, level by level, and a
 //! mask lets each see the prompt and its own ancestors: keys and values are never copied for beams or reordered.
+//!
+//! **Going on.** Lists are kept in blocks every two minutes, so that a run that was stopped makes only the others, to the same bytes.
 
+mod blocks;
 mod choice;
 mod live;
 mod parameters;
@@ -39,6 +42,7 @@ mod ranker;
 pub use live::{Live, LiveModel, LiveRequest};
 pub use parameters::{Parameters, UserSelection};
 
+use blocks::Blocks;
 use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
 use frames::{Codes, Interactions, NO_ITEM, Rankings, kinds};
 use ranker::{Ranker, Users};
@@ -56,6 +60,7 @@ impl Stage for Precache {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = false;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
@@ -123,7 +128,7 @@ impl Stage for Precache {
             if !parameters.support_weights.is_empty() {
                 (weight, tried) = choice::choose(&ranker, &split, &users, &parameters, context)?;
             }
-            validation = ranker.rank(&users, weight, context)?;
+            validation = ranker.rank(&users, weight, Blocks::of(context, "validation"), context)?;
         } else if !parameters.support_weights.is_empty() {
             let message = "support_weights are to be chosen from, but no validation_model is bound";
             return Err(Failure::new(FailureKind::Conflict, message).hint(
@@ -132,7 +137,8 @@ impl Stage for Precache {
         }
         let support = read_support(context, "support", &interactions)?;
         let users = Users::selected(parameters.users, &interactions, support)?;
-        let rankings = of_model(context.input("model")?)?.rank(&users, weight, context)?;
+        let rankings =
+            of_model(context.input("model")?)?.rank(&users, weight, Blocks::of(context, "rankings"), context)?;
         let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
         if parameters.constraint == Constraint::PerLevel {
             let places = rankings.kept.iter().map(|list| list.items.len()).sum::<usize>();

@@ -1,5 +1,6 @@
 //! Lists for users, by one tuned model.
 
+use crate::blocks::Blocks;
 use crate::parameters::{Parameters, UserSelection};
 use crate::prompt::PromptEncoder;
 use contract::{Context, Failure, FailureKind, Result};
@@ -121,8 +122,8 @@ impl<'a> Ranker<'a> {
         Decoder::new(&self.model, &self.codes, self.head.as_ref()).leaves(&ids, &self.parameters.settings(), &supports)
     }
 
-    /// The lists of users, with that weight of the support.
-    pub(crate) fn rank(&self, users: &Users, weight: f64, context: &Context) -> Result<Rankings> {
+    /// The lists of users, with that weight of the support; those that `blocks` has are not made again.
+    pub(crate) fn rank(&self, users: &Users, weight: f64, mut blocks: Blocks, context: &Context) -> Result<Rankings> {
         if weight > 0.0 && !users.is_supported() {
             let message = format!("the weight of the support is {weight}, but no lists are bound to support the beams");
             return Err(Failure::new(FailureKind::Conflict, message)
@@ -136,10 +137,15 @@ impl<'a> Ranker<'a> {
         let Users { users, histories, max_history, support } = users;
         let prompts = self.by_length(users, histories, *max_history)?;
         let progress = context.progress(prompts.len() as u64);
-        let mut rankings = Rankings::default();
-        let mut done = 0;
+        let in_order: Vec<u32> = prompts.iter().map(|prompt| prompt.user).collect();
+        let mut rankings = blocks.read(&in_order, context);
+        let mut left = rankings.kept.len();
         // Prompts of one length need no padding, and come sorted by length.
         for batch in prompts.chunk_by(|a, b| a.ids.len() == b.ids.len()).flat_map(|equal| equal.chunks(batch)) {
+            if left > 0 {
+                left = left.saturating_sub(batch.len());
+                continue;
+            }
             let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
             let list = |prompt: &UserPrompt| support.get(&prompt.user).map_or(&[][..], Vec::as_slice);
             let supports: Vec<Support> = batch.iter().map(|prompt| supporters.of(list(prompt))).collect();
@@ -149,8 +155,8 @@ impl<'a> Ranker<'a> {
                 rankings.kept.push(RankedList { user: *user, items: kept });
                 rankings.excluded.push(RankedList { user: *user, items: excluded });
             }
-            done += batch.len() as u64;
-            progress.set(done, "users");
+            progress.set(rankings.kept.len() as u64, "users");
+            blocks.keep(&rankings, context);
         }
         Ok(rankings)
     }

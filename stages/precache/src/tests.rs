@@ -35,6 +35,12 @@ fn codes() -> Codes {
 
 /// Runs the stage with those parameters and optional inputs, all bound to one folder but those of `support`, and gives its lists.
 fn run(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(&str, &str)]) -> Result<Rankings> {
+    (Erased::of::<Precache>().run)(spec(folder, name, parameters, optional))?;
+    Rankings::read(&folder.join(name))
+}
+
+/// The request for the stage with those parameters and inputs.
+fn spec(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(&str, &str)]) -> Spec {
     let bound = |port: &str, place: &Path| (port.to_owned(), [(String::new(), place.to_owned())].into());
     let required = ["interactions", "codes", "llm", "model"].map(|port| bound(port, folder));
     let optional = optional.iter().map(|(port, place)| bound(port, &folder.join(place)));
@@ -43,7 +49,7 @@ fn run(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(&
         std::fs::create_dir_all(&place).unwrap();
         (port.to_owned(), place)
     });
-    let spec = Spec {
+    Spec {
         uses: "precache".into(),
         parameters: parameters.as_object().unwrap().clone(),
         inputs: required.into_iter().chain(optional).collect(),
@@ -52,9 +58,7 @@ fn run(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(&
         threads: 1,
         device: "cpu".into(),
         checkpoint: None,
-    };
-    (Erased::of::<Precache>().run)(spec)?;
-    Rankings::read(&folder.join(name))
+    }
 }
 
 #[test]
@@ -75,6 +79,31 @@ fn the_stage_ranks_every_tested_user_and_repeats_its_bytes() {
     assert!(excluded.iter().all(|&(item, _)| ![3, 4, 8].contains(&item)), "{excluded:?}");
     let greedy = run("greedy", 1).1;
     assert!(greedy.kept.iter().all(|list| (1..5).contains(&list.items.len())));
+}
+
+#[test]
+fn a_stopped_stage_makes_only_the_lists_that_no_block_has() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let parameters = json!({"beam": 20, "top_k": 5, "batch": 1});
+    let whole = run(folder.path(), "whole", &parameters, &[]).unwrap();
+    let mut spec = spec(folder.path(), "rest", &parameters, &[]);
+    spec.checkpoint = Some(folder.path().join("checkpoint"));
+    let context = Context::new(spec.clone());
+    // Shorter histories come first: user 3, who has none.
+    let other = |lists: &[RankedList]| {
+        let list = lists.iter().find(|list| list.user == 3).unwrap();
+        vec![RankedList { user: 3, items: list.items.iter().map(|&(item, score)| (item, score - 1.0)).collect() }]
+    };
+    let first = Rankings { kept: other(&whole.kept), excluded: other(&whole.excluded) };
+    Blocks::of(&context, "rankings").without_pause().keep(&first, &context);
+    (Erased::of::<Precache>().run)(spec).unwrap();
+    let rest = Rankings::read(&folder.path().join("rest")).unwrap();
+    let with_first = |lists: &[RankedList], first: &[RankedList]| {
+        lists.iter().map(|list| if list.user == 3 { first[0].clone() } else { list.clone() }).collect::<Vec<_>>()
+    };
+    assert_eq!(rest.kept, with_first(&whole.kept, &first.kept));
+    assert_eq!(rest.excluded, with_first(&whole.excluded, &first.excluded));
 }
 
 /// Users 0 and 1 have a history, 2 has no test item, 3 has nothing but a test item.

@@ -90,6 +90,13 @@ impl Context {
         self.spec.checkpoint.as_deref()
     }
 
+    /// How long to work on between two checkpoints: two minutes, or `PIPE_CHECKPOINT_SECONDS`.
+    #[must_use]
+    pub fn checkpoint_pause(&self) -> Duration {
+        let asked = std::env::var("PIPE_CHECKPOINT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+        Duration::from_secs(asked.unwrap_or(120))
+    }
+
     /// Says a line to whoever watches or reads the log.
     pub fn log(&self, message: impl Into<String>) {
         say(&Event::Log { message: message.into() });
