@@ -276,7 +276,8 @@ fn a_killed_search_for_lists_goes_on_and_ends_in_the_same_bytes() {
     killed.write("p.toml", &pipeline);
     kill_in_the_middle(&killed, "precache");
     let again = killed.succeed(&["run", "p", "--json"]);
-    let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind the lists"));
+    let went_on =
+        |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind the lists"));
     assert!(again.events().iter().any(went_on), "{}", again.out);
     whole.succeed(&["run", "p"]);
     assert_eq!(linked(&killed, "precache/rankings"), linked(&whole, "precache/rankings"));

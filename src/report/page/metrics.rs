@@ -28,7 +28,7 @@ pub(super) fn comparison(comparison: &Comparison, pictures: &mut Pictures) -> Ma
                     @if !comparison.differs.is_empty() { "Different here: " (comparison.differs.join("; ")) "." }
                 }
             }
-            @for (svg, text) in curves(comparison) { (pictures.add(&svg, &text)) }
+            div.pictures { @for (svg, text) in curves(comparison) { (pictures.add(&svg, &text)) } }
         }
     }
 }

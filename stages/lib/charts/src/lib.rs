@@ -83,6 +83,30 @@ impl Chart {
         }
     }
 
+    /// The corner in which the fewest points lie, so that the legend hides little; the upper right one among equals.
+    fn legend_corner(&self) -> SeriesLabelPosition {
+        /// The part of the picture that a legend takes, across and up.
+        const TAKES: (f64, f64) = (0.4, 0.35);
+        let part = |range: &Range<f64>, number: f64| (number - range.start) / (range.end - range.start);
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let count = |is_right: bool, is_upper: bool| {
+            let lies = |&&(x, y): &&(f64, f64)| {
+                let (across, up) = (part(&self.across.range, x), part(&self.up.range, y));
+                let (from_side, from_edge) =
+                    (if is_right { 1.0 - across } else { across }, if is_upper { 1.0 - up } else { up });
+                from_side < TAKES.0 && from_edge < TAKES.1
+            };
+            points().filter(lies).count()
+        };
+        let corners = [
+            (count(true, true), SeriesLabelPosition::UpperRight),
+            (count(false, true), SeriesLabelPosition::UpperLeft),
+            (count(true, false), SeriesLabelPosition::LowerRight),
+            (count(false, false), SeriesLabelPosition::LowerLeft),
+        ];
+        corners.into_iter().min_by_key(|corner| corner.0).map_or(SeriesLabelPosition::UpperRight, |corner| corner.1)
+    }
+
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, plotters::coord::Shift>,
@@ -108,7 +132,7 @@ impl Chart {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(self.legend_corner())
             .border_style(BLACK.mix(0.3))
             .background_style(WHITE)
             .draw()?;
@@ -199,5 +223,21 @@ mod tests {
         for range in [0.0..f64::INFINITY, f64::NAN..1.0] {
             assert_eq!(of(range).unwrap_err().kind, FailureKind::Diverged);
         }
+    }
+
+    #[test]
+    fn the_legend_is_where_the_fewest_points_are() {
+        let corner = |points: &[(f64, f64)]| {
+            let mut chart = chart(0);
+            chart.across.range = 0.0..1.0;
+            chart.up.range = 0.0..1.0;
+            chart.lines[0].points = points.to_vec();
+            chart.legend_corner()
+        };
+        assert!(matches!(corner(&[]), SeriesLabelPosition::UpperRight));
+        let rising = [(0.0, 0.0), (0.5, 0.5), (0.9, 0.9)];
+        assert!(matches!(corner(&rising), SeriesLabelPosition::UpperLeft));
+        assert!(matches!(corner(&[(0.1, 0.9), (0.9, 0.9)]), SeriesLabelPosition::LowerRight));
+        assert!(matches!(corner(&[(0.1, 0.9), (0.9, 0.9), (0.9, 0.1)]), SeriesLabelPosition::LowerLeft));
     }
 }
