@@ -127,6 +127,40 @@ fn a_token_is_needed_for_all_but_health_and_names_of_requests_come_back() {
 }
 
 #[test]
+fn all_wrong_tokens_take_one_way_to_one_answer() {
+    let file = SHOP.path("long-token");
+    let token = "0123456789abcdef".repeat(4);
+    std::fs::write(&file, &token).unwrap();
+    let server = SHOP.serve(&["--token-file", file.to_str().unwrap()]);
+    let ask = |header: &str| {
+        let request =
+            format!("GET /v1/status HTTP/1.1\r\nhost: x\r\nx-request-id: a\r\nconnection: close\r\n{header}\r\n");
+        let answer = server.request(request).unwrap();
+        let head: Vec<String> =
+            answer.head.lines().filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect();
+        (answer.status, head, answer.body)
+    };
+    let absent = ask("");
+    assert_eq!(absent.0, 401);
+    let wrong = [
+        String::new(),
+        "0".to_owned(),
+        "x".repeat(token.len()),
+        token[..token.len() - 1].to_owned(),
+        format!("{}x", &token[..token.len() - 1]),
+        format!("x{}", &token[1..]),
+        format!("{token}0"),
+        token.to_uppercase(),
+        "y".repeat(4_000),
+    ];
+    for token in wrong {
+        assert_eq!(ask(&format!("authorization: Bearer {token}\r\n")), absent, "{token}");
+        assert_eq!(ask(&format!("authorization: Basic {token}\r\n")), absent, "{token}");
+    }
+    assert_eq!(ask(&format!("authorization: Bearer {token}\r\n")).0, 200);
+}
+
+#[test]
 fn requests_beyond_the_rate_are_told_to_come_back() {
     let server = SHOP.serve(&["--rate", "5"]);
     let statuses: Vec<u16> = (0..20).map(|_| server.get("/v1/status").status).collect();
