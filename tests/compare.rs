@@ -88,7 +88,30 @@ fn seeds_are_one_row_with_mean_and_std() {
     assert!(near(&value["std"], 0.0002_f64.sqrt()), "{found:#}");
     assert_eq!(found["baselines"].as_array().unwrap().len(), 1);
     let text = space.succeed(&["compare", "seeds", "--metric", "HR@10"]).out;
-    assert!(text.contains("0.2200 ± 0.0141*") && text.contains("over n seeds"), "{text}");
+    assert!(text.contains("0.2200 ± 0.0141*") && text.contains("over n runs"), "{text}");
+}
+
+#[test]
+fn points_that_differ_in_a_named_parameter_are_one_row() {
+    let space = Space::new();
+    space.write("base.toml", BASE);
+    let pipeline = |mean_over: &str| {
+        format!(
+            "extends = \"base.toml\"\nname = \"means\"\n[sweep]\n\"table.k\" = [1, 2]\n\"codes.k\" = [1, 2]\n\
+             [compare]\nmean_over = [\"{mean_over}\"]\n"
+        )
+    };
+    space.write("means.toml", pipeline("codes.k"));
+    space.succeed(&["run", "means"]);
+    let found: Value = space.json(&["compare", "means"]);
+    let lines = found["lines"].as_array().unwrap();
+    let points: Vec<&str> = lines.iter().map(|line| line["point"].as_str().unwrap()).collect();
+    assert_eq!(points, ["table.k=1", "table.k=2"]);
+    let mean = lines[0]["values"]["HR@10"]["mean"].as_f64().unwrap();
+    assert!(lines[0]["n"] == 2 && (mean - 0.10).abs() < 1e-12, "{found:#}");
+    space.write("means.toml", pipeline("table.q"));
+    let warned = space.succeed(&["compare", "means"]).err;
+    assert!(warned.contains("'mean_over' names table.q, which no point of the sweep sets"), "{warned}");
 }
 
 #[test]

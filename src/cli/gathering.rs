@@ -111,6 +111,12 @@ impl<'a> Gathering<'a> {
         }
         self.project.get_or_insert_with(|| session.project.clone());
         if let Some(compare) = &session.compare {
+            let points = || session.graph.points.iter().map(|point| point.name.to_string());
+            let varies =
+                |parameter: &str| points().any(|name| merged(&name, &[parameter.to_owned()]) != merged(&name, &[]));
+            for parameter in compare.mean_over.iter().filter(|parameter| !varies(parameter)) {
+                tracing::warn!("'mean_over' names {parameter}, which no point of the sweep sets");
+            }
             self.settings.get_or_insert_with(|| compare.clone());
         }
         Ok(())
@@ -143,7 +149,8 @@ fn of_point(session: &Session, point: &Point, current: &BTreeMap<NodeIndex, Box<
             numbers.insert(column.clone(), number);
         }
     }
-    let name = without_seed(&point.name.to_string());
+    let mean_over = session.compare.as_ref().map_or(&[][..], |compare| &compare.mean_over);
+    let name = merged(&point.name.to_string(), mean_over);
     Ok(Subject { name, rows: of_actions(&session.store, actions.values())?, numbers })
 }
 
@@ -156,7 +163,7 @@ fn of_run(store: &Store, record: &RunRecord, shown: &str) -> Result<Vec<Subject>
         }
     }
     let subject = |(point, actions): (&str, Vec<Action>)| {
-        let name = format!("{shown} {}", without_seed(point)).trim_end().to_owned();
+        let name = format!("{shown} {}", merged(point, &[])).trim_end().to_owned();
         Ok(Subject { name, rows: of_actions(store, &actions)?, numbers: BTreeMap::new() })
     };
     points
@@ -168,9 +175,12 @@ fn of_run(store: &Store, record: &RunRecord, shown: &str) -> Result<Vec<Subject>
         .collect()
 }
 
-/// The name of a point without its seeds.
-fn without_seed(name: &str) -> String {
-    let is_seed =
-        |term: &&str| term.split_once('=').is_some_and(|(target, _)| target == "seed" || target.ends_with(".seed"));
-    name.split(',').filter(|term| !is_seed(term)).collect::<Vec<_>>().join(",")
+/// The name of a point without its seeds and the parameters over which means are taken: points of one name are one line.
+fn merged(name: &str, mean_over: &[String]) -> String {
+    let is_merged = |term: &&str| {
+        term.split_once('=').is_some_and(|(target, _)| {
+            target == "seed" || target.ends_with(".seed") || mean_over.iter().any(|parameter| parameter == target)
+        })
+    };
+    name.split(',').filter(|term| !is_merged(term)).collect::<Vec<_>>().join(",")
 }

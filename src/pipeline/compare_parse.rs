@@ -7,7 +7,7 @@ use crate::pipeline::values::Reader;
 use toml::Spanned;
 use toml::de::DeValue;
 
-const KEYS: [&str; 5] = ["paper", "reference", "metrics", "differs", "columns"];
+const KEYS: [&str; 6] = ["paper", "reference", "metrics", "differs", "mean_over", "columns"];
 
 impl Reader<'_> {
     /// The whole table.
@@ -19,6 +19,7 @@ impl Reader<'_> {
                 "reference" => compare.reference = Some(self.text(value, "reference")?),
                 "metrics" => compare.metrics = self.strings(value, "metrics")?,
                 "differs" => compare.differs = self.strings(value, "differs")?,
+                "mean_over" => compare.mean_over = self.strings(value, "mean_over")?,
                 "columns" => {
                     for (name, number) in self.table(value, "columns")? {
                         compare.columns.push((name.get_ref().to_string(), self.number(number, "columns")?));

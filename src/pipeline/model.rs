@@ -75,6 +75,8 @@ pub struct Compare {
     pub metrics: Vec<String>,
     /// What differs from the table of the paper, in words.
     pub differs: Vec<String>,
+    /// Parameters, `STAGE.PARAMETER`, over whose values means are taken, as over seeds.
+    pub mean_over: Vec<String>,
     /// Numbers beside the metrics: a name, and where in which output the number stands.
     pub columns: Vec<(String, Number)>,
 }

@@ -192,6 +192,7 @@ fn of_compare() -> Value {
             "reference": { "type": "string", "description": "The point that the others are compared with." },
             "metrics": texts("The metrics that are shown."),
             "differs": texts("What differs from the table of the paper."),
+            "mean_over": texts("Parameters, STAGE.PARAMETER, over whose values means are taken, as over seeds."),
             "columns": {
                 "type": "object",
                 "description": "Numbers beside the metrics: STAGE.OUTPUT:NAME in the output's JSON file.",

@@ -131,7 +131,7 @@ fn notes(comparison: &Comparison, alike: &[(String, String)]) -> Vec<String> {
         notes.push(format!("All rows: {}.", texts.join(", ")));
     }
     if comparison.all().any(|line| line.seeds > 1) {
-        notes.push("Mean ± standard deviation over n seeds.".to_owned());
+        notes.push("Mean ± standard deviation over n runs.".to_owned());
     }
     let tested: Vec<_> =
         comparison.all().flat_map(|line| line.cells.values().filter_map(|cell| cell.significance.as_ref())).collect();

@@ -22,7 +22,7 @@ pub(super) fn comparison(comparison: &Comparison, pictures: &mut Pictures) -> Ma
                 @if comparison.all().any(has_test) {
                     "† p < 0.05, ‡ p < 0.01 against " (comparison.reference.name()) ", paired over users, after Holm's correction. "
                 }
-                @if comparison.all().any(|line| line.seeds > 1) { "Mean ± standard deviation over n seeds. " }
+                @if comparison.all().any(|line| line.seeds > 1) { "Mean ± standard deviation over n runs. " }
                 @if let Some(paper) = &comparison.paper {
                     "Paper: " (paper.title) ", " (paper.data) ", " (paper.model) ". "
                     @if !comparison.differs.is_empty() { "Different here: " (comparison.differs.join("; ")) "." }

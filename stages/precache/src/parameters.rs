@@ -3,7 +3,7 @@
 use contract::{Failure, FailureKind, Result};
 use decoding::{Scoring, Settings};
 use nn::Precision;
-use prompts::PromptTemplate;
+use prompts::{INFERENCE_VARIANT, PromptTemplate, VARIANT_COUNT};
 use recommender::beam::Constraint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Parameters {
     pub precision: Precision,
     /// The prompt template of the history. It must be the one that `tasks` was given: the model has seen no other.
     pub prompt_template: PromptTemplate,
+    /// Which of the six questions is asked with `prompt_template = "question"`, all of which `tasks` trains; 1 is the paper's.
+    #[schemars(range(min = 0, max = 5))]
+    pub prompt_variant: u64,
     /// Which codes may follow each other. `per-level` is LC-Rec's, to compare with.
     pub constraint: Constraint,
     /// What items are ranked by; `rerank` and `head` need a model with an item head (`finetune.item_head`).
@@ -65,6 +68,7 @@ impl Default for Parameters {
             batch: 64,
             precision: Precision::Auto,
             prompt_template: PromptTemplate::Question,
+            prompt_variant: INFERENCE_VARIANT,
             constraint: Constraint::Trie,
             scoring: Scoring::Beam,
             head_weight: 0.5,
@@ -90,6 +94,14 @@ impl Parameters {
     pub(crate) fn check(&self) -> Result<()> {
         if self.beam == 0 || self.top_k == 0 || self.batch == 0 {
             return conflict("beam, top_k and batch must be at least 1".to_owned());
+        }
+        if self.prompt_variant >= VARIANT_COUNT {
+            return conflict(format!("prompt_variant is {}, expected 0 to {}", self.prompt_variant, VARIANT_COUNT - 1));
+        }
+        if self.prompt_variant != INFERENCE_VARIANT && self.prompt_template == PromptTemplate::Continuation {
+            return conflict(
+                "prompt_variant is set, but prompt_template = \"continuation\" has one form alone".to_owned(),
+            );
         }
         for (name, value) in [("head_weight", self.head_weight), ("support_floor", self.support_floor)] {
             if !(0.0..=1.0).contains(&value) {

@@ -2,7 +2,7 @@
 
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
-use prompts::{PromptTemplate, inference_prompt, item_texts};
+use prompts::{PromptTemplate, item_texts, next_item_prompt};
 use tokenizers::Tokenizer;
 
 /// Writes histories as the tokens that the model is given.
@@ -12,6 +12,7 @@ pub(crate) struct PromptEncoder {
     /// Each item as text.
     texts: Vec<String>,
     template: PromptTemplate,
+    variant: u64,
 }
 
 impl PromptEncoder {
@@ -19,10 +20,10 @@ impl PromptEncoder {
     ///
     /// # Errors
     /// When the tokenizer cannot be set up.
-    pub(crate) fn new(mut tokenizer: Tokenizer, codes: &Codes, template: PromptTemplate) -> Result<Self> {
+    pub(crate) fn new(mut tokenizer: Tokenizer, codes: &Codes, template: PromptTemplate, variant: u64) -> Result<Self> {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| Failure::other("switch truncation off", error))?;
-        Ok(Self { tokenizer, texts: item_texts(codes), template })
+        Ok(Self { tokenizer, texts: item_texts(codes), template, variant })
     }
 
     /// The tokens of each history, of which the newest `max_history` items count.
@@ -33,7 +34,7 @@ impl PromptEncoder {
         let prompt = |history: &&[u32]| {
             let newest = &history[history.len().saturating_sub(max_history)..];
             let items: Vec<&str> = newest.iter().map(|&item| self.texts[item as usize].as_str()).collect();
-            inference_prompt(self.template, &items)
+            next_item_prompt(self.template, self.variant, &items)
         };
         let encodings = self
             .tokenizer

@@ -109,7 +109,7 @@ impl<'a> Ranker<'a> {
             return Err(Failure::new(FailureKind::Conflict, message)
                 .hint("set item_head = true in finetune, or scoring = \"beam\" in precache"));
         }
-        let prompts = PromptEncoder::new(tokenizer, codes, parameters.prompt_template)?;
+        let prompts = PromptEncoder::new(tokenizer, codes, parameters.prompt_template, parameters.prompt_variant)?;
         Ok(Self { model, prompts, codes: item_codes, head, parameters })
     }
 

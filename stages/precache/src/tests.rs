@@ -82,6 +82,24 @@ fn the_stage_ranks_every_tested_user_and_repeats_its_bytes() {
 }
 
 #[test]
+fn each_question_has_lists_of_its_own_and_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let of = |name: &str, more: serde_json::Value| {
+        let mut parameters = json!({"beam": 20, "top_k": 5});
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        run(folder.path(), name, &parameters, &[])
+    };
+    let paper = of("paper", json!({})).unwrap();
+    assert_eq!(of("same", json!({"prompt_variant": 1})).unwrap(), paper);
+    assert_ne!(of("other", json!({"prompt_variant": 3})).unwrap(), paper);
+    let unknown = of("unknown", json!({"prompt_variant": 6})).unwrap_err();
+    assert!(unknown.message.contains("prompt_variant is 6, expected 0 to 5"), "{unknown}");
+    let one = of("one", json!({"prompt_variant": 0, "prompt_template": "continuation"})).unwrap_err();
+    assert!(one.message.contains("has one form alone"), "{one}");
+}
+
+#[test]
 fn a_stopped_stage_makes_only_the_lists_that_no_block_has() {
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
@@ -128,8 +146,9 @@ fn write_inputs(folder: &Path) {
     table.write(folder).unwrap();
     codes().write(folder).unwrap();
     let words = ["user", "chronological"].map(str::to_owned);
-    let added: Vec<AddedToken> =
-        words.into_iter().chain(prompts::code_tokens(&codes())).map(|word| AddedToken::from(word, false)).collect();
+    // The last word is of another question.
+    let words = words.into_iter().chain(prompts::code_tokens(&codes())).chain(["shopper".to_owned()]);
+    let added: Vec<AddedToken> = words.map(|word| AddedToken::from(word, false)).collect();
     let mut tokenizer = Tokenizer::new(BPE::default());
     tokenizer.add_tokens(&added);
     tokenizer.save(folder.join("tokenizer.json"), false).unwrap();

@@ -32,7 +32,11 @@ const VARIANTS: [Variant; 6] = [
         next: ", what to recommend to the user next?",
         hate: ", what will user hate next?",
     },
-    INFERENCE,
+    Variant {
+        before: "The user has interacted with ",
+        next: " in chronological order. Can you predict the next possible item that the user may expect?",
+        hate: " in chronological order. Can you predict the next possible item that the user may hate?",
+    },
     Variant {
         before: "Oldest first, these are the things someone took an interest in: ",
         next: ". Which item do they turn to after these?",
@@ -54,12 +58,6 @@ const VARIANTS: [Variant; 6] = [
         hate: ". Give an item that its owner will dislike.",
     },
 ];
-
-const INFERENCE: Variant = Variant {
-    before: "The user has interacted with ",
-    next: " in chronological order. Can you predict the next possible item that the user may expect?",
-    hate: " in chronological order. Can you predict the next possible item that the user may hate?",
-};
 
 /// What stands between two items of a history in a question, as in LC-Rec.
 const BETWEEN: &str = ", ";
@@ -94,14 +92,11 @@ pub fn negative_prompt(template: PromptTemplate, variant: u64, history: &[&str])
     }
 }
 
-/// The prompt with which a tuned model is asked: the paper's for [`PromptTemplate::Question`].
-#[must_use]
-pub fn inference_prompt(template: PromptTemplate, history: &[&str]) -> String {
-    match template {
-        PromptTemplate::Question => question(INFERENCE.before, history, INFERENCE.next),
-        PromptTemplate::Continuation => continuation(history, ""),
-    }
-}
+/// The variant of the question with which the paper asks a tuned model.
+pub const INFERENCE_VARIANT: u64 = 1;
+
+/// How many variants the question has.
+pub const VARIANT_COUNT: u64 = VARIANTS.len() as u64;
 
 pub(crate) fn corpus() -> impl Iterator<Item = &'static str> {
     VARIANTS.iter().flat_map(|one| [one.before, one.next, one.hate]).chain([BETWEEN, NOTHING, LEAD, HATE])
@@ -150,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_asked_as_it_was_trained() {
-        let asked = inference_prompt(PromptTemplate::Question, &HISTORY);
-        assert!((0..6).any(|variant| next_item_prompt(PromptTemplate::Question, variant, &HISTORY) == asked));
-        let asked = inference_prompt(PromptTemplate::Continuation, &HISTORY);
-        assert_eq!(next_item_prompt(PromptTemplate::Continuation, 3, &HISTORY), asked);
+    fn a_model_is_asked_in_the_words_of_the_paper() {
+        let asked = next_item_prompt(PromptTemplate::Question, INFERENCE_VARIANT, &HISTORY[..1]);
+        let expected = "The user has interacted with <a_1><b_2> in chronological order. Can you predict the next possible item that \
+                        the user may expect?";
+        assert_eq!(asked, expected);
     }
 
     #[test]
@@ -180,9 +175,8 @@ mod tests {
 
     #[test]
     fn a_user_without_history_can_be_asked() {
-        assert!(
-            inference_prompt(PromptTemplate::Question, &[]).starts_with("The user has interacted with no item yet in")
-        );
-        assert_eq!(inference_prompt(PromptTemplate::Continuation, &[]), LEAD);
+        let asked = next_item_prompt(PromptTemplate::Question, INFERENCE_VARIANT, &[]);
+        assert!(asked.starts_with("The user has interacted with no item yet in"), "{asked}");
+        assert_eq!(next_item_prompt(PromptTemplate::Continuation, 0, &[]), LEAD);
     }
 }

@@ -9,7 +9,7 @@ mod text;
 mod token;
 
 pub use frames::TaskKind;
-pub use history::{PromptTemplate, inference_prompt, negative_prompt, next_item_prompt};
+pub use history::{INFERENCE_VARIANT, PromptTemplate, VARIANT_COUNT, negative_prompt, next_item_prompt};
 pub use lc_rec::{
     description_question, next_description_prompt, next_title_prompt, preference_prompt, title_question, titles_prompt,
 };
