@@ -115,7 +115,7 @@ fn a_crate_describes_every_result_and_its_copies() {
     assert_eq!(again.code, 2, "{}", again.err);
 }
 
-/// The context of RO-Crate is at an address; without a network its terms stand in the file, those of schema.org by their names.
+/// The context of RO-Crate is at an address; without a network its terms are in the file, those of schema.org by their names.
 const VALIDATE: &str = r#"
 import json, pathlib, sys
 from rocrate_validator import services, models

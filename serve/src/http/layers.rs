@@ -95,7 +95,7 @@ fn allows(rate: u32) -> bool {
     left >= 1.0
 }
 
-/// Whether a name may stand in logs and headers.
+/// Whether a name may be in logs and headers.
 fn is_plain(id: &HeaderValue) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     !id.is_empty() && id.len() <= LONGEST_ID && id.as_bytes().iter().all(is_plain)

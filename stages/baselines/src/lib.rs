@@ -1,7 +1,7 @@
 //! Rankings that need no training, the baselines of every model: popularity, a Markov chain and item-kNN.
 //!
 //! Statistics come from training rows only. A user's history is everything before the test item. Every item is ranked,
-//! none is sampled, and equal scores stand in the order of [`recommender::tie_order`]. With n_j how often item j occurs:
+//! none is sampled, and equal scores are in the order of [`recommender::tie_order`]. With n_j how often item j occurs:
 //!
 //! * [`Popularity`]: `score(j) = n_j`.
 //! * [`MarkovChain`]: with `m_ij` how often j comes next after i, h the user's latest item and s `smoothing`,

@@ -14,7 +14,7 @@
 //! * `NDCG@k = Σ_u (Σ_{j : r_uj <= k} 1 / log2(r_uj + 1) / Σ_{r <= min(k, m_u)} 1 / log2(r + 1)) / |U|`
 //!
 //! A user without a list is a miss: it stays in the denominator. The rank is the place in the list: items of equal score
-//! stand in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
+//! are in the order in which the list has them. Hits are of the item itself; for the labels named in `code_level` they
 //! are counted on semantic codes as well: the list's distinct codes in order, the ranks of the test items' distinct codes
 //! among them, and as coverage the ratio of all codes in use.
 //!

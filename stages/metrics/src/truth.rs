@@ -106,7 +106,7 @@ impl Truth {
         users.map(|((user, ranks), &history)| UserRank { user, history, ranks }).collect()
     }
 
-    /// For each cutoff the ratio of all items, or of all codes in use, that stand in anybody's first so many places.
+    /// For each cutoff the ratio of all items, or of all codes in use, that are in anybody's first so many places.
     pub(crate) fn coverage(&self, lists: &[RankedList], hits: Hits, cutoffs: &[u32]) -> Vec<f64> {
         let mut best = vec![u32::MAX; self.code.len()];
         for list in lists {

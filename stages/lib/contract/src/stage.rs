@@ -51,7 +51,7 @@ pub trait Stage {
     fn run(parameters: Self::Parameters, context: &Context) -> Result<()>;
 }
 
-/// A stage with its type forgotten, so that stages can stand in one list.
+/// A stage with its type forgotten, so that stages can be in one list.
 #[derive(Clone, Copy, Debug)]
 pub struct Erased {
     /// The stage's name.

@@ -13,7 +13,7 @@ const TABLE: &str = "rankings.parquet";
 /// that may occur several times in a list.
 pub const NO_ITEM: u32 = u32::MAX;
 
-/// Whether items of the user's history may stand in a list.
+/// Whether items of the user's history may be in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {

@@ -1,4 +1,4 @@
-//! Where each user's test items stand in the lists of each model.
+//! Where each user's test items are in the lists of each model.
 
 use crate::parquet::{Table, column, write};
 use crate::rankings::Seen;
@@ -59,7 +59,7 @@ impl UserRank {
 pub struct Measured {
     /// The label of the rankings.
     pub model: String,
-    /// Whether seen items may stand in the lists.
+    /// Whether seen items may be in the lists.
     pub seen: Seen,
     /// What counts as a hit.
     pub hits: Hits,

@@ -159,7 +159,7 @@ fn begin(model: &Model) -> Option<(String, u32)> {
 
 /// Which pairs of pieces make a piece: all ways to cut it in two, those of the best piece first.
 ///
-/// A SentencePiece model scores pieces; a merge list ranks pairs. Pairs of one piece stand in the order that the
+/// A SentencePiece model scores pieces; a merge list ranks pairs. Pairs of one piece are in the order that the
 /// transformers library gives them, longer beginnings first.
 fn merges<'a>(pieces: &'a [Piece], vocabulary: &HashMap<&str, u32>) -> Vec<(&'a str, &'a str)> {
     let mut scored: Vec<(f32, &str, &str)> = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! * [`Scorer`] scores all items for users, in parallel ([`Parallel`]) or block by block ([`InTurn`]).
 //! * [`rank`] makes each user's two lists of the best items, with and without the items of the history. Items of equal
-//!   score stand in the order of [`tie_order`].
+//!   score are in the order of [`tie_order`].
 //! * [`Validation`] measures NDCG and HR on validation items, and [`EarlyStopping`] keeps the best weights by it. Where there are
 //!   none, [`hold_out_last_training_item`] makes some of the training items.
 //! * [`ChoiceSplit`] is what settings are chosen on: validation items, or each user's last training item.

@@ -8,7 +8,7 @@ use frames::NO_ITEM;
 /// A list of items and scores, best first.
 pub type Ranked = Vec<(u32, f32)>;
 
-/// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score stand in
+/// The best `top_k` items of the leaves: of all items, and of those that are not `seen`. Items of equal score are in
 /// [`tie_order`](crate::tie_order). A leaf that no item has is a place with [`NO_ITEM`].
 #[must_use]
 pub fn ranked_items(trie: &Trie, leaves: &[Leaf], seen: &[u32], top_k: usize) -> (Ranked, Ranked) {
