@@ -11,7 +11,7 @@ use crate::report;
 use crate::report::compare::{Subject, of_actions};
 use crate::store::{Action, RunRecord, Store};
 use petgraph::graph::NodeIndex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Where subjects are looked for.
@@ -111,10 +111,9 @@ impl<'a> Gathering<'a> {
         }
         self.project.get_or_insert_with(|| session.project.clone());
         if let Some(compare) = &session.compare {
-            let points = || session.graph.points.iter().map(|point| point.name.to_string());
-            let varies =
-                |parameter: &str| points().any(|name| merged(&name, &[parameter.to_owned()]) != merged(&name, &[]));
-            for parameter in compare.mean_over.iter().filter(|parameter| !varies(parameter)) {
+            let names: Vec<String> = session.graph.points.iter().map(|point| point.name.to_string()).collect();
+            let varied: BTreeSet<&str> = names.iter().flat_map(|name| name.split(',').filter_map(target)).collect();
+            for parameter in compare.mean_over.iter().filter(|parameter| !varied.contains(parameter.as_str())) {
                 tracing::warn!("'mean_over' names {parameter}, which no point of the sweep sets");
             }
             self.settings.get_or_insert_with(|| compare.clone());
@@ -177,10 +176,13 @@ fn of_run(store: &Store, record: &RunRecord, shown: &str) -> Result<Vec<Subject>
 
 /// The name of a point without its seeds and the parameters over which means are taken: points of one name are one line.
 fn merged(name: &str, mean_over: &[String]) -> String {
-    let is_merged = |term: &&str| {
-        term.split_once('=').is_some_and(|(target, _)| {
-            target == "seed" || target.ends_with(".seed") || mean_over.iter().any(|parameter| parameter == target)
-        })
+    let is_merged = |target: &str| {
+        target == "seed" || target.ends_with(".seed") || mean_over.iter().any(|parameter| parameter == target)
     };
-    name.split(',').filter(|term| !is_merged(term)).collect::<Vec<_>>().join(",")
+    name.split(',').filter(|term| !target(term).is_some_and(is_merged)).collect::<Vec<_>>().join(",")
+}
+
+/// What a term of a point's name sets, if it sets anything.
+fn target(term: &str) -> Option<&str> {
+    term.split_once('=').map(|(target, _)| target)
 }

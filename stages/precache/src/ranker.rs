@@ -139,13 +139,10 @@ impl<'a> Ranker<'a> {
         let progress = context.progress(prompts.len() as u64);
         let in_order: Vec<u32> = prompts.iter().map(|prompt| prompt.user).collect();
         let mut rankings = blocks.read(&in_order, context);
-        let mut left = rankings.kept.len();
+        // Blocks end where batches do, so the rest is cut into the same batches.
+        let prompts = &prompts[rankings.kept.len()..];
         // Prompts of one length need no padding, and come sorted by length.
         for batch in prompts.chunk_by(|a, b| a.ids.len() == b.ids.len()).flat_map(|equal| equal.chunks(batch)) {
-            if left > 0 {
-                left = left.saturating_sub(batch.len());
-                continue;
-            }
             let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
             let list = |prompt: &UserPrompt| support.get(&prompt.user).map_or(&[][..], Vec::as_slice);
             let supports: Vec<Support> = batch.iter().map(|prompt| supporters.of(list(prompt))).collect();

@@ -1,6 +1,6 @@
 //! What is known of each item.
 
-use crate::parquet::{Groups, ROWS_PER_GROUP, Table, column};
+use crate::parquet::{Table, column, write_rows};
 use contract::{Failure, Result};
 use polars::prelude::Column;
 use std::path::Path;
@@ -78,15 +78,7 @@ impl Items {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_each<'a>(folder: &Path, rows: impl IntoIterator<Item = ItemRow<'a>>) -> Result<()> {
-        let mut groups = Groups::create(folder, TABLE, columns(0, &[]))?;
-        let mut rows = rows.into_iter().peekable();
-        let mut first = 0;
-        while rows.peek().is_some() {
-            let group: Vec<ItemRow<'_>> = rows.by_ref().take(ROWS_PER_GROUP).collect();
-            groups.add(columns(first, &group))?;
-            first += group.len() as u32;
-        }
-        groups.finish()
+        write_rows(folder, TABLE, rows, columns)
     }
 }
 

@@ -185,6 +185,25 @@ impl fmt::Debug for Groups {
     }
 }
 
+/// Writes rows to the Parquet file `name` in `folder`, of which only a row group is turned into columns at a time: `columns` is given the
+/// number of its first row and the rows.
+pub(crate) fn write_rows<T>(
+    folder: &Path,
+    name: &str,
+    rows: impl IntoIterator<Item = T>,
+    columns: impl Fn(u32, &[T]) -> Vec<Column>,
+) -> Result<()> {
+    let mut groups = Groups::create(folder, name, columns(0, &[]))?;
+    let mut rows = rows.into_iter().peekable();
+    let mut first = 0;
+    while rows.peek().is_some() {
+        let group: Vec<T> = rows.by_ref().take(ROWS_PER_GROUP).collect();
+        groups.add(columns(first, &group))?;
+        first += group.len() as u32;
+    }
+    groups.finish()
+}
+
 /// Writes `columns`, all of one length, to the Parquet file `name` in `folder`.
 pub(crate) fn write(folder: &Path, name: &str, columns: Vec<Column>) -> Result<()> {
     let path = folder.join(name);

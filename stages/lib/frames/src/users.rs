@@ -1,7 +1,7 @@
 //! Who the users are.
 
 use crate::items::check_numbering;
-use crate::parquet::{Groups, ROWS_PER_GROUP, Table, column};
+use crate::parquet::{Table, column, write_rows};
 use contract::Result;
 use std::path::Path;
 
@@ -38,26 +38,16 @@ impl Users {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_each<'a>(folder: &Path, ids: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        let columns = |first: u32, ids: Vec<&str>| {
-            let user: Vec<u32> = (first..).take(ids.len()).collect();
-            vec![column("user", user), column("id", ids)]
-        };
-        let mut groups = Groups::create(folder, TABLE, columns(0, Vec::new()))?;
-        let mut ids = ids.into_iter().peekable();
-        let mut first = 0;
-        while ids.peek().is_some() {
-            let group: Vec<&str> = ids.by_ref().take(ROWS_PER_GROUP).collect();
-            let rows = group.len() as u32;
-            groups.add(columns(first, group))?;
-            first += rows;
-        }
-        groups.finish()
+        write_rows(folder, TABLE, ids, |first, ids| {
+            vec![column("user", (first..).take(ids.len()).collect::<Vec<u32>>()), column("id", ids)]
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parquet::ROWS_PER_GROUP;
 
     #[test]
     fn more_users_than_a_row_group_come_back_in_order() {
