@@ -32,13 +32,13 @@ free_port() {
 
 # Waits up to 20 s until a command succeeds.
 await() {
-    local what=$1
+    local failure=$1
     shift
     for _ in {1..200}; do
         if "$@" >/dev/null 2>&1; then return; fi
         sleep 0.1
     done
-    fail 5 "$what; the logs are in $folder"
+    fail 5 "$failure; the logs are in $folder"
 }
 
 node_is() {

@@ -66,12 +66,12 @@ pub enum Error {
     #[error("{}", missing_text(.0))]
     Missing(Vec<String>),
     /// An input, or something in it, that is of no use as one.
-    #[error("{} {what}", path.display())]
+    #[error("{} {problem}", path.display())]
     Unusable {
         /// What it is.
         path: PathBuf,
         /// What is wrong with it.
-        what: &'static str,
+        problem: &'static str,
     },
     /// A folder that is an input has the store in it.
     #[error("the input {} holds the store {}, so every run would change it", input.display(), store.display())]
@@ -402,7 +402,7 @@ impl Error {
             Self::Internal(_) => Some(
                 "please report it with this message and the pipeline file; what was finished is kept, run again".to_owned(),
             ),
-            Self::Missing(missing) if missing.iter().any(|what| what.contains("PIPE_DATA")) => Some(
+            Self::Missing(missing) if missing.iter().any(|entry| entry.contains("PIPE_DATA")) => Some(
                 "PIPE_DATA names the folder of the data; docs/guides/data.md says which files each pipeline needs, and where they \
                  are published"
                     .to_owned(),

@@ -21,7 +21,7 @@ fn plain(space: &Space, text: &str) -> String {
     regex_lite::Regex::new(" {2,}").unwrap().replace_all(&space.redact(&text), "  ").into_owned()
 }
 
-/// The lines of a text in the order of the alphabet: results that were used in one second have none of their own.
+/// The lines of a string in the order of the alphabet: results that were used in one second have none of their own.
 fn sorted(text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();

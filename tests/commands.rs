@@ -298,11 +298,11 @@ fn a_bad_entry_is_pointed_at() {
     ];
     let message: Vec<String> = cases
         .iter()
-        .map(|(what, entry)| {
+        .map(|(case, entry)| {
             let space = Space::new();
             space.write("p.toml", format!("name = 'p'\n[stage.a]\nuses = 'command'\n{entry}"));
             let outcome = run(&space);
-            format!("## {what}: {}\n{}", outcome.code, space.redact(&outcome.err))
+            format!("## {case}: {}\n{}", outcome.code, space.redact(&outcome.err))
         })
         .collect();
     insta::assert_snapshot!(message.join("\n"));

@@ -60,12 +60,12 @@ struct Tried {
     ran_again: usize,
 }
 
-fn report(what: &str, tried: &Tried) {
+fn report(label: &str, tried: &Tried) {
     let Tried { damaged, unnoticed_by_a_run, ran_again } = tried;
     eprintln!(
-        "{what}: {damaged} damaged, {ran_again} stages made again, {unnoticed_by_a_run} of equal size found by reading every byte; wrong results 0"
+        "{label}: {damaged} damaged, {ran_again} stages made again, {unnoticed_by_a_run} of equal size found by reading every byte; wrong results 0"
     );
-    assert!(*damaged > 10, "{what}: too little was tried");
+    assert!(*damaged > 10, "{label}: too little was tried");
 }
 
 /// A store with the results of the chain, to be copied and damaged.

@@ -184,12 +184,12 @@ fn assert_only_bad_quarantined(root: &Path, bad: &[String], context: &str) {
     assert!(good.is_empty(), "{context}: quarantined although good: {good:?}");
 }
 
-fn report(what: &str, tried: &Tried) {
+fn report(label: &str, tried: &Tried) {
     eprintln!(
-        "{what}: {} faults, {} runs failed cleanly and the others went on; wrong results 0, lost 0",
+        "{label}: {} faults, {} runs failed cleanly and the others went on; wrong results 0, lost 0",
         tried.faults, tried.failed_runs
     );
-    assert!(tried.faults > 20 && tried.failed_runs > 0, "{what}: the faults did not strike");
+    assert!(tried.faults > 20 && tried.failed_runs > 0, "{label}: the faults did not strike");
 }
 
 #[test]

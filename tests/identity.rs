@@ -215,15 +215,15 @@ fn everything_that_decides_a_result_is_in_its_key() {
         ("an input_name's name", "{ data = \"data\" }", "{ data = \"data\", again = \"data\" }"),
     ];
     let mut keys = BTreeSet::new();
-    for (what, old, new) in changes {
+    for (change, old, new) in changes {
         // A second output has to be written.
         let text = if old.is_empty() { PLAIN.to_owned() } else { PLAIN.replacen(old, new, 1) };
         let text =
-            if what.starts_with("an output") { text.replace("cat {", "echo > {outputs.p}/v; cat {") } else { text };
+            if change.starts_with("an output") { text.replace("cat {", "echo > {outputs.p}/v; cat {") } else { text };
         space.write("p.toml", text);
-        assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "{what}");
+        assert_eq!(with_status(&space.statuses(&["p"]), "done"), ["s"], "{change}");
         let key = std::fs::read_link(space.path("artifacts/p/s/action.json")).unwrap();
-        assert!(keys.insert(key), "{what}");
+        assert!(keys.insert(key), "{change}");
     }
     space.write("p.toml", PLAIN);
     assert_eq!(with_status(&space.statuses(&["p"]), "cached"), ["s"]);

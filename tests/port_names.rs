@@ -77,7 +77,7 @@ fn a_port_that_is_a_path_is_refused() {
 
 #[test]
 fn every_place_of_a_name_is_checked() {
-    for (more, what, column) in [
+    for (more, noun, column) in [
         (r#"inputs = { p = { "../../x" = "a.o" } }"#, "a label", 18),
         (r#"inputs = { p = { "q.r" = "a.o", q = "b.o" } }"#, "a label", 18),
         (r#"inputs = { p = "a.o/../x" }"#, "an output", 16),
@@ -88,7 +88,7 @@ fn every_place_of_a_name_is_checked() {
         (r#"secret_env = [""]"#, "a variable", 15),
     ] {
         let place = format!("p.toml:19:{column}");
-        assert_refused(&chain(more), &[], 11, &[&format!("cannot name {what}"), &place]);
+        assert_refused(&chain(more), &[], 11, &[&format!("cannot name {noun}"), &place]);
     }
     let space = chain("");
     space.write("p.toml", CHAIN.replacen("outputs = { o", "outputs = { \"../o\"", 1));

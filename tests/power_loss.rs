@@ -67,12 +67,12 @@ fn stride() -> usize {
     if soak() == 0 { 12 } else { 1 }
 }
 
-fn report(what: &str, tried: &Tried) {
+fn report(label: &str, tried: &Tried) {
     let Tried { points, images, runs, kept } = tried;
     eprintln!(
-        "{what}: {points} points, {images} images, {runs} runs from them; {kept} results looked for, lost 0, wrong results 0"
+        "{label}: {points} points, {images} images, {runs} runs from them; {kept} results looked for, lost 0, wrong results 0"
     );
-    assert!(*kept > 0 && *runs > 0 && *images > *points, "{what}: too little was tried");
+    assert!(*kept > 0 && *runs > 0 && *images > *points, "{label}: too little was tried");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_pipeline_is_one_file_with_all_its_sections() {
     }
     // The pictures: the graph, and a curve for each metric of the sweep.
     assert!(text.matches("<img").count() >= 2, "{} pictures", text.matches("<img").count());
-    assert_eq!(text.matches("<img").count(), text.matches(" alt=\"").count(), "every picture has a text");
+    assert_eq!(text.matches("<img").count(), text.matches(" alt=\"").count(), "every picture has an alternative text");
     assert_eq!(text.matches("<table").count(), text.matches("<caption").count(), "every table has a caption");
     assert!(text.contains("scope=\"col\"") && text.contains("scope=\"row\"") && text.contains("lang=\"en\""));
 }

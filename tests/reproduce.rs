@@ -124,7 +124,7 @@ fn a_tolerance_lets_numbers_differ_and_nothing_else() {
     let (code, beyond) = allowed(NEAR, "1e-12");
     assert_eq!((code, &beyond["files"][0]["largest"]["part"]), (18, &"loss.1".into()), "{beyond}");
     let (code, _) = allowed(&NEAR.replace("[1,", "[\\\"$(date +%N)\\\","), "0.01");
-    assert_eq!(code, 18, "a text is not within any tolerance");
+    assert_eq!(code, 18, "a string is not within any tolerance");
     let (code, _) = allowed(CLOCK, "1000000000");
     assert_eq!(code, 18, "bytes that are no numbers are not within any tolerance");
 }

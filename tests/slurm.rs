@@ -107,10 +107,10 @@ impl Drop for Cluster {
     }
 }
 
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
+fn wait_until(condition: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < LIMIT, "waited in vain until {what}");
+        assert!(begun.elapsed() < LIMIT, "waited in vain until {condition}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -131,6 +131,114 @@ fn digests_and_keys_are_those_of_local_runs() {
     assert_eq!(cluster.jobs("metrics").len(), 1);
     assert!(cluster.space.succeed(&["logs", "latest", "metrics"]).out.contains("slurm: job "));
     assert_eq!(cluster.space.stored("tmp/jobs"), Vec::<String>::new(), "nothing is left of jobs that have ended");
+}
+
+/// A small training of two ranks, and what it needs.
+const RANKS: &str = r#"
+name = "p"
+[stage.sample]
+uses = "sample"
+users = 120
+items = 60
+
+[stage.ingest]
+uses = "ingest"
+inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
+
+[stage.cooccurrence]
+uses = "cooccurrence"
+inputs = { interactions = "ingest.interactions" }
+dim = 8
+
+[stage.llm]
+uses = "llama"
+inputs = { items = "ingest.items", reviews = "ingest.reviews" }
+vocabulary = 512
+hidden = 32
+layers = 1
+heads = 2
+kv_heads = 1
+intermediate = 64
+
+[stage.codebook]
+uses = "codebook"
+inputs = { items = "cooccurrence.items" }
+method = "residual-k-means"
+levels = 2
+codes = 8
+llm_alignment = false
+
+[stage.tasks]
+uses = "tasks"
+inputs = { interactions = "ingest.interactions", codes = "codebook.codes" }
+query = false
+negatives = 0
+text = false
+
+[stage.finetune]
+uses = "finetune"
+inputs = { tasks = "tasks.prompts", codes = "codebook.codes", llm = "llm.model" }
+train = "all"
+epochs = 1
+resources = { threads = 1, ranks = 2 }
+"#;
+
+#[test]
+fn ranks_of_a_job_end_as_they_do_here() {
+    let Some(cluster) = Cluster::start() else { return };
+    if !space::has_program("mpirun") {
+        eprintln!("skipped: mpirun of Open MPI is not in PATH");
+        return;
+    }
+    let model = || std::fs::read_link(cluster.space.path("artifacts/p/finetune/model")).unwrap();
+    cluster.space.write("p.toml", RANKS);
+    cluster.space.succeed(&["run", "p"]);
+    let here = model();
+    cluster.space.write("p.toml", RANKS.replace("uses = \"finetune\"", "uses = \"finetune\"\nexecutor = \"slurm\""));
+    let output = cluster.command(&["run", "p", "--force", "finetune"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(cluster.jobs("finetune").len(), 1);
+    assert_eq!(model(), here);
+}
+
+/// Six points of a stage that waits a little, so that the run can be killed between.
+const POINTS: &str = r#"
+name = "p"
+executor = "slurm"
+
+[slurm]
+poll = "2s"
+
+[stage.a]
+uses = "command"
+outputs = { o = "text" }
+parameters = { k = 0 }
+command = ["sh", "-c", "echo {parameters.k} >> RAN; sleep 1; echo {parameters.k} > {outputs.o}/f"]
+
+[sweep]
+"a.k" = [1, 2, 3, 4, 5, 6]
+"#;
+
+#[test]
+fn points_of_a_sweep_are_one_array_that_a_killed_runner_finds_again() {
+    let Some(cluster) = Cluster::start() else { return };
+    let ran = cluster.space.path("ran");
+    cluster.space.write("p.toml", POINTS.replace("RAN", &ran.display().to_string()));
+    for delay in [250, 400, 700, 2000] {
+        let live = cluster.start_run(&["-j", "6"]);
+        std::thread::sleep(Duration::from_millis(delay));
+        live.kill();
+    }
+    let ended = cluster.start_run(&["-j", "6"]).finish();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let mut values: Vec<String> = std::fs::read_to_string(ran).unwrap().lines().map(str::to_owned).collect();
+    values.sort();
+    assert_eq!(values, ["1", "2", "3", "4", "5", "6"], "each point ran once");
+    let names: std::collections::BTreeSet<String> = cluster.jobs("a").into_iter().map(|(_, name)| name).collect();
+    let rows = cluster.ask("squeue", &["--noheader", "--array", "--states=all", "--format=%i"]);
+    assert!(rows.lines().any(|row| row.trim().ends_with("_0")), "{rows}");
+    assert!(names.len() <= 3, "arrays: {names:?}");
+    assert!(cluster.space.stored("tmp/jobs").is_empty());
 }
 
 #[test]

@@ -100,7 +100,7 @@ def _measure(scenario: Scenario, bench: Bench, tools: list[Tool]) -> Iterator[Me
         given: set[str] = set()
         try:
             for measurement in scenario.measure(bench, tool):
-                given.add(measurement.what)
+                given.add(measurement.quantity)
                 yield measurement
         except Failed as failure:
             column = next((column for column in scenario.columns if column not in given), scenario.columns[0])

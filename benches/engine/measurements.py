@@ -17,7 +17,7 @@ class Measurement:
     """One quantity of one tool; without values when it could not be had, and then `absent` says why."""
 
     tool: str
-    what: str
+    quantity: str
     unit: Unit
     values: tuple[float, ...]
     absent: str = ""
@@ -38,16 +38,16 @@ class Measurement:
         return f"{duration(self.median)} (min {duration(min(self.values))}, {len(self.values)}×)"
 
 
-def seconds(tool: str, what: str, values: Sequence[float]) -> Measurement:
-    return Measurement(tool, what, Unit.SECONDS, tuple(values))
+def seconds(tool: str, quantity: str, values: Sequence[float]) -> Measurement:
+    return Measurement(tool, quantity, Unit.SECONDS, tuple(values))
 
 
-def steps(tool: str, what: str, count: int) -> Measurement:
-    return Measurement(tool, what, Unit.STEPS, (float(count),))
+def steps(tool: str, quantity: str, count: int) -> Measurement:
+    return Measurement(tool, quantity, Unit.STEPS, (float(count),))
 
 
-def memory(tool: str, what: str, values: Sequence[float]) -> Measurement:
-    return Measurement(tool, what, Unit.BYTES, tuple(values))
+def memory(tool: str, quantity: str, values: Sequence[float]) -> Measurement:
+    return Measurement(tool, quantity, Unit.BYTES, tuple(values))
 
 
 def duration(value: float) -> str:
@@ -64,7 +64,7 @@ class Result:
     scenario: str
     measurements: tuple[Measurement, ...]
 
-    def find(self, tool: str, what: str) -> Measurement | None:
+    def find(self, tool: str, quantity: str) -> Measurement | None:
         """The measurement, when it was measured."""
-        found = (measurement for measurement in self.measurements if (measurement.tool, measurement.what) == (tool, what) and measurement.values)
+        found = (measurement for measurement in self.measurements if (measurement.tool, measurement.quantity) == (tool, quantity) and measurement.values)
         return next(found, None)

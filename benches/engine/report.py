@@ -32,7 +32,7 @@ def head(machine: Machine, versions: Mapping[str, str], tools: Sequence[Tool]) -
 def section(scenario: Scenario, result: Result) -> str:
     """A scenario's table."""
     names = dict.fromkeys(measurement.tool for measurement in result.measurements)
-    cells = {(measurement.tool, measurement.what): str(measurement) for measurement in result.measurements}
+    cells = {(measurement.tool, measurement.quantity): str(measurement) for measurement in result.measurements}
     rows = [[name, *(cells.get((name, column), "") for column in scenario.columns)] for name in names]
     title = f"## {scenario.title} (`{scenario.name}`)"
     return "\n".join(["", title, "", scenario.about, "", *_table(["", *scenario.columns], rows)])
@@ -43,7 +43,7 @@ def verdicts(targets: Sequence[Target]) -> str:
     rows = [
         [
             target.scenario,
-            target.what,
+            target.description,
             target.asked,
             "" if target.found is None else f"{target.found:.2f}",
             target.verdict,
@@ -61,7 +61,7 @@ def as_json(
         {
             "scenario": result.scenario,
             "tool": measurement.tool,
-            "what": measurement.what,
+            "quantity": measurement.quantity,
             "unit": measurement.unit.value,
             "values": measurement.values,
             "absent": measurement.absent or None,

@@ -13,7 +13,7 @@ _GROWTH = 1.25
 @dataclass(frozen=True)
 class Target:
     scenario: str
-    what: str
+    description: str
     asked: str
     found: float | None
     """None when one of its measurements was not measured."""
@@ -50,21 +50,21 @@ def _every(ratios: "_Ratios") -> Iterator[Target]:
 class _Ratios:
     results: Mapping[str, Result]
 
-    def value(self, scenario: str, tool: str, what: str) -> float | None:
+    def value(self, scenario: str, tool: str, quantity: str) -> float | None:
         """A median, when it was measured."""
         result = self.results.get(scenario)
-        measurement = result.find(tool, what) if result else None
+        measurement = result.find(tool, quantity) if result else None
         return measurement.median if measurement else None
 
-    def of(self, scenario: str, what: str, above: str, below: str) -> float | None:
+    def of(self, scenario: str, quantity: str, above: str, below: str) -> float | None:
         """The measurement of one tool divided by that of another, when both were measured."""
-        one, other = self.value(scenario, above, what), self.value(scenario, below, what)
+        one, other = self.value(scenario, above, quantity), self.value(scenario, below, quantity)
         return None if one is None or other is None else one / other
 
 
-def _at_most(scenario: str, what: str, bound: float, found: float | None) -> Target:
-    return Target(scenario, what, f"at most {bound:g}", found, found is not None and found <= bound)
+def _at_most(scenario: str, description: str, bound: float, found: float | None) -> Target:
+    return Target(scenario, description, f"at most {bound:g}", found, found is not None and found <= bound)
 
 
-def _at_least(scenario: str, what: str, bound: float, found: float | None) -> Target:
-    return Target(scenario, what, f"at least {bound:g}", found, found is not None and found >= bound)
+def _at_least(scenario: str, description: str, bound: float, found: float | None) -> Target:
+    return Target(scenario, description, f"at least {bound:g}", found, found is not None and found >= bound)

@@ -44,7 +44,7 @@ OURS = {
 class Run:
     """What one way of making codes led to, and what its process took."""
 
-    residual: list[float]  # share of the variance, after each level
+    residual: list[float]  # ratio to the variance, after each level
     colliding: list[int]  # items, by the first 1, 2, ... codes; or by all codes alone
     seconds: float  # from the start of the process to its end
     peak: float  # MiB
@@ -184,7 +184,7 @@ def by_level(name: str, rows: np.ndarray, ways: dict, options: argparse.Namespac
     table = [f"### {name}, {len(rows)} × {rows.shape[1]}", "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for way, run in ways.items():
         most = run(rows, LEVELS[-1])
-        left = [f"{share:.4f}" for share in most.residual]
+        left = [f"{ratio:.4f}" for ratio in most.residual]
         if way in NESTED:
             counts = [most.colliding[n - 1] for n in LEVELS]
         else:

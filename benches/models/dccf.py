@@ -53,9 +53,9 @@ def _measure(name: str, settings: dict, folder: Path, given: argparse.Namespace)
     ours = _ours(name, settings, folder, given)
     peer, bound = _torch(users, items, pairs, settings, steps, folder, given)
     print("| | wall | CPU time | peak memory |\n|---|---|---|---|")
-    for what, measured in [("pipe", ours), ("PyTorch", peer)]:
+    for program, measured in [("pipe", ours), ("PyTorch", peer)]:
         if measured:
-            print(f"| {what} | {measured.seconds:.1f} s | {measured.cpu:.1f} s | {measured.peak / 2**20:.0f} MiB |")
+            print(f"| {program} | {measured.seconds:.1f} s | {measured.cpu:.1f} s | {measured.peak / 2**20:.0f} MiB |")
     if peer and bound:
         speed, memory = peer.cpu / ours.cpu, ours.peak / peer.peak
         print(f"\n- {'passed' if speed >= _LEAST_SPEED else 'missed'}: {speed:.1f} times faster, aimed at {_LEAST_SPEED:.0f}")

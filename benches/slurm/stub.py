@@ -6,6 +6,7 @@ Each call takes LATENCY seconds, as the controller of a busy cluster may, and ad
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,21 +26,27 @@ def note(name: str) -> None:
 
 
 def sbatch(words: list[str]) -> None:
-    """Takes a job and prints its number."""
+    """Takes a job, or an array of jobs, and prints its number."""
+    options = dict(word.split("=", 1) for word in words if word.startswith("--") and "=" in word)
+    last = int(options.get("--array", "0-0").partition("-")[2])
     with (folder() / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        number = len(list((folder() / "jobs").iterdir())) + 1
-        name = next(word.partition("=")[2] for word in words if word.startswith("--job-name="))
-        chdir = next(word.partition("=")[2] for word in words if word.startswith("--chdir="))
-        (folder() / "jobs" / str(number)).write_text("\n".join(["PENDING", name, words[-1], chdir]))
-    print(number)
+        first = len(list((folder() / "jobs").iterdir())) + 1
+        script = folder() / "scripts" / str(first)
+        script.parent.mkdir(exist_ok=True)
+        shutil.copy(words[-1], script)
+        for element in range(last + 1):
+            shown = f"{first}_{element}" if "--array" in options else str(first)
+            job = ["PENDING", options["--job-name"], str(script), options["--chdir"], shown]
+            (folder() / "jobs" / str(first + element)).write_text("\n".join(job))
+    print(first)
 
 
 def squeue(_words: list[str]) -> None:
     """Prints all jobs as the runner asks for them: number, state, nodes, reason, name."""
     for job in (folder() / "jobs").iterdir():
-        state, name, *_ = job.read_text().split("\n")
-        print(f"{job.name}|{state}|node|None|{name}")
+        state, name, _, _, shown = job.read_text().split("\n")
+        print(f"{shown}|{state}|node|None|{name}")
 
 
 def run(count: int) -> None:
@@ -54,9 +61,11 @@ def run(count: int) -> None:
                 done += 1
         job = folder() / "jobs" / str(started + 1)
         if len(running) < SLOTS and job.exists() and job.read_text():
-            _, _, script, chdir = job.read_text().split("\n")
+            _, _, script, chdir, shown = job.read_text().split("\n")
             set_state(job, "RUNNING")
-            running[job] = subprocess.Popen(["sh", script], cwd=chdir)
+            array, _, element = shown.partition("_")
+            variables = {"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": element} if element else {}
+            running[job] = subprocess.Popen(["sh", script], cwd=chdir, env={**os.environ, **variables})
             started += 1
         else:
             time.sleep(0.01)

@@ -24,7 +24,7 @@ _HOUR = 3600
 
 @dataclass
 class Row:
-    what: str
+    work: str
     seconds: float = 0.0
     cpu: float = 0.0
     """Seconds of all cores: what else the machine does counts less in them."""
@@ -36,14 +36,14 @@ class Table:
         self.rows: list[Row] = []
 
     @contextmanager
-    def row(self, what: str) -> Iterator[Row]:
+    def row(self, work: str) -> Iterator[Row]:
         """Times what is done meanwhile, and the processes that it starts."""
-        row = Row(what)
+        row = Row(work)
         begin, cpu = time.perf_counter(), _cpu()
         yield row
         row.seconds, row.cpu = time.perf_counter() - begin, _cpu() - cpu
         self.rows.append(row)
-        print(f"{what}: {row.seconds:.0f} s", file=sys.stderr, flush=True)
+        print(f"{work}: {row.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 def _cpu() -> float:
@@ -66,7 +66,7 @@ def main() -> int:
         rows = _measure(pipe, folder, peers.find("dvc"), given)
         print("\n| | time | of all cores | stages that ran |\n|---|---:|---:|---:|")
         for row in rows:
-            print(f"| {row.what} | {row.seconds:.0f} s | {row.cpu:.0f} s | {row.stages} |")
+            print(f"| {row.work} | {row.seconds:.0f} s | {row.cpu:.0f} s | {row.stages} |")
     return 0
 
 

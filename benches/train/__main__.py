@@ -59,9 +59,11 @@ def shape(given: argparse.Namespace) -> dict[str, int]:
     return {"hidden": given.hidden, "layers": given.layers, "heads": given.heads, "intermediate": intermediate}
 
 
-def share_of_peak(given: argparse.Namespace, row: dict[str, Any]) -> str:
-    """Of the operations that the card can make, the share that a step's tokens need: two a weight forwards, and two
-    for the gradients of the activations; adapters and attention are not counted."""
+def percentage_of_peak(given: argparse.Namespace, row: dict[str, Any]) -> str:
+    """The percentage of the card's peak operations that a step's tokens need.
+
+    A token needs two operations a weight forwards, and two for the gradients of the activations; adapters and attention
+    are not counted."""
     if not given.peak_tflops:
         return ""
     size = shape(given)
@@ -123,7 +125,7 @@ class Ours:
         file = self._write(True)
         samples = self.folder / "samples.json"
         samples.write_text(self._pipe("peek", file, "tasks.prompts", "-n", "100000000", "--json"))
-        path = lambda what: self._pipe("cache", "path", file, what).strip()  # noqa: E731
+        path = lambda output: self._pipe("cache", "path", file, output).strip()  # noqa: E731
         return {"model": path("llm.model"), "tokenizer": path("finetune.model"), "samples": str(samples)}
 
     def _report(self, file: str) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def main() -> int:
     print("# Fine-tuning side by side\n")
     print(f"{machine.cores} cores of {machine.cpu}, {given.threads} threads; load before it began: {machine.load:.2f}.")
     print(f"LLaMA of {given.layers} layers of width {given.hidden}, adapters of rank 8, {given.users} users of Instruments.\n")
-    print("| negatives | | label tokens a second | | peak memory | | share of peak |\n|---|---|---:|---:|---:|---:|---:|")
+    print("| negatives | | label tokens a second | | peak memory | | percentage of peak |\n|---|---|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory(prefix="pipe-train-", dir=given.folder) as name:
         for negatives in given.negatives:
             _measure(given, Path(name), negatives)
@@ -186,7 +188,7 @@ def _measure(given: argparse.Namespace, folder: Path, negatives: int) -> None:
     for who, row in rows:
         speed, memory = row["speed"] / theirs["speed"], row["memory"] / theirs["memory"]
         size = f"{row['memory'] / 2**20:.0f} MiB"
-        peak = share_of_peak(given, row)
+        peak = percentage_of_peak(given, row)
         print(f"| {negatives} | {who} | {row['speed']:.0f} | {speed:.2f} | {size} | {memory:.2f} | {peak} |", flush=True)
     print(f"| {negatives} | tokens, plain over merged: {packed['plain_over_merged']:.2f} | | | | | |", flush=True)
     if given.reproduce:
@@ -204,7 +206,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--heads", type=int, default=8, help="attention heads of the model; 8")
     parser.add_argument("--intermediate", type=int, default=0, help="width inside the feed-forward blocks; 8/3 of the model's")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where either trains; cpu. Peak memory is the device's")
-    parser.add_argument("--peak-tflops", type=float, default=0.0, help="what the card reaches at most in bf16, in TFLOP/s; without it no share is told")
+    parser.add_argument("--peak-tflops", type=float, default=0.0, help="what the card reaches at most in bf16, in TFLOP/s; without it no percentage of peak is printed")
     parser.add_argument("--reproduce", action="store_true", help="also train twice and compare the bytes")
     parser.add_argument("--threads", type=int, default=cores, help=f"threads of either; {cores}")
     parser.add_argument("--seconds", type=int, default=60, help="how long the peer trains; 60")

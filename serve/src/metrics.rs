@@ -151,7 +151,7 @@ impl Metrics {
     }
 }
 
-/// What is said of the lists that are served.
+/// What is reported of the lists that are served.
 #[derive(Debug)]
 struct OfGeneration {
     users: i64,

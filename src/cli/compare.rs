@@ -18,8 +18,8 @@ pub(crate) struct CompareArguments {
     /// A pipeline with its points, or a run: run:NAME, latest or latest~N.
     ///
     /// A run is shown by the name that `pipe run --name` gave it.
-    #[arg(required = true, add = ArgValueCompleter::new(completion::pipelines))]
-    pub(super) what: Vec<String>,
+    #[arg(required = true, value_name = "PIPELINE|RUN", add = ArgValueCompleter::new(completion::pipelines))]
+    pub(super) subjects: Vec<String>,
     /// What the others are compared with: a point, a run or a model; the first point when not given.
     #[arg(long, alias = "baseline", value_name = "NAME")]
     pub(super) reference: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) struct CompareArguments {
 /// Prints a comparison.
 pub(super) fn compare(arguments: &CompareArguments) -> Result<()> {
     let sources = Sources { variant: &arguments.variant, store: &arguments.store, worker: &arguments.worker };
-    let gathering = Gathering::of(&sources, &arguments.what)?;
+    let gathering = Gathering::of(&sources, &arguments.subjects)?;
     let settings = gathering.settings.unwrap_or_default();
     let wanted = Wanted {
         metrics: if arguments.metric.is_empty() { settings.metrics } else { arguments.metric.clone() },

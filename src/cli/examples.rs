@@ -5,7 +5,7 @@ use clap::Command;
 /// The examples of a command: what each does, and its command line.
 type Examples = &'static [(&'static str, &'static str)];
 
-/// The examples of every command, by its words after `pipe`.
+/// The examples of every command, by its name after `pipe`.
 const ALL: &[(&str, Examples)] = &[
     (
         "init",
@@ -284,21 +284,21 @@ const ALL: &[(&str, Examples)] = &[
 
 /// The definition with the examples of each command below its long help.
 pub(crate) fn with_examples(mut definition: Command) -> Command {
-    for (words, examples) in ALL {
-        definition = add(definition, &words.split(' ').collect::<Vec<_>>(), &text(examples));
+    for (command, examples) in ALL {
+        definition = add(definition, &command.split(' ').collect::<Vec<_>>(), &text(examples));
     }
     definition
 }
 
-fn add(command: Command, words: &[&str], text: &str) -> Command {
-    match words.split_first() {
+fn add(command: Command, path: &[&str], text: &str) -> Command {
+    match path.split_first() {
         None => command.after_long_help(text.to_owned()),
         Some((first, rest)) => command.mut_subcommand(first, |inner| add(inner, rest, text)),
     }
 }
 
 fn text(examples: Examples) -> String {
-    let lines = examples.iter().map(|(what, line)| format!("\n  # {what}\n  {line}\n"));
+    let lines = examples.iter().map(|(description, line)| format!("\n  # {description}\n  {line}\n"));
     format!("Examples:{}", lines.collect::<String>().trim_end())
 }
 
@@ -325,14 +325,15 @@ mod tests {
         let definition = Arguments::command();
         for name in names(&definition, "") {
             let (_, examples) =
-                ALL.iter().find(|(words, _)| *words == name).unwrap_or_else(|| panic!("{name} has none"));
+                ALL.iter().find(|(command, _)| *command == name).unwrap_or_else(|| panic!("{name} has none"));
             assert!(examples.len() >= 2, "{name}");
             for (_, line) in *examples {
                 let begun = line.find("pipe ").unwrap();
-                let words = line[begun..].split([' ', ')']).take_while(|word| !["|", ">"].contains(word));
-                let words: Vec<OsString> = words.filter(|word| !word.is_empty()).map(OsString::from).collect();
-                let words = command_line::with_forced_stages(words, &definition);
-                definition.clone().try_get_matches_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+                let arguments = line[begun..].split([' ', ')']).take_while(|argument| !["|", ">"].contains(argument));
+                let arguments: Vec<OsString> =
+                    arguments.filter(|argument| !argument.is_empty()).map(OsString::from).collect();
+                let arguments = command_line::with_forced_stages(arguments, &definition);
+                definition.clone().try_get_matches_from(arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
                 assert!(line.contains(&format!("pipe {name}")), "'{line}' is no example of '{name}'");
             }
         }

@@ -44,22 +44,22 @@ pub(super) struct Gathering<'a> {
 }
 
 /// The name of a run, if a subject is one: `run:NAME`, `latest` or `latest~N`.
-pub(super) fn run_of(what: &str) -> Option<&str> {
-    what.strip_prefix("run:").or_else(|| what.starts_with("latest").then_some(what))
+pub(super) fn run_of(subject: &str) -> Option<&str> {
+    subject.strip_prefix("run:").or_else(|| subject.starts_with("latest").then_some(subject))
 }
 
 impl<'a> Gathering<'a> {
     /// What pipelines and runs have to compare.
-    pub(super) fn of(sources: &'a Sources<'a>, what: &[String]) -> Result<Self> {
+    pub(super) fn of(sources: &'a Sources<'a>, names: &[String]) -> Result<Self> {
         let (subjects, runs) = (Vec::new(), BTreeMap::new());
         let (settings, project, trials) = (None, None, Vec::new());
-        let mut gathering = Self { sources, is_several: what.len() > 1, subjects, runs, settings, project, trials };
-        what.iter().try_for_each(|what| gathering.add(what))?;
+        let mut gathering = Self { sources, is_several: names.len() > 1, subjects, runs, settings, project, trials };
+        names.iter().try_for_each(|subject| gathering.add(subject))?;
         Ok(gathering)
     }
 
-    fn add(&mut self, what: &str) -> Result<()> {
-        match run_of(what) {
+    fn add(&mut self, subject: &str) -> Result<()> {
+        match run_of(subject) {
             Some(run) => {
                 let store = self.sources.store.open()?;
                 let _lock = store.lock_shared()?;
@@ -68,7 +68,7 @@ impl<'a> Gathering<'a> {
                 self.subjects.extend(of_run(&store, &record, &shown)?);
                 Ok(())
             }
-            None => self.add_pipeline(what),
+            None => self.add_pipeline(subject),
         }
     }
 

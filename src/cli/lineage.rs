@@ -14,11 +14,11 @@ use std::path::PathBuf;
 pub(super) fn producer(session: &Session, kind: &str, named: Option<&str>) -> Result<NodeIndex> {
     let makes =
         |stage: &NodeIndex| session.graph.stages[*stage].description.outputs.iter().any(|output| output.kind.0 == kind);
-    let what = kind.replace('-', " ");
+    let noun = kind.replace('-', " ");
     if let Some(name) = named {
         let one = session.one(name)?;
         return makes(&one).then_some(one).ok_or_else(|| Error::Usage {
-            message: format!("stage '{name}' makes no {what}"),
+            message: format!("stage '{name}' makes no {noun}"),
             hint: Some("leave --stage out to have it found".to_owned()),
         });
     }
@@ -26,13 +26,13 @@ pub(super) fn producer(session: &Session, kind: &str, named: Option<&str>) -> Re
     match found.as_slice() {
         [one] => Ok(*one),
         [] => Err(Error::Usage {
-            message: format!("pipeline '{}' has no stage that makes a {what}", session.graph.pipeline),
+            message: format!("pipeline '{}' has no stage that makes a {noun}", session.graph.pipeline),
             hint: Some("name a pipeline that has one".to_owned()),
         }),
         several => {
             let names: Vec<&str> = several.iter().map(|stage| session.graph.stages[*stage].name.as_str()).collect();
             Err(Error::Usage {
-                message: format!("{} stages make a {what}", several.len()),
+                message: format!("{} stages make a {noun}", several.len()),
                 hint: Some(format!("pick one with --stage or --point: {}", names.join(", "))),
             })
         }

@@ -138,19 +138,19 @@ pub(crate) fn complete() -> Option<()> {
 
 /// Reads the command line. Ends the process where it is none.
 pub(crate) fn parse() -> Arguments {
-    let mut words: Vec<_> = std::env::args_os().collect();
+    let mut arguments: Vec<_> = std::env::args_os().collect();
     // The definition is made twice only where it has to be.
-    if words.iter().any(|word| word == "--force") {
-        words = command_line::with_forced_stages(words, &Arguments::command());
+    if arguments.iter().any(|argument| argument == "--force") {
+        arguments = command_line::with_forced_stages(arguments, &Arguments::command());
     }
-    let parsed = parse_from(&words, Arguments::command()).or_else(|error| match error.kind() {
+    let parsed = parse_from(&arguments, Arguments::command()).or_else(|error| match error.kind() {
         // Examples are added to every command, which takes time, so only where they are shown.
         ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            parse_from(&words, definition())
+            parse_from(&arguments, definition())
         }
         _ => Err(error),
     });
-    parsed.unwrap_or_else(|error| command_line::with_whole_usage(error, &words, Arguments::command).exit())
+    parsed.unwrap_or_else(|error| command_line::with_whole_usage(error, &arguments, Arguments::command).exit())
 }
 
 /// The whole definition of the command line, as `--help`, the manual and the reference show it.
@@ -158,24 +158,27 @@ fn definition() -> clap::Command {
     examples::with_examples(Arguments::command())
 }
 
-fn parse_from(words: &[std::ffi::OsString], definition: clap::Command) -> std::result::Result<Arguments, clap::Error> {
+fn parse_from(
+    arguments: &[std::ffi::OsString],
+    definition: clap::Command,
+) -> std::result::Result<Arguments, clap::Error> {
     // Used once in the life of the process, whose end frees it sooner.
     let mut definition = ManuallyDrop::new(definition);
-    let mut matches = definition.try_get_matches_from_mut(words)?;
+    let mut matches = definition.try_get_matches_from_mut(arguments)?;
     Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
 }
 
-/// Whether words are a command line of this program; nothing is run.
+/// Whether arguments are a command line of this program; nothing is run.
 ///
 /// # Errors
 /// What the parser says of them.
-pub fn check(words: &[String]) -> std::result::Result<(), String> {
-    let words: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
-    let words = command_line::with_forced_stages(words, &Arguments::command());
-    definition().try_get_matches_from(words).map(drop).map_err(|error| error.to_string())
+pub fn check(arguments: &[String]) -> std::result::Result<(), String> {
+    let arguments: Vec<_> = arguments.iter().map(std::ffi::OsString::from).collect();
+    let arguments = command_line::with_forced_stages(arguments, &Arguments::command());
+    definition().try_get_matches_from(arguments).map(drop).map_err(|error| error.to_string())
 }
 
-/// Whether the command line asks for JSON, so that a failure is told in that form too.
+/// Whether the command line asks for JSON, so that a failure is reported in that form too.
 pub(crate) fn wants_json() -> bool {
     std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }

@@ -149,9 +149,9 @@ impl StoreArguments {
 }
 
 impl StoreArguments {
-    /// The store, which must exist, with the progress of `what` on standard error.
-    pub(super) fn open_watched(&self, what: &'static str) -> Result<Store> {
-        Ok(self.open()?.watched(Arc::new(Steps::new(what))))
+    /// The store, which must exist, with the progress of `command` on standard error.
+    pub(super) fn open_watched(&self, command: &'static str) -> Result<Store> {
+        Ok(self.open()?.watched(Arc::new(Steps::new(command))))
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct PeekArguments {
     pub(super) pipeline: PipelineArguments,
     /// What to look into: STAGE, or STAGE.OUTPUT.
     #[arg(value_name = "STAGE[.OUTPUT]", add = ArgValueCandidates::new(completion::stages))]
-    pub(super) what: Option<String>,
+    pub(super) target: Option<String>,
     /// How many rows of each table; of prompts, how many spread over all of them.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 5)]
     pub(super) rows: usize,
@@ -36,8 +36,8 @@ const MARKS: (&str, &str) = ("\u{27e6}", "\u{27e7}");
 
 /// Prints a part of what is in a result.
 pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
-    let (session, what) = meant(arguments)?;
-    let target = Target::parse(&session, &what)?;
+    let (session, text) = meant(arguments)?;
+    let target = Target::parse(&session, &text)?;
     let _lock = session.store.lock_shared()?;
     let description = &session.graph.stages[target.stage].description;
     let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|o| o.kind.clone());
@@ -58,8 +58,8 @@ pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
 /// The pipeline and what to look into. A single name is a stage of the pipeline that ran last.
 fn meant(arguments: &PeekArguments) -> Result<(Session, String)> {
     let given = &arguments.pipeline;
-    if let Some(what) = &arguments.what {
-        return Ok((Session::open(given)?, what.clone()));
+    if let Some(target) = &arguments.target {
+        return Ok((Session::open(given)?, target.clone()));
     }
     if let Ok(session) = Session::open(given) {
         return Err(Error::Usage {

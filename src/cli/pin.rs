@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Keep results whatever `pipe cache gc` is told.
+/// Keep results whatever the options of `pipe cache gc`.
 #[derive(Debug, Args)]
 pub(crate) struct PinArguments {
     /// The pipeline whose current results are to stay.

@@ -70,7 +70,7 @@ fn writer(root: &Path) -> String {
     blake3::hash(format!("{host}\n{}", root.display()).as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// How many results came from the remote and went there, in words; nothing where none did.
+/// How many results came from the remote and went there, as a message; nothing where none did.
 pub(super) fn remote_counts(store: &Store) -> Option<String> {
     let remote = store.remote()?;
     let (pulled, pushed) = remote.counts();
@@ -78,7 +78,7 @@ pub(super) fn remote_counts(store: &Store) -> Option<String> {
         .then(|| format!("{pulled} pulled from {url}, {pushed} pushed to it", url = remote.backend().url()))
 }
 
-/// What was asked of a server, in words.
+/// What was asked of a server, as text.
 pub(super) fn traffic_text(traffic: Option<&Traffic>) -> String {
     traffic.map_or(String::new(), |Traffic { requests, sent, received }| {
         format!(" ({requests} requests, {} sent, {} received)", size(*sent), size(*received))

@@ -21,8 +21,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
     /// A pipeline with its points, or a run: run:NAME, latest or latest~N.
-    #[arg(required = true, add = ArgValueCompleter::new(completion::pipelines))]
-    pub(super) what: Vec<String>,
+    #[arg(required = true, value_name = "PIPELINE|RUN", add = ArgValueCompleter::new(completion::pipelines))]
+    pub(super) subjects: Vec<String>,
     /// The file to write; one that is there is replaced.
     #[arg(long, short, value_name = "FILE", default_value = "report.html", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
@@ -44,7 +44,7 @@ pub(crate) struct ReportArguments {
 
 /// Writes the page.
 pub(super) fn report(arguments: &ReportArguments) -> Result<()> {
-    let parts = arguments.what.iter().map(|what| part(what, arguments)).collect::<Result<Vec<_>>>()?;
+    let parts = arguments.subjects.iter().map(|subject| part(subject, arguments)).collect::<Result<Vec<_>>>()?;
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let page = Page {
         title: names.join(", "),
@@ -64,14 +64,14 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<()> {
     Ok(())
 }
 
-fn part(what: &str, arguments: &ReportArguments) -> Result<Part> {
-    if let Some(run) = run_of(what) {
+fn part(subject: &str, arguments: &ReportArguments) -> Result<Part> {
+    if let Some(run) = run_of(subject) {
         let store = arguments.store.open()?;
         let _lock = store.lock_shared()?;
         return Part::of_run(&store, &store.find_run(run)?);
     }
     let pipeline = PipelineArguments {
-        pipeline: what.to_owned(),
+        pipeline: subject.to_owned(),
         variant: arguments.variant.clone(),
         store: arguments.store.clone(),
         worker: arguments.worker.clone(),
@@ -90,7 +90,7 @@ fn part(what: &str, arguments: &ReportArguments) -> Result<Part> {
 /// All subjects side by side; nothing where none has metrics.
 fn comparison(arguments: &ReportArguments) -> Result<Option<Comparison>> {
     let sources = Sources { variant: &arguments.variant, store: &arguments.store, worker: &arguments.worker };
-    let gathering = Gathering::of(&sources, &arguments.what)?;
+    let gathering = Gathering::of(&sources, &arguments.subjects)?;
     if gathering.subjects.iter().all(|subject| subject.rows.is_empty()) {
         return Ok(None);
     }

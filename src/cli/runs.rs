@@ -95,7 +95,7 @@ impl Listed<'_> {
         let record = self.record;
         let commit = record.commit.as_ref().map(|commit| commit.chars().take(9).collect::<String>());
         let labels = [("name", record.label.name.clone()), ("note", record.label.note.clone()), ("commit", commit)];
-        let labels = labels.into_iter().filter_map(|(what, text)| Some(format!("{what} {}", text?)));
+        let labels = labels.into_iter().filter_map(|(field, text)| Some(format!("{field} {}", text?)));
         let set = Some(set(record).join(", ")).filter(|text| !text.is_empty()).map(|text| format!("set {text}"));
         let counts = counts(record).into_iter().filter(|(_, count)| *count > 0);
         let counts = counts.map(|(state, count)| format!("{count} {state}"));

@@ -111,8 +111,8 @@ fn server(arguments: &ServeArguments) -> Result<PathBuf> {
 
 /// This command line without the options of the server.
 fn own_command() -> Result<Vec<OsString>> {
-    let words = std::env::args_os().skip(1).take_while(|word| word != "--");
-    Ok(std::iter::once(program()?.into_os_string()).chain(words).collect())
+    let arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    Ok(std::iter::once(program()?.into_os_string()).chain(arguments).collect())
 }
 
 fn program() -> Result<PathBuf> {

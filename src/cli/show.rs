@@ -61,10 +61,10 @@ fn text(store: &Store, record: &RunRecord) -> String {
 /// What the user called the run, and the commit.
 fn label(record: &RunRecord) -> impl Iterator<Item = (&'static str, String)> {
     let labels = [("name", &record.label.name), ("note", &record.label.note), ("commit", &record.commit)];
-    labels.into_iter().filter_map(|(what, text)| Some((what, text.clone()?)))
+    labels.into_iter().filter_map(|(field, text)| Some((field, text.clone()?)))
 }
 
-/// A name and a text, which wraps beside the name on a terminal.
+/// A name and a string, which wraps beside the name on a terminal.
 fn field(name: &str, text: &str) -> String {
     const NAMES: usize = 10;
     let lines = wrap(text, width().map_or(usize::MAX, |width| width - NAMES));

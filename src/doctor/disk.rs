@@ -89,7 +89,7 @@ mod tests {
     use crate::doctor::Level;
 
     #[test]
-    fn little_room_is_a_warning_by_bytes_and_by_share() {
+    fn little_room_is_a_warning_by_bytes_and_by_ratio() {
         let level = |free_gib: u64, total_gib: u64| room("ext4", free_gib << 30, total_gib << 30).level;
         assert_eq!(level(6, 100), Level::Fine);
         assert_eq!(level(4, 10), Level::Warning);

@@ -53,12 +53,12 @@ fn libtorch(answer: &Libtorch) -> Finding {
 
 /// CUDA, of a machine with these GPUs and this driver. Without a GPU there is nothing to repair.
 fn cuda(answer: &Cuda, gpus: &[String], driver: Option<&str>) -> Finding {
-    let driver_words = driver.map(|driver| format!("driver {driver}")).unwrap_or_default();
+    let driver_text = driver.map(|driver| format!("driver {driver}")).unwrap_or_default();
     let finding = match &answer.reason {
-        None => Finding::fine("cuda", format!("{} device(s): {}, {driver_words}", answer.devices, gpus.join(", "))),
+        None => Finding::fine("cuda", format!("{} device(s): {}, {driver_text}", answer.devices, gpus.join(", "))),
         Some(reason) if gpus.is_empty() => Finding::fine("cuda", format!("none: {reason}; stages run on the CPU")),
         Some(reason) => {
-            let found = format!("not usable: {reason} ({}, {driver_words})", gpus.join(", "));
+            let found = format!("not usable: {reason} ({}, {driver_text})", gpus.join(", "));
             Finding::warning("cuda", found, way_out(reason, driver))
         }
     };

@@ -1,7 +1,7 @@
 //! Making later writes through memory maps show in a file's time stamps.
 //!
 //! The kernel sets the time stamps of a file at the first write through a map to each page, and not again before that page
-//! was written out: until then the page stays writable and nobody is told of more writes to it. Starting to write the
+//! was written out: until then the page stays writable and nobody learns of more writes to it. Starting to write the
 //! dirty pages out makes them read-only, so the next write to each sets the time stamps again.
 
 use std::fs::File;

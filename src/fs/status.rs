@@ -37,7 +37,7 @@ impl FileStatus {
         Ok(Self::from_metadata(&std::fs::metadata(path)?))
     }
 
-    /// The status in what the system has told already.
+    /// The status in what the system has reported already.
     pub(crate) fn from_metadata(found: &std::fs::Metadata) -> Self {
         Self {
             device: found.dev(),

@@ -155,8 +155,8 @@ impl Walk {
         let status = FileStatus::of(&path).map_err(|error| Error::io("reading", &path, error))?;
         let identity = status.identity();
         if self.open.iter().any(|above| above.identity == identity) {
-            let what = "is a link to one of its parent folders, so it has no end";
-            return Err(Error::Unusable { path, what });
+            let problem = "is a link to one of its parent folders, so it has no end";
+            return Err(Error::Unusable { path, problem });
         }
         let mut names = self.list(&path)?;
         names.sort_unstable();
@@ -177,14 +177,14 @@ impl Walk {
             }
             let kind = kind.map_err(|error| Error::io("reading", &entry.path(), error))?;
             let Ok(mut name) = entry.file_name().into_string() else {
-                return Err(Error::Unusable { path: entry.path(), what: "has a name that is not UTF-8" });
+                return Err(Error::Unusable { path: entry.path(), problem: "has a name that is not UTF-8" });
             };
             if kind.is_dir() && self.links == Links::Follow && name == PYTHON_CACHE {
                 continue;
             } else if kind.is_dir() {
                 name.push('/');
             } else if !kind.is_file() {
-                return Err(Error::Unusable { path: entry.path(), what: "is neither a file nor a folder" });
+                return Err(Error::Unusable { path: entry.path(), problem: "is neither a file nor a folder" });
             }
             names.push(name);
         }
@@ -193,7 +193,7 @@ impl Walk {
 }
 
 /// All files and empty folders beneath a folder, as paths relative to it in the order of a walk; an empty folder's ends with
-/// `/`. Anything but files and folders is an error, in words.
+/// `/`. Anything but files and folders is an error, as a message.
 pub(crate) fn listed_beneath(folder: &Path, links: Links) -> Result<std::result::Result<Vec<String>, String>> {
     let all = || {
         let mut walk = Walk::of(folder, links)?;

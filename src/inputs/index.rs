@@ -124,7 +124,7 @@ impl SledIndex {
         match answer {
             Ok(Ok(answer)) => Some(Attempt::Done(answer)),
             Ok(Err(sled::Error::Io(error))) if error.raw_os_error().is_some() => Some(Attempt::Unavailable),
-            // Only the text tells; the kind is `Other`.
+            // Only the text says it; the kind is `Other`.
             Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => None,
             Ok(Err(_)) | Err(_) => Some(Attempt::Damaged),
         }
@@ -203,7 +203,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does `work`, and says nothing of a panic in it. Those of other threads are told as ever.
+/// Does `work`, and says nothing of a panic in it. Those of other threads are printed as ever.
 fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(|| {

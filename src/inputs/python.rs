@@ -12,7 +12,7 @@ pub fn python_imports(script: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let mut text = Vec::new();
-    // What cannot be read is told where it is needed.
+    // What cannot be read is reported where it is needed.
     let read = std::fs::File::open(script).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut text));
     if read.is_err() {
         return Vec::new();

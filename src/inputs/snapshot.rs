@@ -109,7 +109,7 @@ fn look(path: &Path, links: Links, taken: Option<Moment>) -> Result<(Scan, Optio
     let metadata = std::fs::metadata(path).map_err(|error| Error::io("reading", path, error))?;
     if !metadata.is_dir() {
         if !metadata.is_file() {
-            return Err(Error::Unusable { path: path.to_owned(), what: "is neither a file nor a folder" });
+            return Err(Error::Unusable { path: path.to_owned(), problem: "is neither a file nor a folder" });
         }
         let status = FileStatus::from_metadata(&metadata);
         read(&[Found { listed: String::new(), path: path.to_owned(), status, kind: Kind::of(&metadata) }])?;

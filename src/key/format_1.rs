@@ -55,7 +55,7 @@ fn fields(manifest: &Manifest) -> Vec<(String, String)> {
 /// The manifest that was written in format 1 with these parts.
 ///
 /// # Errors
-/// In words, when a part of a command has another form than it had.
+/// A message, when a part of a command has another form than it had.
 pub(crate) fn manifest(
     stage: String,
     code: String,

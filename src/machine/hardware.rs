@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 pub struct Hardware(String);
 
 impl Hardware {
-    /// The class of this machine for a stage that was told to use that device. `auto` takes a GPU where there is one.
+    /// The class of this machine for a stage that is to use that device. `auto` takes a GPU where there is one.
     pub fn here(device: &str, has_gpus: bool) -> Self {
         static CPU: LazyLock<String> =
             LazyLock::new(|| format!("{} {} {}", std::env::consts::ARCH, vendor(), instructions()));
@@ -22,7 +22,7 @@ impl Hardware {
 
     /// Reads the four fields.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.split(' ').filter(|word| !word.is_empty()).count() == 4).then(|| Self(text.to_owned()))
+        (text.split(' ').filter(|field| !field.is_empty()).count() == 4).then(|| Self(text.to_owned()))
     }
 }
 
@@ -39,7 +39,7 @@ fn vendor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let value = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;
-        line.split_once(':').map(|(_, value)| one_word(value))
+        line.split_once(':').map(|(_, value)| hyphenated(value))
     };
     value("vendor_id").or_else(|| value("CPU implementer")).unwrap_or_else(|| UNKNOWN.to_owned())
 }
@@ -65,12 +65,12 @@ fn instructions() -> &'static str {
     UNKNOWN
 }
 
-/// The model of the first GPU, as one word.
+/// The model of the first GPU, without spaces.
 fn gpu() -> String {
-    gpus::models().first().map_or_else(|| "cuda".to_owned(), |model| one_word(model))
+    gpus::models().first().map_or_else(|| "cuda".to_owned(), |model| hyphenated(model))
 }
 
-fn one_word(text: &str) -> String {
+fn hyphenated(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_class_is_four_words_and_reads_back() {
+    fn a_class_is_four_fields_and_reads_back() {
         let here = Hardware::here("auto", false);
         assert_eq!(Hardware::parse(&here.to_string()).unwrap(), here);
         assert!(here.to_string().ends_with(" cpu"), "{here}");

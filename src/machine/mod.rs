@@ -3,6 +3,8 @@
 pub(crate) mod gpus;
 mod hardware;
 mod limits;
+mod programs;
 
 pub use hardware::Hardware;
 pub use limits::Machine;
+pub(crate) use programs::has_program;

@@ -1,4 +1,4 @@
-//! Where stages run, and what a cluster is told of them. Nothing here is in a key.
+//! Where stages run, and what is passed to a cluster for them. Nothing here is in a key.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub struct JobResources {
 }
 
 impl JobResources {
-    /// These, and those of `below` for what is not said here.
+    /// These, and those of `below` for what is not set here.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         Self {
@@ -74,7 +74,7 @@ pub struct SlurmEntry {
 }
 
 impl SlurmEntry {
-    /// These, and those of `below` for what is not said here.
+    /// These, and those of `below` for what is not set here.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         Self {

@@ -37,8 +37,8 @@ impl Reader<'_> {
             "constraint" => resources.constraint = Some(self.text(value, key)?),
             "gres" => resources.gres = Some(self.text(value, key)?),
             "extra" => {
-                let words = self.texts(value, key)?;
-                resources.extra = Some(words.into_iter().map(|word| word.value).collect());
+                let arguments = self.texts(value, key)?;
+                resources.extra = Some(arguments.into_iter().map(|argument| argument.value).collect());
             }
             _ => return Ok(false),
         }

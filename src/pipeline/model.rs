@@ -73,7 +73,7 @@ pub struct Compare {
     pub reference: Option<String>,
     /// The metrics that are shown.
     pub metrics: Vec<String>,
-    /// What differs from the table of the paper, in words.
+    /// What differs from the table of the paper, as text.
     pub differs: Vec<String>,
     /// Parameters, `STAGE.PARAMETER`, over whose values means are taken, as over seeds.
     pub mean_over: Vec<String>,
@@ -154,6 +154,8 @@ pub struct Resources {
     pub gpus: usize,
     /// Threads; what the stage declares where absent.
     pub threads: Option<usize>,
+    /// How many processes run the stage together; one for each GPU, or one, where absent.
+    pub ranks: Option<usize>,
     /// Bytes of memory.
     pub memory: u64,
     /// `auto`, `cpu` or `cuda`.

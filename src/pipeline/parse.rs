@@ -42,11 +42,11 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
 }
 
 impl Reader<'_> {
-    fn layer(&self, table: &DeTable<'_>, what: &str, keys: &[&str]) -> Result<Layer> {
+    fn layer(&self, table: &DeTable<'_>, noun: &str, keys: &[&str]) -> Result<Layer> {
         let mut layer = Layer::default();
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                unknown if !keys.contains(&unknown) => return Err(self.unknown(key, what, keys)),
+                unknown if !keys.contains(&unknown) => return Err(self.unknown(key, noun, keys)),
                 "name" => layer.name = Some(self.pipeline_name(value)?),
                 "extends" => layer.extends = Some(self.placed(value, "extends")?),
                 "seed" => layer.seed = Some(self.unsigned(value, "seed")?),
@@ -59,7 +59,7 @@ impl Reader<'_> {
                 }
                 "sweep" | "search" if layer.sweep.is_some() => {
                     let hint = Some("keep one: a search has the axes of its trials itself".to_owned());
-                    return Err(self.error(key.span(), format!("{what} has both a sweep and a search"), hint));
+                    return Err(self.error(key.span(), format!("{noun} has both a sweep and a search"), hint));
                 }
                 "sweep" => layer.sweep = Some(self.sweep(key.span(), value)?),
                 "search" => {
@@ -265,16 +265,24 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "gpus" => resources.gpus = self.count(value, "gpus")?,
                 "threads" => resources.threads = Some(self.count(value, "threads")?),
+                "ranks" => resources.ranks = Some(self.ranks(value)?),
                 "memory" => resources.memory = self.memory(value)?,
                 "device" => resources.device = Some(self.device(value)?),
                 name if self.job_resource(&mut resources.job, name, value)? => {}
                 _ => {
-                    let own = ["gpus", "threads", "memory", "device"];
+                    let own = ["gpus", "threads", "ranks", "memory", "device"];
                     return Err(self.unknown(key, "'resources'", &[&own[..], &JOB_KEYS].concat()));
                 }
             }
         }
         Ok(resources)
+    }
+
+    fn ranks(&self, value: &Spanned<DeValue<'_>>) -> Result<usize> {
+        match self.count(value, "ranks")? {
+            0 => Err(self.error(value.span(), "'ranks' is 0: expected at least 1".to_owned(), None)),
+            ranks => Ok(ranks),
+        }
     }
 
     fn device(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {

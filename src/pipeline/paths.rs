@@ -48,17 +48,17 @@ pub fn resolve(text: &str, folder: &Path) -> Result<PathBuf, String> {
 /// The values of the variables in a path, for messages: `PIPE_DATA is /data`, or `PIPE_DATA is not set`.
 pub fn variables(text: &str) -> Option<String> {
     let names = text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next());
-    let mut told: Vec<String> = Vec::new();
+    let mut descriptions: Vec<String> = Vec::new();
     for name in names {
-        let what = match std::env::var_os(name).filter(|value| !value.is_empty()) {
+        let description = match std::env::var_os(name).filter(|value| !value.is_empty()) {
             Some(value) => format!("{name} is {}", Path::new(&value).display()),
             None => format!("{name} is not set"),
         };
-        if !told.contains(&what) {
-            told.push(what);
+        if !descriptions.contains(&description) {
+            descriptions.push(description);
         }
     }
-    (!told.is_empty()).then(|| told.join(", "))
+    (!descriptions.is_empty()).then(|| descriptions.join(", "))
 }
 
 /// The value of a variable; `None` for one that is not set, or empty.

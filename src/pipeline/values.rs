@@ -45,9 +45,9 @@ impl Reader<'_> {
     }
 
     /// An error for a key that is not one of those expected.
-    pub(super) fn unknown(&self, key: &Spanned<Cow<'_, str>>, what: &str, known: &[&str]) -> Error {
+    pub(super) fn unknown(&self, key: &Spanned<Cow<'_, str>>, noun: &str, known: &[&str]) -> Error {
         let hint = suggestion(key.get_ref(), known.iter().copied(), "expected one of");
-        self.error(key.span(), format!("'{}' is not a key of {what}", key.get_ref()), Some(hint))
+        self.error(key.span(), format!("'{}' is not a key of {noun}", key.get_ref()), Some(hint))
     }
 
     pub(super) fn mistyped(&self, value: &Spanned<DeValue<'_>>, key: &str, expected: &str) -> Error {
@@ -56,22 +56,22 @@ impl Reader<'_> {
     }
 
     /// Checks a name that becomes part of paths, of variables and of names in braces.
-    pub(super) fn plain(&self, span: Range<usize>, name: &str, what: &str) -> Result<()> {
-        self.plain_or(span, name, what, None)
+    pub(super) fn plain(&self, span: Range<usize>, name: &str, noun: &str) -> Result<()> {
+        self.plain_or(span, name, noun, None)
     }
 
     /// The same with a hint at what to do.
-    pub(super) fn plain_or(&self, span: Range<usize>, name: &str, what: &str, hint: Option<String>) -> Result<()> {
+    pub(super) fn plain_or(&self, span: Range<usize>, name: &str, noun: &str, hint: Option<String>) -> Result<()> {
         if is_plain(name) {
-            return self.short(span, name, what);
+            return self.short(span, name, noun);
         }
-        let message = format!("'{}' cannot name {what}: expected letters, digits, '-' and '_'", name.escape_debug());
+        let message = format!("'{}' cannot name {noun}: expected letters, digits, '-' and '_'", name.escape_debug());
         Err(self.error(span, message, hint))
     }
 
     /// Checks that a name fits into the name of a file.
-    pub(super) fn short(&self, span: Range<usize>, name: &str, what: &str) -> Result<()> {
-        too_long(name, what).map_or(Ok(()), |message| Err(self.error(span, message, None)))
+    pub(super) fn short(&self, span: Range<usize>, name: &str, noun: &str) -> Result<()> {
+        too_long(name, noun).map_or(Ok(()), |message| Err(self.error(span, message, None)))
     }
 
     /// The stage and the output that a string `STAGE.OUTPUT` names.
@@ -172,11 +172,11 @@ pub(super) fn has_nul(value: &serde_json::Value) -> bool {
 }
 
 /// The error for a name that does not fit into the name of a file.
-pub(crate) fn too_long(name: &str, what: &str) -> Option<String> {
+pub(crate) fn too_long(name: &str, noun: &str) -> Option<String> {
     const SHOWN: usize = 40;
     (name.len() > LONGEST_NAME).then(|| {
         let start: String = name.chars().take(SHOWN).collect();
-        format!("'{start}…' is {} bytes long: the name of {what} has at most {LONGEST_NAME}", name.len())
+        format!("'{start}…' is {} bytes long: the name of {noun} has at most {LONGEST_NAME}", name.len())
     })
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn parts(entry: &StageEntry, command: &CommandEntry, folder: &Path) -
         parameters: entry.settings.iter().map(|set| (set.key.value.clone(), text(&set.value.value))).collect(),
     };
     let templates = || std::iter::once(&line.program).chain(&line.arguments);
-    let uses = |what: &Placeholder| templates().flat_map(Template::placeholders).any(|name| name == what);
+    let uses = |placeholder: &Placeholder| templates().flat_map(Template::placeholders).any(|name| name == placeholder);
     let description = Description {
         seeded: entry.seed.is_some() || uses(&Placeholder::Seed),
         checkpoints: uses(&Placeholder::Checkpoint),
@@ -140,7 +140,7 @@ impl Reader<'_> {
             return Err(self.fault(format!("there is no placeholder '{found}'"), &argument.place, hint));
         }
         for placeholder in template.placeholders() {
-            let (what, given, known) = match placeholder {
+            let (noun, given, known) = match placeholder {
                 Placeholder::Input(input_name) if input_name.port.as_str() == FILES => (
                     "file",
                     input_name.label.to_string(),
@@ -161,11 +161,11 @@ impl Reader<'_> {
             };
             if !known.contains(&given) {
                 let hint = if known.is_empty() {
-                    format!("it declares no {what}s")
+                    format!("it declares no {noun}s")
                 } else {
                     suggestion(&given, known.iter().map(String::as_str), "it has")
                 };
-                return Err(self.fault(format!("it has no {what} '{given}'"), &argument.place, Some(hint)));
+                return Err(self.fault(format!("it has no {noun} '{given}'"), &argument.place, Some(hint)));
             }
         }
         Ok(template)
@@ -193,6 +193,7 @@ impl Reader<'_> {
             seeded: false,
             all_threads: false,
             checkpoints: false,
+            ranks: false,
             inputs,
             outputs: outputs.collect(),
             parameters: Value::Null,

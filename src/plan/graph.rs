@@ -95,6 +95,7 @@ mod tests {
             seeded: false,
             all_threads: false,
             checkpoints: false,
+            ranks: false,
             inputs: vec![InputPort::optional("from", "rows", ""), InputPort::optional("more", "rows", "").many()],
             outputs: vec![OutputPort::new("to", "rows", "")],
             parameters: serde_json::json!({}),

@@ -43,6 +43,13 @@ pub struct Node {
 }
 
 impl Node {
+    /// How many processes run it together: as the pipeline says, or one for each GPU where its work can be split.
+    #[must_use]
+    pub fn ranks(&self) -> usize {
+        let by_gpus = if self.description.ranks { self.resources.gpus } else { 1 };
+        self.resources.ranks.unwrap_or(by_gpus).max(1)
+    }
+
     /// What its key is made of, but for what is at its inputs.
     pub(crate) fn manifest(&self) -> Manifest {
         Manifest {
@@ -82,9 +89,11 @@ impl Node {
         };
         hasher.field(&secrets.len().to_le_bytes());
         secrets.iter().for_each(|name| hasher.field(name.as_bytes()));
-        let Resources { gpus, threads, memory, device, job } = &self.resources;
+        let Resources { gpus, threads, ranks, memory, device, job } = &self.resources;
         hasher.field(&gpus.to_le_bytes());
-        hasher.field(&threads.map_or_else(Vec::new, |threads| threads.to_le_bytes().to_vec()));
+        for count in [threads, ranks] {
+            hasher.field(&count.map_or_else(Vec::new, |count| count.to_le_bytes().to_vec()));
+        }
         hasher.field(&memory.to_le_bytes());
         hasher.field(device.as_deref().unwrap_or_default().as_bytes());
         hasher.field(&self.retries.to_le_bytes());
@@ -119,6 +128,7 @@ pub(super) fn node(entry: &StageEntry, seed: u64, known: &Known, folder: &Path) 
 
 fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, folder: &Path) -> Result<Node> {
     let parts = command::parts(entry, command, folder)?;
+    check_ranks(entry, &parts.description)?;
     Ok(Node {
         name: entry.name.clone(),
         stage: entry.name.clone(),
@@ -132,6 +142,16 @@ fn of_command(entry: &StageEntry, command: &CommandEntry, pipeline_seed: u64, fo
         retries: entry.retries,
         timeout: entry.timeout,
         executor: entry.executor,
+    })
+}
+
+/// Refuses ranks of a stage whose work cannot be split.
+fn check_ranks(entry: &StageEntry, description: &Description) -> Result<()> {
+    let Some(ranks) = entry.resources.ranks.filter(|&ranks| ranks > 1 && !description.ranks) else { return Ok(()) };
+    Err(Error::Graph {
+        message: format!("{}: resources.ranks is {ranks}, but {} runs as one process", entry.name, description.name),
+        place: entry.uses.place.clone(),
+        hint: Some("finetune and precache can run as several; remove ranks from this stage's resources".to_owned()),
     })
 }
 
@@ -177,6 +197,7 @@ impl Builder<'_> {
                 return Err(self.unknown(setting, names.chain(ports)));
             }
         }
+        check_ranks(self.entry, &self.description)?;
         let seed = self.description.seeded.then(|| self.entry.seed.unwrap_or(pipeline_seed));
         Ok(Node {
             name: self.entry.name.clone(),

@@ -55,7 +55,7 @@ impl Expected {
     /// The value in canonical form, so that equal meaning gives equal keys.
     ///
     /// # Errors
-    /// In words: what was found and what was expected, and the way out where one is near.
+    /// The message, with what was found and what was expected, and the way out where one is near.
     pub fn check(&self, value: &Value) -> Result<Value, (String, Option<String>)> {
         let fault = || (format!("found {}, expected {self}", shown(value)), None);
         match self {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_word_gets_the_right_one() {
+    fn a_misspelt_value_gets_the_right_one() {
         let choice = of(&json!({ "oneOf": [{ "const": "learned" }, { "const": "pca" }], "default": "pca" }));
         assert_eq!(choice.check(&json!("lerned")).unwrap_err().1.unwrap(), "did you mean 'learned'?");
     }

@@ -1,4 +1,4 @@
-//! The paths that stages are told: as text, so they have to be some.
+//! The paths that are passed to stages: as text, so they have to be UTF-8.
 
 use crate::error::{Error, Result};
 use crate::plan::graph::Graph;
@@ -7,14 +7,18 @@ use crate::plan::origin::Origin;
 use std::path::Path;
 
 impl Graph {
-    /// Checks that each stage can be told the paths that it needs when the store is at `root`: the worker reads all of its
+    /// Checks that each stage can be given the paths that it needs when the store is at `root`: the worker reads all of its
     /// paths from JSON, and a command has the path of its checkpoint among its arguments.
     pub fn check_paths(&self, root: &Path) -> Result<()> {
         for node in self.stages.node_weights() {
-            let told = told(node, root).into_iter().find(|path| path.to_str().is_none());
-            if let Some(path) = told {
+            let unreadable = needed(node, root).into_iter().find(|path| path.to_str().is_none());
+            if let Some(path) = unreadable {
                 return Err(Error::Usage {
-                    message: format!("the path {} is not UTF-8, so {} cannot be told it", path.display(), node.name),
+                    message: format!(
+                        "the path {} is not UTF-8, so it cannot be passed to {}",
+                        path.display(),
+                        node.name
+                    ),
                     hint: Some("name another store with --store or PIPE_STORE, or rename the folder".to_owned()),
                 });
             }
@@ -23,7 +27,8 @@ impl Graph {
     }
 }
 
-fn told<'a>(node: &'a Node, root: &'a Path) -> Vec<&'a Path> {
+/// The paths that a stage needs as text.
+fn needed<'a>(node: &'a Node, root: &'a Path) -> Vec<&'a Path> {
     match &node.program {
         Program::Worker => {
             let outside = |origin: &'a Origin| if let Origin::External(path) = origin { Some(&**path) } else { None };

@@ -103,7 +103,7 @@ impl Outlook {
         }
     }
 
-    /// The reason for the state, in words that follow it; empty for a cached result.
+    /// The reason for the state, as a message that follows it; empty for a cached result.
     pub fn reason(&self) -> String {
         match self {
             Self::Cached(_) => String::new(),
@@ -141,7 +141,7 @@ pub struct Planner<'a> {
     ahead: BTreeMap<Key, Lookup>,
 }
 
-/// What the machine lacks for a stage, in words; nothing when the stage fits.
+/// What the machine lacks for a stage, as messages; nothing when the stage fits.
 pub type Lacks<'a> = Box<dyn Fn(&Node) -> Vec<String> + 'a>;
 
 impl<'a> Planner<'a> {
@@ -302,9 +302,9 @@ impl<'a> Planner<'a> {
         if first.is_empty() && waiting.is_empty() {
             return Ok(());
         }
-        let told =
+        let description =
             |planned: &&Planned| format!("{} ({})", self.graph.stages[planned.stage].name, planned.outlook.reason());
-        let mut lacking: Vec<String> = first.iter().map(told).collect();
+        let mut lacking: Vec<String> = first.iter().map(description).collect();
         if !waiting.is_empty() {
             lacking.push(format!("{} stages after them", waiting.len()));
         }

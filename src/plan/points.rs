@@ -244,6 +244,7 @@ mod tests {
             seeded: true,
             all_threads: false,
             checkpoints: false,
+            ranks: false,
             inputs: vec![InputPort::optional("from", "rows", "")],
             outputs: vec![OutputPort::new("to", "rows", "")],
             parameters: serde_json::json!({ "properties": { "k": { "type": "integer", "default": 1 } } }),

@@ -100,7 +100,7 @@ const GROUPS: [&str; 4] = ["inputs", FILES, "outputs", "parameters"];
 const SINGLE: [&str; 3] = ["seed", "threads", "checkpoint"];
 
 impl Placeholder {
-    /// The placeholder that a text in braces is close to, as it is written.
+    /// The placeholder that a string in braces is close to, as it is written.
     fn meant_by(inside: &str) -> Option<String> {
         let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
         if !is_name(inside) {
@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_word_taken_apart_is_the_same_word(
+        fn an_argument_taken_apart_is_the_same_argument(
             argument in proptest::collection::vec(
                 prop_oneof![
                     proptest::sample::select(vec!["{", "}", ".", "inputs", "files", "outputs", "parameters", "seed"]),

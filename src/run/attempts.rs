@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
-/// What the dispatcher is told of a stage that runs.
+/// What is reported to the dispatcher of a stage that runs.
 #[derive(Debug)]
 pub(crate) enum StageEvent {
     /// The stage printed an event.
@@ -42,7 +42,7 @@ pub(crate) struct Finished {
     pub(crate) differs: bool,
 }
 
-/// Runs a stage to its end and tells `events` about it. The last event is that it ended, whatever happens.
+/// Runs a stage to its end and sends events about it to `events`. The last event is that it ended, whatever happens.
 pub(crate) fn run_stage(
     request: ExecutionRequest,
     executor: &dyn Executor,

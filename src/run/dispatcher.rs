@@ -187,7 +187,7 @@ impl Dispatcher<'_, '_> {
                     };
                     self.fail(stage, None, 0.0, error);
                 }
-                Ok(Decision::Run(job)) => drop(self.queue.wanted.insert(rank, Wanted { job, said_busy: false })),
+                Ok(Decision::Run(job)) => drop(self.queue.wanted.insert(rank, Wanted { job, reported_busy: false })),
                 Err(error) => self.fail(stage, None, 0.0, error),
             }
         }

@@ -135,7 +135,7 @@ impl Observer for Journal<'_> {
     fn printed(&mut self, stage: &StageName, event: &Event) {
         match event {
             Event::Progress { done, total, message } => self.progressed(stage, *done, *total, message),
-            // What was said is in the stage's log.
+            // What was reported is in the stage's log.
             Event::Log { .. } => {}
             Event::Failed { .. } | Event::Done => {
                 self.events.iter_mut().for_each(|events| events.printed(stage, event));

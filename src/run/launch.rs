@@ -16,7 +16,8 @@ const PASSED: [&str; 9] =
     ["PATH", "HOME", "USER", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "LIBTORCH", "TERM", "XDG_CACHE_HOME"];
 
 /// Beginnings of the names of more such variables.
-const PASSED_BEGINNINGS: [&str; 6] = ["CUDA_", "NVIDIA_", "NCCL_", "MALLOC_", "RUST_", "PIPE_"];
+const PASSED_BEGINNINGS: [&str; 9] =
+    ["CUDA_", "NVIDIA_", "NCCL_", "OMPI_", "PMIX_", "PRTE_", "MALLOC_", "RUST_", "PIPE_"];
 
 /// Has the C library keep memory that was freed instead of giving it back to the kernel, which would clear it again for
 /// the next tensor: training spent half of its time on that.
@@ -182,7 +183,7 @@ fn installed(request: &ExecutionRequest, program: &InputName) -> Option<String> 
     (path.parent()?.file_name()? == "bin").then(|| path.display().to_string())
 }
 
-/// What a command is told without being asked for it: the same as the names in braces.
+/// What a command gets without asking for it: the same as the names in braces.
 fn variables(request: &ExecutionRequest, links: &BTreeMap<InputName, PathBuf>) -> Vec<(String, OsString)> {
     let name = |text: String| text.to_uppercase().replace(['-', '.'], "_");
     let inputs = links.iter().map(|(input_name, link)| (name(format!("PIPE_INPUT_{input_name}")), link.clone().into()));

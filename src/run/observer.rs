@@ -1,4 +1,4 @@
-//! What a run tells whoever watches it.
+//! What a run reports to whoever watches it.
 
 use crate::error::Error;
 use crate::key::StageName;

@@ -3,7 +3,7 @@
 use crate::store::StageProgress;
 use std::time::{Duration, Instant};
 
-/// How often progress is said where nobody draws bars, unless [`VARIABLE`] says otherwise.
+/// How often progress is reported where nobody draws bars, unless [`VARIABLE`] says otherwise.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// The variable that says how many seconds lie between two lines of progress.
@@ -18,8 +18,8 @@ pub fn pause() -> Duration {
 /// The progress of one stage that runs.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// When something was said of it last.
-    said: Instant,
+    /// When something was reported of it last.
+    last_report: Instant,
     began: Instant,
     /// Where the count that goes on was first seen, by which the rate is measured.
     first: Option<(Instant, u64)>,
@@ -29,7 +29,7 @@ pub struct Pace {
 impl Pace {
     /// A stage that begins now.
     pub fn new(now: Instant) -> Self {
-        Self { said: now, began: now, first: None, last: None }
+        Self { last_report: now, began: now, first: None, last: None }
     }
 
     /// Takes a step of `total`, 0 where that is unknown.
@@ -46,11 +46,11 @@ impl Pace {
         self.last = Some(StageProgress { done, total, message: message.to_owned(), rate, left });
     }
 
-    /// Whether nothing was said of the stage for `pause`. Then something is said of it now.
+    /// Whether nothing was reported of the stage for `pause`. Then something is reported of it now.
     pub fn is_due(&mut self, now: Instant, pause: Duration) -> bool {
-        let is_due = now.saturating_duration_since(self.said) >= pause;
+        let is_due = now.saturating_duration_since(self.last_report) >= pause;
         if is_due {
-            self.said = now;
+            self.last_report = now;
         }
         is_due
     }
@@ -60,7 +60,7 @@ impl Pace {
         self.last.as_ref()
     }
 
-    /// What is to be said: the last step, or for how long a stage runs that reports none.
+    /// What is to be reported: the last step, or for how long a stage runs that reports none.
     pub fn text(&self, now: Instant) -> String {
         match &self.last {
             Some(progress) => progress.to_string(),
@@ -93,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn something_is_said_once_in_a_pause() {
+    fn progress_is_reported_once_in_a_pause() {
         let start = Instant::now();
         let pause = Duration::from_secs(30);
         let mut pace = Pace::new(start);
-        let said = [10, 29, 30, 31, 59, 60].map(|seconds| pace.is_due(start + Duration::from_secs(seconds), pause));
-        assert_eq!(said, [false, false, true, false, false, true]);
+        let reported = [10, 29, 30, 31, 59, 60].map(|seconds| pace.is_due(start + Duration::from_secs(seconds), pause));
+        assert_eq!(reported, [false, false, true, false, false, true]);
     }
 }

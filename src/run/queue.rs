@@ -23,8 +23,8 @@ pub(super) struct Queue {
 /// A stage that is to run.
 pub(super) struct Wanted {
     pub job: Box<Job>,
-    /// Whether the user was told that another process runs it.
-    pub said_busy: bool,
+    /// Whether it was reported to the user that another process runs it.
+    pub reported_busy: bool,
 }
 
 /// A stage that runs.

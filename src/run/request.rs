@@ -24,7 +24,7 @@ pub(crate) struct ExecutionRequest {
     pub(crate) job: Job,
     /// What does the work.
     pub(crate) program: Program,
-    /// What the stage is told, but for the folders to write to.
+    /// The stage's instructions, but for the folders to write to.
     pub(crate) spec: Spec,
     /// The outputs that it declares.
     pub(crate) ports: Vec<PortName>,

@@ -1,19 +1,22 @@
 //! Sharing the machine out: a stage starts when its threads, memory and GPUs are free.
 
-use crate::machine::Machine;
+use crate::machine::{Machine, has_program};
 use crate::pipeline::ExecutorKind;
 use crate::plan::Node;
+use crate::run::executor::spec::MPIRUN;
 use std::collections::BTreeMap;
 
 /// What one stage takes while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// Threads, which the worker is told to use.
+    /// The number of threads that the worker uses.
     pub(crate) threads: usize,
     /// Bytes of memory.
     pub(crate) memory: u64,
     /// How many GPUs.
     pub(crate) gpus: usize,
+    /// How many processes share them.
+    pub(crate) ranks: usize,
 }
 
 impl Claim {
@@ -24,10 +27,16 @@ impl Claim {
             threads: node.resources.threads.unwrap_or(declared).max(1),
             memory: node.resources.memory,
             gpus: node.resources.gpus,
+            ranks: node.ranks(),
         }
     }
 
-    /// What this machine lacks for it, in words; nothing when it fits.
+    /// The threads of each process.
+    pub(crate) fn threads_of_rank(&self) -> usize {
+        (self.threads / self.ranks).max(1)
+    }
+
+    /// What this machine lacks for it, as messages; nothing when it fits.
     pub(crate) fn lacks(&self, machine: &Machine) -> Vec<String> {
         let mut lacks = Vec::new();
         if self.gpus > machine.gpus.len() {
@@ -43,6 +52,9 @@ impl Claim {
                 gibibytes(self.memory),
                 gibibytes(machine.memory)
             ));
+        }
+        if self.ranks > 1 && !has_program(MPIRUN) {
+            lacks.push(format!("{MPIRUN} of Open MPI, which starts {} ranks", self.ranks));
         }
         lacks
     }
@@ -162,7 +174,7 @@ mod tests {
     #[test]
     fn a_cluster_takes_any_claim_for_as_many_jobs_as_it_may_have() {
         let mut slots = Pools::new(ExecutorKind::ALL.into_iter(), &machine(), 1, 2);
-        let large = Claim { threads: 500, memory: 1 << 50, gpus: 8 };
+        let large = Claim { threads: 500, memory: 1 << 50, gpus: 8, ranks: 1 };
         assert_eq!(slots.take(ExecutorKind::Local, &large), None);
         let first = slots.take(ExecutorKind::Slurm, &large).unwrap();
         assert_eq!(first.gpus, Vec::<String>::new());
@@ -176,7 +188,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_waits_and_fits_later() {
         let mut slots = local(4);
-        let one = Claim { threads: 1, memory: 6, gpus: 0 };
+        let one = Claim { threads: 1, memory: 6, gpus: 0, ranks: 1 };
         let granted = slots.take(ExecutorKind::Local, &one).unwrap();
         assert_eq!(slots.take(ExecutorKind::Local, &one), None);
         slots.give_back(granted);
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn no_gpu_is_given_to_two_stages() {
         let mut slots = local(4);
-        let one = Claim { threads: 1, memory: 0, gpus: 1 };
+        let one = Claim { threads: 1, memory: 0, gpus: 1, ranks: 1 };
         let (first, second) =
             (slots.take(ExecutorKind::Local, &one).unwrap(), slots.take(ExecutorKind::Local, &one).unwrap());
         assert_ne!(first.gpus, second.gpus);
@@ -196,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_can_never_fit_says_what_is_lacking() {
-        let claim = Claim { threads: 3, memory: 20 << 30, gpus: 4 };
+        let claim = Claim { threads: 3, memory: 20 << 30, gpus: 4, ranks: 1 };
         let small = Machine { memory: 10 << 30, ..machine() };
         assert_eq!(
             claim.lacks(&small),

@@ -15,7 +15,7 @@ use crate::run::request::ExecutionRequest;
 use crate::run::slots::{Claim, Grant};
 use crate::store::{Lease, Scratch};
 use contract::questions::Check;
-use contract::{Event, Kind, Spec};
+use contract::{Event, Kind, Rank, Spec};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,11 +84,11 @@ impl Dispatcher<'_, '_> {
     /// Takes the key's lease and makes everything ready. `None` when another process is at it, or has just finished it.
     fn prepare(&mut self, rank: (usize, NodeIndex), grant: &Grant) -> Result<Option<ExecutionRequest>> {
         let stage = rank.1;
-        let Some(Wanted { job, said_busy }) = self.queue.wanted.get_mut(&rank) else { return Ok(None) };
+        let Some(Wanted { job, reported_busy }) = self.queue.wanted.get_mut(&rank) else { return Ok(None) };
         let key = job.key;
         self.store.prepare()?;
         let Some(lease) = self.store.lease(key)? else {
-            if !std::mem::replace(said_busy, true) {
+            if !std::mem::replace(reported_busy, true) {
                 let name = &self.graph.stages[stage].name;
                 let message = match self.queue.running.iter().find(|(_, running)| running.job.key == key) {
                     Some((same, _)) => {
@@ -102,12 +102,12 @@ impl Dispatcher<'_, '_> {
             }
             return Ok(None);
         };
-        let said_busy = *said_busy;
+        let reported_busy = *reported_busy;
         // Another process may have finished it between the decision and the lease.
         let found = match self.decide_one(stage)? {
             Decision::Cached(action) => Some(action),
             // What was forced has just been made by another process.
-            Decision::Run(job) if said_busy && job.reason == Reason::Forced => self.take_made(key)?,
+            Decision::Run(job) if reported_busy && job.reason == Reason::Forced => self.take_made(key)?,
             Decision::Run(job) => return self.request(stage, *job, grant, lease).map(Some),
         };
         drop(lease);
@@ -137,7 +137,8 @@ impl Dispatcher<'_, '_> {
             log: self.store.run_folder(self.journal.run()).join(format!("{}.log", node.name)),
             worker: self.settings.worker.clone(),
             resources: LaunchResources {
-                threads: grant.claim.threads,
+                ranks: grant.claim.ranks,
+                threads: grant.claim.threads_of_rank(),
                 memory: grant.claim.memory,
                 gpus: grant.gpus.clone(),
                 gpu_count: grant.claim.gpus,
@@ -204,7 +205,8 @@ impl Dispatcher<'_, '_> {
             inputs,
             outputs: BTreeMap::new(),
             seed: node.seed.unwrap_or(0),
-            threads: grant.claim.threads,
+            threads: grant.claim.threads_of_rank(),
+            rank: Rank::first_of(grant.claim.ranks),
             device: node.resources.device.clone().unwrap_or_else(|| self.settings.device.clone()),
             checkpoint,
         })

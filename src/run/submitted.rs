@@ -58,6 +58,7 @@ mod tests {
             environment: [("PATH".to_owned(), std::ffi::OsString::from_vec(vec![b'/', 0xff]))].into(),
             secrets: vec!["TOKEN".to_owned()],
             resources: LaunchResources {
+                ranks: 1,
                 threads: 2,
                 memory: 5,
                 gpus: vec!["0".to_owned()],

@@ -108,17 +108,17 @@ impl Store {
         self.remote.as_deref()
     }
 
-    /// This store, which tells how far long looks through it are.
+    /// This store, which reports how far long looks through it are.
     pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch), ..self }
     }
 
-    /// Tells that so much is to be done.
+    /// Reports that so much is to be done.
     fn begins(&self, total: u64, unit: Unit) {
         self.watch.iter().for_each(|watch| watch.begin(total, unit));
     }
 
-    /// Tells that so much more is done.
+    /// Reports that so much more is done.
     fn steps(&self, amount: u64) {
         self.watch.iter().for_each(|watch| watch.step(amount));
     }

@@ -1,4 +1,4 @@
-//! Who is told how far a long look through the store is.
+//! Who is informed how far a long look through the store is.
 
 use std::fmt::Debug;
 

@@ -107,7 +107,7 @@ impl Columns {
     }
 }
 
-/// The lines of a text of at most `width` letters each; a longer word is cut.
+/// Splits a string into lines of at most `width` letters each; a longer word is cut.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     if letters(text) <= width || width == 0 {
         return vec![text.to_owned()];

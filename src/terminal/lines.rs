@@ -92,7 +92,7 @@ impl<W: Write> Observer for Lines<W> {
     }
 }
 
-/// An ending in a few words.
+/// An ending as a short text.
 pub(super) fn text(ending: &Ending<'_>) -> String {
     match ending {
         Ending::Cached | Ending::Skipped => ending.state().to_string(),

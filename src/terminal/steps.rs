@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Shows the steps of one command on standard error.
 #[derive(Debug)]
 pub struct Steps {
-    what: &'static str,
+    command: &'static str,
     pause: Duration,
     state: Mutex<State>,
 }
@@ -27,9 +27,9 @@ struct State {
 
 impl Steps {
     /// Steps of a command, such as `verify`.
-    pub fn new(what: &'static str) -> Self {
+    pub fn new(command: &'static str) -> Self {
         let state = State { bar: None, pace: Pace::new(Instant::now()), done: 0, total: 0, unit: Unit::Things };
-        Self { what, pause: pause(), state: Mutex::new(state) }
+        Self { command, pause: pause(), state: Mutex::new(state) }
     }
 }
 
@@ -44,7 +44,7 @@ impl Watch for Steps {
                 "{prefix} {bar:24} {pos} of {len}, {eta} left"
             };
             let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
-            state.bar = Some(ProgressBar::new(total).with_style(style).with_prefix(self.what));
+            state.bar = Some(ProgressBar::new(total).with_style(style).with_prefix(self.command));
         }
     }
 
@@ -62,7 +62,7 @@ impl Watch for Steps {
         state.pace.take(now, done, total, "");
         if done < total && state.pace.is_due(now, self.pause) {
             let left = state.pace.last().and_then(|progress| progress.left);
-            print_error(format!("{}: {}", self.what, text(done, total, state.unit, left)));
+            print_error(format!("{}: {}", self.command, text(done, total, state.unit, left)));
         }
     }
 }

@@ -21,9 +21,9 @@ impl CoarseDisk {
             Command::new("mkfs.ext4").args(["-q", "-I", "128"]).arg(&image).output(),
             Command::new("mount").args(["-o", "loop"]).arg(&image).arg(disk.path()).output(),
         ];
-        for (step, what) in steps.into_iter().zip(["mkfs.ext4", "mount"]) {
+        for (step, command) in steps.into_iter().zip(["mkfs.ext4", "mount"]) {
             if let Some(why) = failure(step) {
-                eprintln!("skipped: {what}: {why}; needs root, mkfs.ext4 and loop devices");
+                eprintln!("skipped: {command}: {why}; needs root, mkfs.ext4 and loop devices");
                 return None;
             }
         }

@@ -167,7 +167,7 @@ fn module(file: &str) -> Vec<String> {
     module
 }
 
-/// The lines of a text, with comments, texts in quotes and tests taken out.
+/// The lines of a source file, with comments, string literals and tests taken out.
 fn code(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     // The line that ends the test that is being left out.
@@ -198,7 +198,7 @@ fn without_texts(line: &str) -> String {
     joined.split_once("//").map_or(joined.clone(), |(code, _)| code.to_owned())
 }
 
-/// The paths that a text begins with, such as `a::{b, c::d}`.
+/// The paths that a string begins with, such as `a::{b, c::d}`.
 fn expand(text: &str, base: &[String], give: &mut impl FnMut(Vec<String>)) -> usize {
     let text_start = text.len() - text.trim_start().len();
     let rest = &text[text_start..];

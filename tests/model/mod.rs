@@ -117,8 +117,8 @@ pub(crate) struct World {
 
 type Checked = Result<(), String>;
 
-fn expect(holds: bool, what: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(what()) }
+fn expect(holds: bool, failure: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err(failure()) }
 }
 
 impl World {
@@ -399,15 +399,15 @@ impl World {
             let options = twins.iter().filter(|twin| forced.contains(twin)).count();
             let kept = self.records.contains_key(identity);
             let whole = kept && !self.broken.contains(result);
-            let told = |what: &str| format!("{name} {what}: {runs} of its twins ran; {statuses:?}");
-            expect(!whole || runs <= options, || told("has a result and ran"))?;
-            expect(kept || runs > 0 || maybe.contains(identity), || told("has no result and did not run"))?;
-            expect(options == 0 || runs > 0, || told("was forced and did not run"))?;
-            expect(runs <= options.max(1) + usize::from(options > 0 && !whole), || told("ran too often"))?;
+            let failure = |problem: &str| format!("{name} {problem}: {runs} of its twins ran; {statuses:?}");
+            expect(!whole || runs <= options, || failure("has a result and ran"))?;
+            expect(kept || runs > 0 || maybe.contains(identity), || failure("has no result and did not run"))?;
+            expect(options == 0 || runs > 0, || failure("was forced and did not run"))?;
+            expect(runs <= options.max(1) + usize::from(options > 0 && !whole), || failure("ran too often"))?;
             // Whichever stage makes it again makes it for all that have this result.
             let makers = (0..made.len()).filter(|other| made[*other].1 == *result && ran(*other)).count();
             let needed = self.broken.contains(result) && maybe.is_empty();
-            expect(!needed || makers > 0, || told("had a damaged result that nobody made again"))?;
+            expect(!needed || makers > 0, || failure("had a damaged result that nobody made again"))?;
         }
         Ok(())
     }

@@ -64,10 +64,10 @@ impl Live {
         }
     }
 
-    /// Waits until an event has come for which the condition holds; `what` is the failure when the run ends before.
-    pub(crate) fn wait_until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
+    /// Waits until an event has come for which the condition holds; `failure` is the message when the run ends before.
+    pub(crate) fn wait_until(&mut self, failure: &str, holds: impl Fn(&Value) -> bool) {
         loop {
-            let line = self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{what}"));
+            let line = self.lines.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{failure}"));
             self.events.push(serde_json::from_str(&line).unwrap());
             if self.events.last().is_some_and(&holds) {
                 return;

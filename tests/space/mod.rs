@@ -206,11 +206,17 @@ impl Outcome {
     }
 }
 
-/// Waits until a condition holds; `what` is the failure after a minute.
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Whether a folder of `PATH` has a program of that name.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// Waits until a condition holds; `failure` is the message after a minute.
+pub(crate) fn wait_until(failure: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "{failure}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -140,7 +140,7 @@ pub(crate) struct Problem {
 pub(crate) struct ProblemBody {
     /// What kind of error it is, as a URN.
     r#type: String,
-    /// The kind in words.
+    /// The kind as text.
     title: &'static str,
     /// The status of the response.
     status: u16,

@@ -59,12 +59,12 @@ pub(crate) enum StoreError {
         message: String,
     },
     /// What was written is not what is read.
-    #[error("{}: {what}", path.display())]
+    #[error("{}: {problem}", path.display())]
     Damaged {
         /// The store.
         path: PathBuf,
         /// What is wrong.
-        what: String,
+        problem: String,
     },
     /// Every folder is used.
     #[error("{0} servers serve this result already")]
@@ -153,8 +153,10 @@ impl OnlineStore {
         let Some(row) = self.users.get(id).map_err(|error| StoreError::of_sled(Path::new(USERS), error))? else {
             return Ok(None);
         };
-        let damaged =
-            || StoreError::Damaged { path: PathBuf::from(USERS), what: format!("the row of user '{id}' is damaged") };
+        let damaged = || StoreError::Damaged {
+            path: PathBuf::from(USERS),
+            problem: format!("the row of user '{id}' is damaged"),
+        };
         UserRecord::decode(id.as_bytes(), &row).map(Some).ok_or_else(damaged)
     }
 
@@ -167,7 +169,7 @@ impl OnlineStore {
 
 /// Opens a store and reads every row of it.
 fn read(folder: &Path, content: &str) -> Result<(sled::Tree, Vec<ItemRow>, Summary), StoreError> {
-    let damaged = |what: String| StoreError::Damaged { path: folder.to_owned(), what };
+    let damaged = |problem: String| StoreError::Damaged { path: folder.to_owned(), problem };
     let path = folder.join(Summary::FILE);
     let bytes = std::fs::read(&path).map_err(|error| StoreError::Io { path, error })?;
     let expected: Summary =
@@ -207,8 +209,8 @@ fn count(tree: &sled::Tree, checksums: &mut u64, folder: &Path) -> Result<u64, S
     for row in tree {
         let (key, row) = row.map_err(|error| StoreError::of_sled(folder, error))?;
         if !is_whole(&key, &row) {
-            let what = format!("row {rows} of {} is damaged", String::from_utf8_lossy(&tree.name()));
-            return Err(StoreError::Damaged { path: folder.to_owned(), what });
+            let problem = format!("row {rows} of {} is damaged", String::from_utf8_lossy(&tree.name()));
+            return Err(StoreError::Damaged { path: folder.to_owned(), problem });
         }
         *checksums = checksums.wrapping_add(checksum(&row));
         rows += 1;

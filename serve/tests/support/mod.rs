@@ -228,13 +228,13 @@ pub(crate) fn child_with(pid: u32, word: &str) -> Option<u32> {
 }
 
 /// Waits until something is there.
-pub(crate) fn wait_until<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(failure: &str, mut find: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = find() {
             return found;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "{failure}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -51,8 +51,8 @@ impl SharedArguments {
     }
 
     /// The store with the remote, where no pipeline is given. It need not exist.
-    pub(super) fn store(&self, what: &'static str) -> Result<Store> {
-        attach(Store::new(self.store.folder()?), &self.remote, None).map(|store| watched(store, what))
+    pub(super) fn store(&self, command: &'static str) -> Result<Store> {
+        attach(Store::new(self.store.folder()?), &self.remote, None).map(|store| watched(store, command))
     }
 
     pub(super) fn as_json(&self) -> bool {
@@ -60,9 +60,9 @@ impl SharedArguments {
     }
 }
 
-/// The store with the progress of `what` on standard error.
-pub(super) fn watched(store: Store, what: &'static str) -> Store {
-    store.watched(Arc::new(Steps::new(what)))
+/// The store with the progress of `command` on standard error.
+pub(super) fn watched(store: Store, command: &'static str) -> Store {
+    store.watched(Arc::new(Steps::new(command)))
 }
 
 /// Prints what was transferred.

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 pub(crate) struct ExportModelArguments {
     /// What to write.
     #[command(subcommand)]
-    pub(super) what: ExportCommand,
+    pub(super) command: ExportCommand,
 }
 
 /// What can be written for other programs.
@@ -31,7 +31,7 @@ pub(crate) enum ExportCommand {
 
 /// Writes results in the form that other programs want.
 pub(super) fn export(arguments: &ExportModelArguments) -> Result<()> {
-    match &arguments.what {
+    match &arguments.command {
         ExportCommand::Merged(arguments) => merged::export(arguments),
         ExportCommand::Model(arguments) => model::export(arguments),
         ExportCommand::Mlflow(arguments) => mlflow::export(arguments),

@@ -46,9 +46,9 @@ pub(super) fn pipeline(data: &OwnData<'_>, folder: &Path, name: &str) -> Result<
         count("interactions")
     );
     let columns = recognition.columns.iter().map(|column| format!("{} = {}", column.role, column.column));
-    let what = format!("{}: {}", recognition.format, columns.collect::<Vec<_>>().join(", "));
+    let summary = format!("{}: {}", recognition.format, columns.collect::<Vec<_>>().join(", "));
     Ok(PIPELINE
-        .replace("{what}", what.trim_end_matches(": "))
+        .replace("{summary}", summary.trim_end_matches(": "))
         .replace("{name}", name)
         .replace("{kept}", &kept)
         .replace("{ingest}", &settings(&recognition, &parameters, &files, &metadata, folder)?))
@@ -119,7 +119,7 @@ fn settings(
     Ok(lines.join("\n"))
 }
 
-/// One path as a text of TOML, several as a list, as the pipeline's folder sees them.
+/// One path as a TOML string, several as a list, as the pipeline's folder sees them.
 fn paths(paths: &[PathBuf], folder: &Path) -> Result<String> {
     let written = |path: &PathBuf| {
         let seen = pathdiff::diff_paths(path, folder).unwrap_or_else(|| path.clone());

@@ -19,7 +19,7 @@ use contract::{ArtifactSchema, Description};
 /// The generated files, by their name in `docs/`.
 ///
 /// # Errors
-/// In words, when a stage's schema has a form that no parameter of ours has.
+/// A message, when a stage's schema has a form that no parameter of ours has.
 pub fn files(descriptions: &[Description], schemas: &[ArtifactSchema]) -> Result<Vec<(&'static str, String)>, String> {
     Ok(vec![
         ("reference/artifacts.md", artifacts(schemas)),

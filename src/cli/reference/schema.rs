@@ -216,7 +216,7 @@ fn of_command() -> Value {
     let texts = |description: &str| json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": description });
     let output = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$" });
     let labelled = json!({ "type": "object", "additionalProperties": output });
-    let words = json!({ "type": "array", "items": { "type": "string" } });
+    let strings = json!({ "type": "array", "items": { "type": "string" } });
     let mut properties = of_every_stage();
     let own = [
         ("uses", json!({ "const": "command", "description": "Any program." })),
@@ -238,7 +238,7 @@ fn of_command() -> Value {
         ),
         ("parameters", json!({ "type": "object", "description": "Values for {parameters.NAME}." })),
         ("env", texts("Variables of its environment, which are part of its key.")),
-        ("secret_env", words),
+        ("secret_env", strings),
     ];
     properties.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
     json!({ "type": "object", "required": ["uses", "command", "outputs"], "additionalProperties": false, "properties": properties })
@@ -285,6 +285,7 @@ fn resources() -> Value {
     let own = [
         ("gpus", json!({ "type": "integer", "minimum": 0 })),
         ("threads", json!({ "type": "integer", "minimum": 0 })),
+        ("ranks", json!({ "type": "integer", "minimum": 1 })),
         ("memory", json!({ "type": "string", "pattern": "^[0-9]+[KMGT]$" })),
         ("device", json!({ "enum": ["auto", "cpu", "cuda"] })),
     ];

@@ -6,7 +6,7 @@ use contract::{Description, InputPort};
 /// `docs/reference/parameters.md`.
 ///
 /// # Errors
-/// In words, when a stage's schema has a form that no parameter of ours has.
+/// A message, when a stage's schema has a form that no parameter of ours has.
 pub fn stages(descriptions: &[Description]) -> Result<String, String> {
     let mut text = "# Stages, their ports and parameters\n\nMade from the code; do not edit.\n".to_owned();
     for stage in descriptions {
@@ -32,7 +32,7 @@ fn ports(stage: &Description) -> String {
     text
 }
 
-/// What is special about an input port, in words.
+/// What is special about an input port, as text.
 pub(crate) fn traits(port: &InputPort) -> String {
     let notes = [
         (!port.required, "optional"),

@@ -120,8 +120,8 @@ fn identities(comparison: &Comparison) -> (Vec<String>, Vec<(String, String)>) {
         first.is_some_and(|first| comparison.all().all(|line| text_of(line, name) == text_of(first, name)))
     };
     let (alike, varying): (Vec<String>, Vec<String>) = names.into_iter().partition(is_alike);
-    let told = |name: String| first.map(|first| (name.clone(), text_of(first, &name).to_owned()));
-    (varying, alike.into_iter().filter_map(told).collect())
+    let value_in_first = |name: String| first.map(|first| (name.clone(), text_of(first, &name).to_owned()));
+    (varying, alike.into_iter().filter_map(value_in_first).collect())
 }
 
 fn notes(comparison: &Comparison, alike: &[(String, String)]) -> Vec<String> {

@@ -40,7 +40,7 @@ fn side(line: &Line) -> Vec<RankList> {
 /// Lines that were measured on other users than the reference stay without.
 ///
 /// # Errors
-/// In words, when it is not an answer to the request, or some users are not those of the reference.
+/// A message, when it is not an answer to the request, or some users are not those of the reference.
 pub fn apply(comparison: &mut Comparison, request: &Request, answer: Compared) -> Result<(), String> {
     if answer.pairs.len() != request.lines.len() {
         return Err(format!("it has {} answers to {} questions", answer.pairs.len(), request.lines.len()));

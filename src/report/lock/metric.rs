@@ -23,7 +23,7 @@ pub struct Metric {
 impl Metric {
     /// Reads a value, or a value and the ends of its interval.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let numbers: Option<Vec<f64>> = text.split(' ').map(|word| word.parse().ok()).collect();
+        let numbers: Option<Vec<f64>> = text.split(' ').map(|number| number.parse().ok()).collect();
         match numbers?[..] {
             [value] => Some(Self { value, interval: None }),
             [value, low, high] => Some(Self { value, interval: Some([low, high]) }),

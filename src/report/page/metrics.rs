@@ -206,7 +206,7 @@ pub(super) fn by_length(part: &Part, place: usize) -> Markup {
     }
 }
 
-/// Whether any row has a text in a column.
+/// Whether any row has a string in a column.
 fn has(rows: &[&Row], column: &str) -> bool {
     rows.iter().any(|row| !text(row, column).is_empty())
 }

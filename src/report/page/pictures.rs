@@ -1,4 +1,4 @@
-//! SVG pictures within the page. Each is an image with a text, so that the styles of one do not reach another.
+//! SVG pictures within the page. Each is an image with an alternative text, so that the styles of one do not reach another.
 
 use maud::{Markup, html};
 

@@ -27,7 +27,7 @@ pub struct Page {
 pub struct Part {
     /// Its name.
     pub name: String,
-    /// What there is to say of it: a name and a text each.
+    /// What there is to say of it: a name and a string each.
     pub details: Vec<(String, String)>,
     /// The picture of its graph, as SVG.
     pub graph: Option<String>,

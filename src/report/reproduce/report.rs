@@ -27,7 +27,7 @@ impl fmt::Display for Against {
 impl Judged {
     /// The stage and what became of it, in a line or more.
     pub fn text(&self) -> String {
-        let words = match &self.verdict {
+        let verdict = match &self.verdict {
             Verdict::Same => "same".to_owned(),
             Verdict::Within(largest) => format!("within its tolerance: the largest difference is {largest:.3e}"),
             Verdict::Differs(findings) => format!("differs: {}", list(findings)),
@@ -39,15 +39,15 @@ impl Judged {
             Verdict::Unexpected(metrics) => format!("{}; bytes not compared, {}", metrics.join(", "), self.made_on()),
             Verdict::NotCompared => format!("not compared, {}", self.made_on()),
         };
-        format!("{:<12} {words}", self.stage)
+        format!("{:<12} {verdict}", self.stage)
     }
 
     /// The line of an error, for a stage that was not reproduced.
     pub fn failure(&self) -> Option<String> {
         self.verdict.is_failure().then(|| {
             let text = self.text();
-            let (stage, words) = text.split_once(' ').unwrap_or((&text, ""));
-            format!("{stage} {}", words.trim_start())
+            let (stage, verdict) = text.split_once(' ').unwrap_or((&text, ""));
+            format!("{stage} {}", verdict.trim_start())
         })
     }
 

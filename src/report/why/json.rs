@@ -74,10 +74,10 @@ fn changed(Changed { difference, source }: &Changed) -> Value {
 }
 
 fn file(change: &Change) -> Value {
-    let (path, what) = match change {
+    let (path, kind) = match change {
         Change::Added(path) => (path, "added"),
         Change::Removed(path) => (path, "removed"),
         Change::Changed(path) => (path, "changed"),
     };
-    json!({ "path": path, "change": what })
+    json!({ "path": path, "change": kind })
 }

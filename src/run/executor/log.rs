@@ -96,20 +96,20 @@ pub(crate) struct Transcript<'a> {
     /// The failure that it printed.
     pub(crate) failure: Option<Failure>,
     /// Whether it printed that it is done.
-    pub(crate) said_done: bool,
+    pub(crate) reported_done: bool,
 }
 
 impl<'a> Transcript<'a> {
     /// Nothing was printed yet.
     pub(crate) fn new(log: &'a StageLog, shows_lines: bool) -> Self {
-        Self { log, shows_lines, pace: Pace::new(Instant::now()), pause: pause(), failure: None, said_done: false }
+        Self { log, shows_lines, pace: Pace::new(Instant::now()), pause: pause(), failure: None, reported_done: false }
     }
 
     /// Takes a line, and gives the event for those who watch.
     pub(crate) fn line(&mut self, line: &str) -> Option<Event> {
         match self.log.event(line) {
             Some(Event::Failed { failure }) => self.failure = Some(failure),
-            Some(Event::Done) => self.said_done = true,
+            Some(Event::Done) => self.reported_done = true,
             Some(Event::Log { message }) => return Some(Event::Log { message: self.log.line(&message) }),
             Some(Event::Progress { done, total, message }) => {
                 let now = Instant::now();

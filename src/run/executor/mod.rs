@@ -1,6 +1,6 @@
 //! Executors: where an attempt at a stage runs. The dispatcher knows only what is written here.
 //!
-//! An executor says nothing of results: it starts a program, tells what this prints, and says how it ended. Retries, the
+//! An executor says nothing of results: it starts a program, reports what this prints, and how it ended. Retries, the
 //! check of inputs and the commit of outputs are the same for all.
 
 pub(crate) mod choose;
@@ -53,11 +53,11 @@ pub(crate) trait Executor: Send + Sync {
 
 /// An attempt that was started.
 pub(crate) trait Job: Send + Sync {
-    /// Tells what the program prints, in order, until it has ended with all that it has started. Called once.
+    /// Sends what the program prints, in order, until it has ended with all that it has started. Called once.
     ///
     /// # Errors
     /// When the attempt can no longer be watched; then it was ended.
-    fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd>;
+    fn events(&self, log: &StageLog, send: &mut EventSink<'_>) -> Result<JobEnd>;
 
     /// Ends the attempt, at once or as soon as it begins. Returns without waiting, and may be called again.
     fn stop(&self);
@@ -70,7 +70,7 @@ pub(crate) trait Job: Send + Sync {
 
 /// Takes an event, or gives it back while nobody has taken those before it. Then the executor reads no more of the output
 /// until the event is taken, so that memory stays bounded, and goes on with all else, such as timeouts.
-pub(crate) type Tell<'a> = dyn FnMut(Event) -> Option<Event> + 'a;
+pub(crate) type EventSink<'a> = dyn FnMut(Event) -> Option<Event> + 'a;
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,8 @@ pub(crate) struct JobEnd {
     /// The failure that it printed.
     pub(crate) failure: Option<Failure>,
     /// Whether it printed that it is done.
-    pub(crate) said_done: bool,
+    #[serde(alias = "said_done")]
+    pub(crate) reported_done: bool,
     /// The most memory that it has had, in bytes, where that is known.
     pub(crate) peak_memory: Option<u64>,
     /// Where it ran, when that was not here.

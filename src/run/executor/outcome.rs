@@ -12,7 +12,7 @@ use std::path::Path;
 /// The exit code of shells for a program that cannot be started.
 pub(crate) const NOT_STARTED: u8 = 127;
 
-/// What shells add to the number of a signal that has ended a program of theirs.
+/// What shells and mpirun add to the number of a signal that has ended a program of theirs.
 const SHELL_SIGNAL: i32 = 128;
 
 const SIGBUS: i32 = 7;
@@ -28,7 +28,7 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
             let limit = launch.timeout.unwrap_or_default();
             Err(Error::TimedOut { stage, limit, log: path })
         }
-        EndState::Exited(0) if end.failure.is_none() && (end.said_done || !launch.says_done()) => Ok(()),
+        EndState::Exited(0) if end.failure.is_none() && (end.reported_done || !launch.reports_done()) => Ok(()),
         _ if may_be_full(&end) && is_full(&launch.folder) => Err(Error::DiskFull { path: launch.folder.clone() }),
         state => Err(match (end.failure, state) {
             (Some(failure), _) => failed(launch, log, failure),
@@ -37,12 +37,18 @@ pub(crate) fn outcome(launch: &LaunchSpec, log: &StageLog, end: JobEnd) -> Resul
                 message: format!("{stage} was ended since it wrote a file larger than the limit for files"),
                 hint: "raise the limit with ulimit -f unlimited, and run again",
             },
+            (None, EndState::Exited(code)) if launch.resources.ranks > 1 && code > SHELL_SIGNAL => {
+                let how = format!("signal {} to one of its {} ranks", code - SHELL_SIGNAL, launch.resources.ranks);
+                Error::Killed { stage, how, log: path }
+            }
             (None, EndState::Signalled(signal)) => Error::Killed { stage, how: format!("signal {signal}"), log: path },
-            (None, EndState::Exited(code)) if launch.says_done() && code == i32::from(NOT_STARTED) => Error::Worker {
-                message: format!("{stage} did not run, since its worker could not be started: {}", log.last_line()),
-                hint: MISSING_LIBRARY.to_owned(),
-            },
-            (None, EndState::Exited(code)) if launch.says_done() => {
+            (None, EndState::Exited(code)) if launch.reports_done() && code == i32::from(NOT_STARTED) => {
+                Error::Worker {
+                    message: format!("{stage} did not run, since its worker could not be started: {}", log.last_line()),
+                    hint: MISSING_LIBRARY.to_owned(),
+                }
+            }
+            (None, EndState::Exited(code)) if launch.reports_done() => {
                 let message = format!("the worker ended with exit code {code} and printed no failure");
                 Error::Stage { stage, failure: Failure::new(FailureKind::Stage, message), log: path }
             }

@@ -1,4 +1,4 @@
-//! What an executor is told to run: plain data that can be written to a file and read on another machine.
+//! What an executor is to run: plain data that can be written to a file and read on another machine.
 
 use crate::key::StageName;
 use crate::pipeline::JobResources;
@@ -41,6 +41,9 @@ pub(crate) struct LaunchSpec {
 /// The variable with the attempt's name.
 pub(crate) const ATTEMPT: &str = "PIPE_ATTEMPT";
 
+/// The program that starts the ranks of a stage: that of Open MPI.
+pub(crate) const MPIRUN: &str = "mpirun";
+
 /// What does the work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -49,7 +52,7 @@ pub(crate) enum LaunchProgram {
     Worker {
         /// The worker.
         worker: PathBuf,
-        /// What it is told.
+        /// Its instructions.
         spec: Box<Spec>,
     },
     /// A program of the user's. Exit code 0 is success; lines that are events count as such.
@@ -62,7 +65,9 @@ pub(crate) enum LaunchProgram {
 /// What an attempt may use of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LaunchResources {
-    /// Threads.
+    /// How many processes run it together.
+    pub(crate) ranks: usize,
+    /// Threads of each of them.
     pub(crate) threads: usize,
     /// Bytes of memory; 0 where nothing is reserved.
     pub(crate) memory: u64,
@@ -80,8 +85,8 @@ impl LaunchSpec {
         self.secrets.iter().filter_map(|name| Some((name.as_str(), std::env::var_os(name)?))).collect()
     }
 
-    /// Whether the program has to say that it is done.
-    pub(crate) fn says_done(&self) -> bool {
+    /// Whether the program has to report that it is done.
+    pub(crate) fn reports_done(&self) -> bool {
         matches!(self.program, LaunchProgram::Worker { .. })
     }
 }

@@ -7,7 +7,7 @@ use crate::run::executor::spec::{LaunchProgram, LaunchResources, LaunchSpec};
 use crate::run::executor::{EndState, Executor, Job, JobEnd};
 use contract::Event;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here lasts; what goes on after it hangs.
@@ -31,13 +31,16 @@ struct Attempt {
 
 fn attempt(script: &str, timeout: Option<Duration>) -> Attempt {
     let folder = tempfile::tempdir().unwrap();
+    // The log, which grows, is beside it.
+    let output = folder.path().join("output");
+    std::fs::create_dir(&output).unwrap();
     let launch = LaunchSpec {
         id: format!("suite/{}", folder.path().display()),
         stage: StageName::new("a"),
         program: LaunchProgram::Command { arguments: ["sh", "-c", script].map(str::to_owned).to_vec() },
         folder: folder.path().to_owned(),
         inputs: Vec::new(),
-        outputs: std::iter::once(("o".to_owned(), folder.path().to_owned())).collect(),
+        outputs: std::iter::once(("o".to_owned(), output)).collect(),
         checkpoint: None,
         environment: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect(),
         secrets: Vec::new(),
@@ -65,11 +68,11 @@ fn execute(executor: &dyn Executor, attempt: &Attempt) -> (JobEnd, Vec<Event>) {
 }
 
 fn success_and_what_was_printed(executor: &dyn Executor) {
-    let attempt = attempt("echo one; echo two; echo hidden >&2; echo x > made", None);
+    let attempt = attempt("echo one; echo two; echo hidden >&2; echo x > output/made", None);
     let (end, events) = execute(executor, &attempt);
     let lines = ["one", "two"].map(|line| Event::Log { message: line.to_owned() });
     assert_eq!((end.state, events), (EndState::Exited(0), lines.to_vec()));
-    assert!(attempt.launch.folder.join("made").exists());
+    assert!(attempt.launch.folder.join("output/made").exists());
     let log = std::fs::read_to_string(&attempt.launch.log).unwrap();
     assert!(log.contains("one\n") && log.contains("hidden\n"), "{log}");
     outcome(&attempt.launch, &attempt.log, end).unwrap();
@@ -138,6 +141,13 @@ fn attaching(executor: &dyn Executor) {
         None => assert!(!executor.outlives_runner()),
     }
     assert!(executor.attach(&attempt.launch, "unknown").unwrap().is_none());
+}
+
+/// Executors of one process take turns: the local one ends what its own attempts have left, which it cannot tell from what another
+/// test has started.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A program that cargo has built beside the tests; none where only the library was built.

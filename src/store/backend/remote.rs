@@ -128,7 +128,7 @@ impl Remote {
     }
 
     /// Says what failed, and leaves a remote that cannot be reached alone for a while.
-    pub(crate) fn note_failure(&self, what: &str, error: &Error) {
+    pub(crate) fn note_failure(&self, problem: &str, error: &Error) {
         if matches!(error, Error::Remote { fault: RemoteFault::Connection, .. }) {
             let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
             if paused.is_some_and(|until| Instant::now() < until) {
@@ -140,7 +140,7 @@ impl Remote {
             );
             return;
         }
-        tracing::warn!("{what}: {error}");
+        tracing::warn!("{problem}: {error}");
     }
 
     pub(crate) fn note_pulled(&self) {

@@ -29,7 +29,7 @@ pub struct Collected {
 const BATCH: usize = 128;
 
 impl Store {
-    /// Removes what `options` and all that protects results leave to be removed. `will` is told what, before anything goes.
+    /// Removes what `options` and all that protects results leave to be removed. `will` gets the list before anything goes.
     ///
     /// # Errors
     /// When the store cannot be read or locked. What cannot be removed is no error here, and the rest goes.

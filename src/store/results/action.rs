@@ -53,7 +53,7 @@ pub struct Provenance {
     /// The class of hardware; unknown in records of before it was written down.
     #[serde(default)]
     pub hardware: Option<Hardware>,
-    /// The largest resident memory of the process, in bytes, where the system tells.
+    /// The largest resident memory of the process, in bytes, where the system reports it.
     pub peak_memory: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ impl Action {
     /// Reads a record for `key`.
     ///
     /// # Errors
-    /// In words, when it is damaged, of another form, or the record of another key.
+    /// A message, when it is damaged, of another form, or the record of another key.
     pub fn decode(bytes: &[u8], key: Key) -> Result<Self, String> {
         let sealed: Sealed<'_> =
             serde_json::from_slice(bytes).map_err(|error| format!("it is not a record: {error}"))?;

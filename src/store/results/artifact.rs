@@ -23,7 +23,7 @@ pub struct Artifact {
     pub empty_folders: Vec<RelativePath>,
 }
 
-/// An artifact as a record tells it.
+/// An artifact as a record has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unchecked {

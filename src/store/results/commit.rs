@@ -18,7 +18,7 @@ impl Store {
     /// A file that has another name outside the folder is somebody else's as well: the folder gets a copy of its own.
     ///
     /// # Errors
-    /// In words, when it is not an artifact: gone, empty, or with something in it that is neither file nor folder.
+    /// A message, when it is not an artifact: gone, empty, or with something in it that is neither file nor folder.
     pub fn seal(&self, folder: &Path) -> Result<std::result::Result<Artifact, String>> {
         if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
             return Ok(Err("it is not a folder any more".to_owned()));
@@ -87,7 +87,7 @@ impl Store {
     /// Makes a file read-only, flushes and hashes it.
     ///
     /// # Errors
-    /// In words, when somebody gives it another name again and again.
+    /// A message, when somebody gives it another name again and again.
     fn seal_file(&self, path: &Path, listed: RelativePath) -> Result<std::result::Result<FileEntry, String>> {
         const ATTEMPTS: usize = 3;
         let failed = |error| Error::io("writing", path, error);

@@ -45,7 +45,7 @@ impl Store {
         Ok(Lookup::Miss)
     }
 
-    /// Gives a result to the remote. What fails is said, and the result stays here.
+    /// Gives a result to the remote. What fails is reported, and the result stays here.
     pub(crate) fn push(&self, remote: &Remote, action: &Action, record: &[u8]) {
         if !remote.writes() || !remote.is_usable() {
             return;

@@ -1,4 +1,4 @@
-//! The states of a stage: one word for each, in plans, runs, records, output and JSON.
+//! The states of a stage: one name for each, in plans, runs, records, output and JSON.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -37,7 +37,7 @@ impl StageState {
         matches!(self, Self::Cached | Self::Done)
     }
 
-    /// The word for it, which is also its JSON spelling.
+    /// Its name, which is also its JSON spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cached => "cached",
@@ -62,11 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_the_word_and_reads_that_of_older_versions() {
+    fn json_has_the_name_and_reads_that_of_older_versions() {
         for state in StageState::PLANNED.into_iter().chain(StageState::ENDED) {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
-        let read = |word: &str| serde_json::from_value::<StageState>(word.into()).unwrap();
+        let read = |name: &str| serde_json::from_value::<StageState>(name.into()).unwrap();
         assert_eq!((read("hit"), read("ran")), (StageState::Cached, StageState::Done));
     }
 }

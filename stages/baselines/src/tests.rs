@@ -59,6 +59,7 @@ pub(crate) fn run_with<S: Stage>(given: &Interactions, parameters: S::Parameters
         seed: 0,
         threads,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     S::run(parameters, &Context::new(spec))?;

@@ -16,6 +16,7 @@ fn run<S: Stage>(inputs: &[(&str, PathBuf)], outputs: &[&str], folder: &Path, pa
         seed: 0,
         threads: 2,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     S::run(parameters, &Context::new(spec))

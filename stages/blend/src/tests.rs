@@ -67,6 +67,7 @@ fn run(
         seed: 0,
         threads: 2,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     Blend::run(parameters, &Context::new(spec))?;

@@ -80,7 +80,7 @@ impl Layers {
     pub(crate) fn tensors(&self, name: &str) -> Vec<(String, Tensor)> {
         let named = self.0.iter().enumerate().flat_map(|(place, [weight, bias])| {
             let tensors = [("weight", weight), ("bias", bias)];
-            tensors.map(|(what, tensor)| (format!("{name}_{}.{what}", place + 1), tensor.shallow_clone()))
+            tensors.map(|(parameter, tensor)| (format!("{name}_{}.{parameter}", place + 1), tensor.shallow_clone()))
         });
         named.collect()
     }

@@ -85,10 +85,10 @@ fn projection(tensors: &mut BTreeMap<String, Tensor>) -> Option<Linear> {
     Some(Linear { weight: tensors.remove("projection")?, bias: tensors.remove("bias")? })
 }
 
-fn check_length(what: &str, found: usize, expected: usize) -> Result<()> {
+fn check_length(noun: &str, found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    let message = format!("{what} have {found} numbers, the codebook was trained on {expected}");
+    let message = format!("{noun} have {found} numbers, the codebook was trained on {expected}");
     Err(Failure::new(FailureKind::Conflict, message).hint("make them with the model that the codebook was trained on"))
 }

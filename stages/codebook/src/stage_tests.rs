@@ -34,6 +34,7 @@ fn run_in(folder: &Path, items: &Rows, text: Option<&Rows>, parameters: Value) -
         seed: 3,
         threads: 2,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     });
     Codebook::run(serde_json::from_value(parameters).unwrap(), &context)?;

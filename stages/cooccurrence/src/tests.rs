@@ -49,6 +49,7 @@ fn run_in(folder: &Path, threads: usize, parameters: serde_json::Value) -> Resul
         seed: 7,
         threads,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     Cooccurrence::run(serde_json::from_value(parameters).unwrap(), &Context::new(spec))

@@ -141,8 +141,8 @@ fn a_training_step_is_that_of_pytorch() {
             ("the weights after a step", difference(&weights, &expected["weights"])),
         ];
         eprintln!("{name}: {differences:?}");
-        for (what, difference) in differences {
-            assert!(difference <= TOLERANCE, "{name}: {what} differ by {difference:e}");
+        for (quantity, difference) in differences {
+            assert!(difference <= TOLERANCE, "{name}: {quantity} differ by {difference:e}");
         }
     }
 }

@@ -82,6 +82,7 @@ fn run_on(folder: &Path, given: &Interactions, threads: usize, parameters: serde
         seed: 7,
         threads,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     });
     Dccf::run(serde_json::from_value(parameters).unwrap(), &context)

@@ -30,11 +30,11 @@ fn positives() -> Vec<Vec<u32>> {
     (0..USERS).map(|user| if user == 3 { Vec::new() } else { items(user).collect() }).collect()
 }
 
-fn assert_close(found: &[f32], expected: &[f32], what: &str) {
+fn assert_close(found: &[f32], expected: &[f32], quantity: &str) {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
     for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= 1e-5 * largest, "{what} at {place}: {found} instead of {expected}");
+        assert!((found - expected).abs() <= 1e-5 * largest, "{quantity} at {place}: {found} instead of {expected}");
     }
 }
 

@@ -77,9 +77,9 @@ def loss(graph: Graph, settings: Settings, weights: list[Tensor], batch: list[Te
         b, t = graph.propagated(z, x), graph.propagated(h, x)
         if settings.contrast_weight:
             for side in sides:
-                share = len(side) / len(sides[0]) if settings.contrast_mean == "users" else 1
+                ratio = len(side) / len(sides[0]) if settings.contrast_mean == "users" else 1
                 for view in (h, b, t):
-                    contrasts = contrasts + share * contrast(z[side], view[side], settings.temperature)
+                    contrasts = contrasts + ratio * contrast(z[side], view[side], settings.temperature)
         x = z + h + b + t + x
         total = total + x
 

@@ -96,6 +96,16 @@ pub(crate) struct Terms {
     pub(crate) items: f64,
 }
 
+impl Terms {
+    /// Those of all trees of a step.
+    pub(crate) fn of(trees: &[&TokenTree]) -> Self {
+        Self {
+            tokens: trees.iter().map(|tree| tree.terms()).sum(),
+            items: trees.iter().map(|tree| tree.item_terms()).sum(),
+        }
+    }
+}
+
 /// The same on the host.
 struct Layout {
     rows: i64,

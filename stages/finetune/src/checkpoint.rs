@@ -66,9 +66,9 @@ impl Checkpoints {
         self.folder.is_some() && self.last.elapsed() >= self.pause
     }
 
-    /// Writes a checkpoint in place of the last one. Training goes on without it when it cannot be written.
+    /// Writes a checkpoint in place of the last one, where this is the only rank or the first. Training goes on without it when it cannot be written.
     pub(crate) fn write(&mut self, state: &State, context: &Context) {
-        let Some(folder) = &self.folder else { return };
+        let Some(folder) = self.folder.as_deref().filter(|_| context.is_first()) else { return };
         if let Err(failure) = write(folder, state) {
             context.log(format!("no checkpoint was written: {failure}"));
         }

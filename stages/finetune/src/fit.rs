@@ -13,6 +13,7 @@ use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
 use frames::{Codes, Prompts};
 use nn::{Llama, LoraConfig, Parameter, Precision};
+use ranks::Ranks;
 use recommender::beam::Trie;
 use std::path::Path;
 use tch::{Device, Kind};
@@ -26,6 +27,7 @@ pub(crate) struct Task<'a> {
     pub(crate) codes: &'a Codes,
     pub(crate) trie: &'a Trie,
     pub(crate) device: Device,
+    pub(crate) ranks: &'a Ranks,
 }
 
 /// What is measured after each epoch.
@@ -97,6 +99,7 @@ impl Task<'_> {
             }
         };
         let mut training = Training::new(learner, trained, &samples, validation, parameters, context.seed())?;
+        training = training.shared(self.ranks)?;
         if let Some(epochs) = epochs {
             training = training.ending_after(epochs);
         }

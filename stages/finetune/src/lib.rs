@@ -23,8 +23,11 @@
 //! **Number of epochs.** With `stopping = "validation"` a training on `choice`, which lacks each user's last training item, ends when
 //! the NDCG@10 of lists for these items does not rise any more; a second one on `tasks` has as many epochs of the same schedule.
 //!
+//! **Ranks.** Of several processes ([`ranks`]) each computes the gradients of some of a step's trees and of some held-out questions; the
+//! sums are those of one process but for the last bits. All make the same steps, and the first one writes.
+//!
 //! **Going on.** What a step draws at random depends on the seed and on its number alone. A run that was stopped goes on
-//! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not.
+//! from its last checkpoint and ends, on the CPU, in the same bytes as one that was not, if it has as many threads and ranks.
 
 mod average;
 mod batch;
@@ -37,6 +40,8 @@ mod new_tokens;
 mod objective;
 mod parameters;
 mod questions;
+#[cfg(test)]
+mod rank_tests;
 mod samples;
 mod targets;
 #[cfg(test)]
@@ -51,6 +56,7 @@ pub use parameters::{Keep, NewTokens, Parameters, Train};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use fit::{Evaluation, Fitted, Task};
 use frames::{Codes, Prompts, kinds};
+use ranks::Ranks;
 use recommender::Stopping;
 use recommender::beam::Trie;
 
@@ -65,6 +71,7 @@ impl Stage for Finetune {
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
     const CHECKPOINTS: bool = true;
+    const RANKS: bool = true;
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
@@ -114,7 +121,8 @@ impl Stage for Finetune {
         let prompts = Prompts::read(context.input("tasks")?)?;
         let codes = Codes::read(context.input("codes")?)?;
         let llm = context.input("llm")?;
-        let task = Task { context, parameters: &parameters, llm, codes: &codes, trie: &Trie::of(&codes), device };
+        let (ranks, trie) = (Ranks::of(context)?, Trie::of(&codes));
+        let task = Task { context, parameters: &parameters, llm, codes: &codes, trie: &trie, device, ranks: &ranks };
         let (fitted, chosen) = match parameters.stopping {
             Stopping::Epochs => {
                 let validation = read_prompts(context, "validation")?;
@@ -123,6 +131,9 @@ impl Stage for Finetune {
             }
             Stopping::Validation => choose_and_fit(&task, &prompts)?,
         };
+        if !ranks.is_first() {
+            return Ok(());
+        }
         let held_out = context.output("validation_model");
         match &chosen {
             // Where ingest holds out validation items, the model has not learned them.

@@ -6,6 +6,7 @@
 use crate::samples::Samples;
 use contract::{Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, Scoring, Settings};
+use ranks::Ranks;
 use recommender::beam::{Constraint, Leaf, Support};
 use recommender::{best_first, tie_order};
 
@@ -78,17 +79,21 @@ impl<'a> Questions<'a> {
         self.questions.len()
     }
 
-    /// NDCG@10 of the model as it is now.
-    pub(crate) fn ndcg(&self) -> Result<f64> {
+    /// NDCG@10 of the model as it is now; each rank asks a part of the questions.
+    pub(crate) fn ndcg(&self, ranks: &Ranks) -> Result<f64> {
         let settings = Settings { scoring: self.scoring, constraint: Constraint::Trie, beam: BEAM, head_weight: 0.0 };
         let mut sum = 0.0;
         let equal = self.questions.chunk_by(|a, b| a.tokens.len() == b.tokens.len());
-        for batch in equal.flat_map(|equal| equal.chunks(BATCH)) {
+        let batches: Vec<&[Question]> = equal.flat_map(|equal| equal.chunks(BATCH)).collect();
+        let sizes: Vec<usize> =
+            batches.iter().map(|batch| batch.iter().map(|question| question.tokens.len()).sum()).collect();
+        for batch in ranks.part_of(&sizes).into_iter().map(|place| batches[place]) {
             let prompts: Vec<&[i64]> = batch.iter().map(|question| question.tokens.as_slice()).collect();
             let supports: Vec<Support> = batch.iter().map(|_| Support::none()).collect();
             let found = self.decoder.leaves(&prompts, &settings, &supports)?;
             sum += batch.iter().zip(found).map(|(question, leaves)| self.gain(question, &leaves)).sum::<f64>();
         }
+        let [sum] = ranks.sum_few([sum])?;
         Ok(sum / self.questions.len() as f64)
     }
 

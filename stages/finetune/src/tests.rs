@@ -1,5 +1,6 @@
 //! The packed loss against the plain one, and whole runs of the stage on a tiny model.
 
+use crate::batch::Terms;
 use crate::checkpoint::Checkpoints;
 use crate::fit::with_way_out;
 use crate::objective::{ItemObjective, Negatives, Objective};
@@ -12,6 +13,7 @@ use contract::{Context, Failure, FailureKind, Result, Spec, Stage};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
 use frames::{Codes, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
+use ranks::Ranks;
 use recommender::Stopping;
 use recommender::beam::{Constraint, Support, Trie};
 use serde_json::json;
@@ -33,7 +35,7 @@ fn config() -> LlamaConfig {
 }
 
 /// Two groups with shared histories, one branch within a label, one sample twice, and one that continues another.
-fn groups() -> Vec<Vec<Sample>> {
+pub(crate) fn groups() -> Vec<Vec<Sample>> {
     let sample = |tokens: &[u32], label| Sample { tokens: tokens.to_vec(), label, asks_next_item: true };
     vec![
         vec![
@@ -56,6 +58,11 @@ fn taken(parameters: &[Parameter]) -> Vec<Tensor> {
     taken
 }
 
+/// The loss of a step that has these trees alone.
+fn step_loss(objective: &Objective<'_>, trees: &[&TokenTree], memory_tokens: usize, by_block: bool) -> Result<f64> {
+    gradients(objective, trees, Terms::of(trees), memory_tokens, by_block)
+}
+
 #[test]
 fn packing_changes_neither_the_loss_nor_its_gradients() {
     let _turn = alone();
@@ -74,11 +81,11 @@ fn packing_changes_neither_the_loss_nor_its_gradients() {
         let plain: Vec<_> = groups().iter().flatten().map(|sample| TokenTree::merge([sample], None)).collect();
         let tokens = |trees: &[TokenTree]| trees.iter().map(TokenTree::len).sum::<usize>();
         assert!(tokens(&packed) * 3 < tokens(&plain) * 2);
-        let expected = gradients(&Objective::tokens(&model), &plain.iter().collect::<Vec<_>>(), 1000, false).unwrap();
+        let expected = step_loss(&Objective::tokens(&model), &plain.iter().collect::<Vec<_>>(), 1000, false).unwrap();
         let expected_gradients = taken(&parameters);
         for (memory_tokens, by_block) in [(1, false), (24, false), (24, true), (1000, false)] {
             let loss =
-                gradients(&Objective::tokens(&model), &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block)
+                step_loss(&Objective::tokens(&model), &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block)
                     .unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
             for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
@@ -102,7 +109,7 @@ fn the_loss_is_the_cross_entropy_of_the_labels() {
     let expected: f64 = (5..8).map(|place| -chances.double_value(&[0, place - 1, ids[place as usize]])).sum();
     let mut model = model;
     drop(model.train_all().unwrap());
-    let loss = gradients(&Objective::tokens(&model), &[&TokenTree::merge([sample], None)], 100, false).unwrap();
+    let loss = step_loss(&Objective::tokens(&model), &[&TokenTree::merge([sample], None)], 100, false).unwrap();
     assert!((loss - expected / 3.0).abs() < 1e-5);
 }
 
@@ -120,6 +127,7 @@ fn context(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]) -> Context {
         seed: 5,
         threads: 1,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     })
 }
@@ -258,17 +266,17 @@ fn samples_that_are_too_long_are_dropped() {
     assert_eq!(tune(folder.path(), "tuned", parameters).unwrap_err().kind, FailureKind::NothingUsable);
 }
 
-/// A model with adapters that have dropout, and its trained parameters, always the same.
-fn with_adapters() -> (Llama, Vec<Parameter>) {
+/// A model with adapters that have that dropout, and its trained parameters, always the same.
+pub(crate) fn with_adapters(dropout: f64) -> (Llama, Vec<Parameter>) {
     tch::manual_seed(21);
     let mut model = Llama::random(config(), 0.3, Device::Cpu, Kind::Float).unwrap();
     let target_modules = vec!["q_proj".to_owned(), "up_proj".to_owned()];
     model.add_tokens(20, 10, 0.3).unwrap();
-    let trained = model.train_lora(&LoraConfig { r: 2, alpha: 4.0, dropout: 0.3, target_modules }).unwrap();
+    let trained = model.train_lora(&LoraConfig { r: 2, alpha: 4.0, dropout, target_modules }).unwrap();
     (model, trained)
 }
 
-fn with_checkpoint(folder: &Path) -> Context {
+pub(crate) fn with_checkpoint(folder: &Path) -> Context {
     let spec = json!({"uses": "finetune", "parameters": {}, "inputs": {}, "outputs": {}, "seed": 5, "threads": 1,
         "device": "cpu", "checkpoint": folder});
     Context::new(serde_json::from_value(spec).unwrap())
@@ -277,7 +285,7 @@ fn with_checkpoint(folder: &Path) -> Context {
 /// Trains from the start, or from the checkpoint in `folder` on, to the end. Gives the losses of steps and of epochs on
 /// validation, and the weights.
 fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec<f64>, Vec<f64>, Vec<Tensor>) {
-    let (model, trained) = with_adapters();
+    let (model, trained) = with_adapters(0.3);
     let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
     let mut training =
         Training::new(Learner { model: &model, items: None }, trained, samples, validation(parameters), parameters, 5)
@@ -288,7 +296,7 @@ fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec
 }
 
 /// Validation on a question that training does not have.
-fn validation(parameters: &Parameters) -> Validation<'static> {
+pub(crate) fn validation(parameters: &Parameters) -> Validation<'static> {
     let sample = Sample { tokens: vec![1, 4, 5, 6, 9, 25, 26, 22], label: 5, asks_next_item: true };
     let samples = Samples { groups: vec![vec![sample]], read: 1, dropped: 0, seen: HashSet::new() };
     let trees = samples.groups.iter().map(|group| TokenTree::merge(group, None)).collect();
@@ -297,7 +305,7 @@ fn validation(parameters: &Parameters) -> Validation<'static> {
 
 /// Makes the first steps, leaves a checkpoint and goes no further.
 fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Context) {
-    let (model, trained) = with_adapters();
+    let (model, trained) = with_adapters(0.3);
     let mut training =
         Training::new(Learner { model: &model, items: None }, trained, samples, validation(parameters), parameters, 5)
             .unwrap();
@@ -334,7 +342,7 @@ fn the_weights_of_the_best_epoch_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let train = |epochs, keep| {
         let parameters = Parameters { learning_rate: 3e-2, epochs, keep, warmup: 0.0, ..Parameters::default() };
-        let (model, trained) = with_adapters();
+        let (model, trained) = with_adapters(0.3);
         let values: Vec<Tensor> = trained.iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
         let mut training = Training::new(
             Learner { model: &model, items: None },
@@ -348,7 +356,7 @@ fn the_weights_of_the_best_epoch_are_kept() {
         training.run(&with_checkpoint(folder.path()), Checkpoints::of(&with_checkpoint(folder.path()))).unwrap();
         let mut after = validation(&parameters);
         let curve = training.finish().unwrap();
-        after.measure(&Objective::tokens(&model), &[], 1000).unwrap();
+        after.measure(&Objective::tokens(&model), &[], 1000, &Ranks::alone()).unwrap();
         (curve, after.values[0], values)
     };
     let (best, best_loss, _) = train(30, Keep::Best);
@@ -472,7 +480,7 @@ fn packing_changes_neither_the_loss_of_items_nor_its_gradients() {
         assert_eq!(packed[0].items.len(), 1, "one history has an item");
         let of = |trees: &[TokenTree], memory_tokens, by_block| {
             let objective = with_items(&model, &head, negatives());
-            gradients(&objective, &trees.iter().collect::<Vec<_>>(), memory_tokens, by_block).unwrap()
+            step_loss(&objective, &trees.iter().collect::<Vec<_>>(), memory_tokens, by_block).unwrap()
         };
         let expected = of(&plain, 1000, false);
         let expected_gradients = taken(&parameters);
@@ -510,7 +518,7 @@ fn the_loss_of_items_is_that_of_its_formula() {
     let tree = TokenTree::merge([sample], Some(&codes));
     let of = |negatives| {
         let items = Some(ItemObjective { head: &head, weight: 2.0, negatives });
-        gradients(&Objective { model: &model, token_weight: 0.0, label_smoothing: 0.0, items }, &[&tree], 100, false)
+        step_loss(&Objective { model: &model, token_weight: 0.0, label_smoothing: 0.0, items }, &[&tree], 100, false)
             .unwrap()
     };
     let all = (0..4).map(|code| score(code).exp()).sum::<f64>().ln() - score(3);
@@ -520,7 +528,7 @@ fn the_loss_of_items_is_that_of_its_formula() {
     assert!((of(drawn) - 2.0 * sampled).abs() < 1e-4);
 }
 
-/// The share of questions whose next item the head of the written model ranks first.
+/// The ratio of questions whose next item the head of the written model ranks first.
 fn ranked_first(folder: &Path, name: &str) -> f64 {
     let (model, tokenizer) =
         nn::load_tuned(&folder.join("llm"), &folder.join(name), Device::Cpu, Precision::Auto).unwrap();

@@ -13,9 +13,11 @@ use crate::tree::TokenTree;
 use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{ItemCodes, ItemHead};
-use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed};
+use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed, gradients_or_zeros};
+use ranks::Ranks;
 use std::collections::BTreeSet;
 use std::time::Instant;
+use tch::{Tensor, no_grad};
 
 /// Training on its way: what it works on, and how far it is.
 pub(crate) struct Training<'a> {
@@ -36,6 +38,8 @@ pub(crate) struct Training<'a> {
     /// The average of the weights that takes their place, where one is asked for.
     average: Option<Average>,
     curve: Curve,
+    /// The processes that train together.
+    ranks: Ranks,
 }
 
 /// What learns.
@@ -111,7 +115,16 @@ impl<'a> Training<'a> {
             optimizer,
             average,
             curve,
+            ranks: Ranks::alone(),
         })
+    }
+
+    /// The same, of which each rank computes a part; all begin with the weights of the first.
+    pub(crate) fn shared(self, ranks: &Ranks) -> Result<Self> {
+        let trained: Vec<Tensor> =
+            self.optimizer.parameters().iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
+        no_grad(|| ranks.tensors_from_first(&trained))?;
+        Ok(Self { ranks: ranks.clone(), ..self })
     }
 
     /// Ends the training after that many epochs of its schedule.
@@ -135,6 +148,7 @@ impl<'a> Training<'a> {
                 context.log("the checkpoint is one of another training, so training begins again");
             }
         }
+        self.ranks.agree("the step to go on from", self.done() as u64)?;
         let progress = context.progress(total);
         let (started, begun_at) = (Instant::now(), self.done());
         let (mut tokens, mut terms) = (0, 0.0);
@@ -192,17 +206,18 @@ impl<'a> Training<'a> {
         let number = self.done();
         let Some(groups) = self.steps.get(number) else { return Ok(()) };
         // What dropout draws depends on the step alone, so that a run that goes on draws the same.
-        tch::manual_seed(self.seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
-        let (memory_tokens, by_block) = (self.memory_tokens, self.parameters.gradient_checkpointing);
+        // Each rank draws for its own trees.
+        let draws = (number * self.ranks.count() + self.ranks.rank()) as u64;
+        tch::manual_seed(self.seed.wrapping_add((draws + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)).cast_signed());
         let draw = |codes| Negatives::draw(self.parameters.item_negatives, codes, self.seed, number as u64);
         let objective = self.learner.objective(self.parameters, draw);
         let loss = if self.parameters.packing {
             let step: Vec<&TokenTree> = groups.iter().map(|&group| &self.trees[group as usize]).collect();
-            gradients(&objective, &step, memory_tokens, by_block)?
+            self.gradients(&objective, &step)?
         } else {
             let samples = groups.iter().flat_map(|&group| &self.samples.groups[group as usize]);
             let plain: Vec<TokenTree> = samples.map(|sample| self.learner.tree([sample])).collect();
-            gradients(&objective, &plain.iter().collect::<Vec<_>>(), memory_tokens, by_block)?
+            self.gradients(&objective, &plain.iter().collect::<Vec<_>>())?
         };
         let rate = self.schedule.rate(number as u64);
         if !loss.is_finite() {
@@ -220,10 +235,23 @@ impl<'a> Training<'a> {
         }
         if self.epoch_ends.contains(&done) {
             self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
-            self.validation.measure(&objective, trained, memory_tokens)?;
+            self.validation.measure(&objective, trained, self.memory_tokens, &self.ranks)?;
             self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
         }
         Ok(())
+    }
+
+    /// The loss of a step's trees, of which this rank computes its part; the gradients are those of all.
+    fn gradients(&self, objective: &Objective<'_>, step: &[&TokenTree]) -> Result<f64> {
+        let sizes: Vec<usize> = step.iter().map(|tree| tree.len()).collect();
+        let own: Vec<&TokenTree> = self.ranks.part_of(&sizes).into_iter().map(|place| step[place]).collect();
+        let by_block = self.parameters.gradient_checkpointing;
+        let loss = gradients(objective, &own, Terms::of(step), self.memory_tokens, by_block)?;
+        if self.ranks.count() > 1 {
+            self.ranks.sum_tensors(&gradients_or_zeros(self.optimizer.parameters())?)?;
+        }
+        let [loss] = self.ranks.sum_few([loss])?;
+        Ok(loss)
     }
 
     /// All that is needed to go on from here.
@@ -257,18 +285,15 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Adds the gradients of the trees' mean loss to the parameters and returns the loss.
+/// Adds the gradients of the trees' part of the mean loss over all `terms` to the parameters, and returns that part.
 pub(crate) fn gradients(
     objective: &Objective<'_>,
     trees: &[&TokenTree],
+    terms: Terms,
     memory_tokens: usize,
     by_block: bool,
 ) -> Result<f64> {
     let sizes: Vec<usize> = trees.iter().map(|tree| tree.len()).collect();
-    let terms = Terms {
-        tokens: trees.iter().map(|tree| tree.terms()).sum(),
-        items: trees.iter().map(|tree| tree.item_terms()).sum(),
-    };
     let model = objective.model;
     let mut loss = 0.0;
     for rows in pack(&sizes, memory_tokens) {

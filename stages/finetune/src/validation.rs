@@ -7,6 +7,7 @@ use crate::questions::Questions;
 use crate::tree::TokenTree;
 use contract::Result;
 use nn::{Parameter, failed};
+use ranks::Ranks;
 use tch::{Tensor, no_grad};
 
 /// What is measured.
@@ -59,17 +60,18 @@ impl<'a> Validation<'a> {
         }
     }
 
-    /// Measures the model after an epoch, and keeps its weights where they are the best so far.
+    /// Measures the model after an epoch, each rank on a part, and keeps its weights where they are the best so far.
     pub(crate) fn measure(
         &mut self,
         objective: &Objective<'_>,
         trained: &[Parameter],
         memory_tokens: usize,
+        ranks: &Ranks,
     ) -> Result<()> {
         let value = match &self.measure {
             Measure::Nothing => return Ok(()),
-            Measure::Loss(trees) => no_grad(|| mean_loss(objective, trees, memory_tokens))?,
-            Measure::Ndcg(questions) => no_grad(|| questions.ndcg())?,
+            Measure::Loss(trees) => no_grad(|| mean_loss(objective, trees, memory_tokens, ranks))?,
+            Measure::Ndcg(questions) => no_grad(|| questions.ndcg(ranks))?,
         };
         let is_best = self.values.iter().all(|&before| self.is_better(value, before));
         self.values.push(value);
@@ -126,14 +128,16 @@ impl<'a> Validation<'a> {
     }
 }
 
-fn mean_loss(objective: &Objective<'_>, trees: &[TokenTree], memory_tokens: usize) -> Result<f64> {
+fn mean_loss(objective: &Objective<'_>, trees: &[TokenTree], memory_tokens: usize, ranks: &Ranks) -> Result<f64> {
     let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
-    let all: Vec<&TokenTree> = trees.iter().collect();
+    let own: Vec<&TokenTree> = ranks.part_of(&sizes).into_iter().map(|place| &trees[place]).collect();
+    let sizes: Vec<usize> = own.iter().map(|tree| tree.len()).collect();
     let model = objective.model;
     let mut loss = 0.0;
     for rows in pack(&sizes, memory_tokens) {
-        let batch = Batch::new(&all, &rows, model.tokens(), model.device())?;
+        let batch = Batch::new(&own, &rows, model.tokens(), model.device())?;
         loss += f64::try_from(&batch.loss(objective, false)?).map_err(failed("read the loss"))?;
     }
+    let [loss] = ranks.sum_few([loss])?;
     Ok(loss / trees.iter().map(TokenTree::terms).sum::<f64>())
 }

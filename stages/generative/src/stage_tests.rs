@@ -93,6 +93,7 @@ fn run<S: Stage>(given: &Interactions, codes: &Codes, threads: usize, parameters
         seed: 7,
         threads,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     });
     S::run(serde_json::from_value(parameters.clone()).unwrap(), &context)?;

@@ -65,8 +65,8 @@ impl Pairs {
     fn read(&mut self, path: &Path, port: &'static str, split: Split) -> Result<()> {
         let text = fs_err::read_to_string(path).map_err(|error| Failure::reading(path, error))?;
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty()) {
-            let malformed = |what: String| {
-                Failure::new(FailureKind::MalformedRow, format!("{}, line {number}: {what}", path.display()))
+            let malformed = |problem: String| {
+                Failure::new(FailureKind::MalformedRow, format!("{}, line {number}: {problem}", path.display()))
             };
             let fields = line
                 .split_once('\t')
@@ -84,8 +84,8 @@ impl Pairs {
                 }
                 Some(first) if first == port => self.counts.dropped_repeated += 1,
                 Some(first) => {
-                    let what = format!("found user {user} with item {item}, which {first} has too");
-                    return Err(malformed(format!("{what}, expected each pair in one file")));
+                    let problem = format!("found user {user} with item {item}, which {first} has too");
+                    return Err(malformed(format!("{problem}, expected each pair in one file")));
                 }
             }
         }

@@ -149,8 +149,8 @@ fn read_item_ids(path: &Path) -> Result<HashMap<u32, String>> {
     let text = fs_err::read_to_string(path).map_err(|error| Failure::reading(path, error))?;
     let mut ids = HashMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-        let malformed = |what: String| {
-            Failure::new(FailureKind::MalformedRow, format!("{}, line {}: {what}", path.display(), number + 1))
+        let malformed = |problem: String| {
+            Failure::new(FailureKind::MalformedRow, format!("{}, line {}: {problem}", path.display(), number + 1))
         };
         let parsed = line.split_once('\t').and_then(|(id, index)| Some((id, index.trim().parse::<u32>().ok()?)));
         let Some((id, index)) = parsed else {

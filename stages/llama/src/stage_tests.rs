@@ -38,6 +38,7 @@ fn run(folder: &Path, output: &str, parameters: &Value, inputs: &[(&str, &str)])
         seed: 4,
         threads: 1,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     })
 }

@@ -67,6 +67,7 @@ fn run_in(folder: &Path, rankings: &Rankings, codes: Option<&Codes>, parameters:
         seed: 0,
         threads: 1,
         device,
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     Metrics::run(parameters, &Context::new(spec))

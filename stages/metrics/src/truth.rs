@@ -56,8 +56,8 @@ impl Truth {
     /// Refuses lists of users or items that the interactions do not have.
     pub(crate) fn check(&self, label: &str, rankings: &Rankings) -> Result<()> {
         let (users, items) = (self.targets.len(), self.code.len());
-        let refuse = |what: &str, found: u32, known: usize| {
-            let message = format!("rankings '{label}' have {what} {found}, the interactions only {known} {what}s");
+        let refuse = |noun: &str, found: u32, known: usize| {
+            let message = format!("rankings '{label}' have {noun} {found}, the interactions only {known} {noun}s");
             Err(Failure::new(FailureKind::Conflict, message).hint("both must come from the same ingest"))
         };
         for list in [Seen::Kept, Seen::Excluded].into_iter().flat_map(|seen| rankings.lists(seen)) {

@@ -89,6 +89,7 @@ impl Case {
             seed: 0,
             threads: 1,
             device: "cpu".into(),
+            rank: contract::Rank::default(),
             checkpoint: None,
         };
         let parameters = Parameters { cutoffs: CUTOFFS.to_vec(), resamples: 10, ..Default::default() };

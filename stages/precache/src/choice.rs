@@ -4,6 +4,7 @@ use crate::blocks::Blocks;
 use crate::parameters::Parameters;
 use crate::ranker::{Ranker, Users};
 use contract::{Context, Failure, FailureKind, Result};
+use ranks::Ranks;
 use recommender::ChoiceSplit;
 use serde::Serialize;
 
@@ -26,6 +27,7 @@ pub(crate) fn choose(
     split: &ChoiceSplit,
     users: &Users,
     parameters: &Parameters,
+    ranks: &Ranks,
     context: &Context,
 ) -> Result<(f64, Vec<Tried>)> {
     if !users.is_supported() {
@@ -36,9 +38,10 @@ pub(crate) fn choose(
     let (sample, validation) = (users.sample(USERS), split.validation(CUTOFF));
     let mut tried: Vec<Tried> = Vec::new();
     for &weight in &parameters.support_weights {
-        let lists = ranker.rank(&sample, weight, Blocks::none(), context)?;
+        let lists = ranker.rank(&sample, weight, Blocks::none(), ranks, context)?;
         let found = validation.as_ref().map(|validation| validation.measure_lists(&lists.excluded, sample.len()));
-        let ndcg = found.map_or(0.0, |quality| quality.ndcg);
+        // The first rank has the lists, and so the sum has its number.
+        let [ndcg] = ranks.sum_few([found.filter(|_| ranks.is_first()).map_or(0.0, |quality| quality.ndcg)])?;
         context.log(format!("support of weight {weight}: NDCG@10 {ndcg:.4} of {} held-out items", sample.len()));
         tried.push(Tried { weight, ndcg });
     }

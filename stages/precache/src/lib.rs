@@ -30,10 +30,14 @@
 //! A user's prompt is read once. The beams of a user are then fed as one sequence behind it, level by level, and a
 //! mask lets each see the prompt and its own ancestors: keys and values are never copied for beams or reordered.
 //!
+//! **Ranks.** Of several processes ([`ranks`]) each makes the lists of some batches of users, and the first writes all. Lists are the same
+//! for any number of ranks.
+//!
 //! **Going on.** Lists are kept in blocks every two minutes, so that a run that was stopped makes only the others, to the same bytes.
 
 mod blocks;
 mod choice;
+mod gathering;
 mod live;
 mod parameters;
 mod prompt;
@@ -46,6 +50,7 @@ use blocks::Blocks;
 use contract::{Agreement, Context, Failure, FailureKind, InputPort, OutputPort, Relation, Result, Stage, Threads};
 use frames::{Codes, Interactions, NO_ITEM, Rankings, kinds};
 use ranker::{Ranker, Users};
+use ranks::Ranks;
 use recommender::ChoiceSplit;
 use recommender::beam::{Constraint, Trie};
 use serde_json::json;
@@ -61,6 +66,7 @@ impl Stage for Precache {
     const SEEDED: bool = false;
     const THREADS: Threads = Threads::All;
     const CHECKPOINTS: bool = true;
+    const RANKS: bool = true;
     type Parameters = Parameters;
 
     fn inputs() -> Vec<InputPort> {
@@ -112,6 +118,7 @@ impl Stage for Precache {
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         parameters.check()?;
         let device = nn::start(context)?;
+        let ranks = Ranks::of(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = Codes::read(context.input("codes")?)?;
         recommender::same_ingest(("interactions", interactions.dataset.items), ("codes", codes.items()))?;
@@ -126,9 +133,9 @@ impl Stage for Precache {
             let support = read_support(context, "validation_support", &interactions)?;
             let users = Users::held_out(&split, &interactions, support);
             if !parameters.support_weights.is_empty() {
-                (weight, tried) = choice::choose(&ranker, &split, &users, &parameters, context)?;
+                (weight, tried) = choice::choose(&ranker, &split, &users, &parameters, &ranks, context)?;
             }
-            validation = ranker.rank(&users, weight, Blocks::of(context, "validation"), context)?;
+            validation = ranker.rank(&users, weight, Blocks::of(context, "validation"), &ranks, context)?;
         } else if !parameters.support_weights.is_empty() {
             let message = "support_weights are to be chosen from, but no validation_model is bound";
             return Err(Failure::new(FailureKind::Conflict, message).hint(
@@ -137,8 +144,11 @@ impl Stage for Precache {
         }
         let support = read_support(context, "support", &interactions)?;
         let users = Users::selected(parameters.users, &interactions, support)?;
-        let rankings =
-            of_model(context.input("model")?)?.rank(&users, weight, Blocks::of(context, "rankings"), context)?;
+        let (ranker, blocks) = (of_model(context.input("model")?)?, Blocks::of(context, "rankings"));
+        let rankings = ranker.rank(&users, weight, blocks, &ranks, context)?;
+        if !ranks.is_first() {
+            return Ok(());
+        }
         let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
         if parameters.constraint == Constraint::PerLevel {
             let places = rankings.kept.iter().map(|list| list.items.len()).sum::<usize>();

@@ -1,12 +1,14 @@
 //! Lists for users, by one tuned model.
 
-use crate::blocks::Blocks;
+use crate::blocks::{Batches, Blocks};
+use crate::gathering;
 use crate::parameters::{Parameters, UserSelection};
 use crate::prompt::PromptEncoder;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
 use frames::{Codes, Interactions, RankedList, Rankings};
 use nn::Llama;
+use ranks::Ranks;
 use recommender::ChoiceSplit;
 use recommender::beam::{Leaf, Support, Supporters, Trie, ranked_items};
 use std::collections::HashMap;
@@ -123,7 +125,16 @@ impl<'a> Ranker<'a> {
     }
 
     /// The lists of users, with that weight of the support; those that `blocks` has are not made again.
-    pub(crate) fn rank(&self, users: &Users, weight: f64, mut blocks: Blocks, context: &Context) -> Result<Rankings> {
+    ///
+    /// Each rank makes a part of them, and the first gets all; the others get none.
+    pub(crate) fn rank(
+        &self,
+        users: &Users,
+        weight: f64,
+        mut blocks: Blocks,
+        ranks: &Ranks,
+        context: &Context,
+    ) -> Result<Rankings> {
         if weight > 0.0 && !users.is_supported() {
             let message = format!("the weight of the support is {weight}, but no lists are bound to support the beams");
             return Err(Failure::new(FailureKind::Conflict, message)
@@ -136,26 +147,43 @@ impl<'a> Ranker<'a> {
         let supporters = Supporters::new(trie, weight, support_floor);
         let Users { users, histories, max_history, support } = users;
         let prompts = self.by_length(users, histories, *max_history)?;
-        let progress = context.progress(prompts.len() as u64);
-        let in_order: Vec<u32> = prompts.iter().map(|prompt| prompt.user).collect();
-        let mut rankings = blocks.read(&in_order, context);
-        // Blocks end where batches do, so the rest is cut into the same batches.
-        let prompts = &prompts[rankings.kept.len()..];
         // Prompts of one length need no padding, and come sorted by length.
-        for batch in prompts.chunk_by(|a, b| a.ids.len() == b.ids.len()).flat_map(|equal| equal.chunks(batch)) {
+        let equal = prompts.chunk_by(|a, b| a.ids.len() == b.ids.len());
+        let batches: Vec<&[UserPrompt]> = equal.flat_map(|equal| equal.chunks(batch)).collect();
+        let in_batches: Vec<Vec<u32>> =
+            batches.iter().map(|batch| batch.iter().map(|prompt| prompt.user).collect()).collect();
+        let kept = blocks.read(&in_batches, context);
+        ranks.agree("the number of lists that are kept", kept.len() as u64)?;
+        let left: Vec<usize> = (0..batches.len()).filter(|number| !kept.contains_key(number)).collect();
+        let sizes: Vec<usize> =
+            left.iter().map(|&number| batches[number].len() * batches[number][0].ids.len()).collect();
+        let own: Vec<usize> = ranks.part_of(&sizes).into_iter().map(|place| left[place]).collect();
+        let users_of = |batches: &[usize]| batches.iter().map(|&number| in_batches[number].len()).sum::<usize>() as u64;
+        let progress = context.progress(users_of(&own));
+        let mut done = 0;
+        let mut made = Batches::new();
+        for number in own {
+            let batch = batches[number];
             let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
             let list = |prompt: &UserPrompt| support.get(&prompt.user).map_or(&[][..], Vec::as_slice);
             let supports: Vec<Support> = batch.iter().map(|prompt| supporters.of(list(prompt))).collect();
             let found = decoder.leaves(&ids, &self.parameters.settings(), &supports)?;
+            let mut rankings = Rankings::default();
             for (UserPrompt { user, .. }, leaves) in batch.iter().zip(found) {
                 let (kept, excluded) = ranked_items(trie, &leaves, &histories[*user as usize], top_k);
                 rankings.kept.push(RankedList { user: *user, items: kept });
                 rankings.excluded.push(RankedList { user: *user, items: excluded });
             }
-            progress.set(rankings.kept.len() as u64, "users");
-            blocks.keep(&rankings, context);
+            done += batch.len() as u64;
+            progress.set(done, if ranks.count() == 1 { "users" } else { "users of the first rank" });
+            blocks.keep(number, &rankings, context);
+            made.insert(number, rankings);
         }
-        Ok(rankings)
+        let mut all = gathering::on_first(made, ranks)?;
+        if ranks.is_first() {
+            all.extend(kept);
+        }
+        Ok(gathering::in_order(all))
     }
 
     /// The prompts of users, sorted by length, then by user.

@@ -57,6 +57,7 @@ fn spec(folder: &Path, name: &str, parameters: &serde_json::Value, optional: &[(
         seed: 0,
         threads: 1,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     }
 }
@@ -108,13 +109,13 @@ fn a_stopped_stage_makes_only_the_lists_that_no_block_has() {
     let mut spec = spec(folder.path(), "rest", &parameters, &[]);
     spec.checkpoint = Some(folder.path().join("checkpoint"));
     let context = Context::new(spec.clone());
-    // Shorter histories come first: user 3, who has none.
+    // Shorter histories come first: user 3, who has none, is the first batch.
     let other = |lists: &[RankedList]| {
         let list = lists.iter().find(|list| list.user == 3).unwrap();
         vec![RankedList { user: 3, items: list.items.iter().map(|&(item, score)| (item, score - 1.0)).collect() }]
     };
     let first = Rankings { kept: other(&whole.kept), excluded: other(&whole.excluded) };
-    Blocks::of(&context, "rankings").without_pause().keep(&first, &context);
+    Blocks::of(&context, "rankings").without_pause().keep(0, &first, &context);
     (Erased::of::<Precache>().run)(spec).unwrap();
     let rest = Rankings::read(&folder.path().join("rest")).unwrap();
     let with_first = |lists: &[RankedList], first: &[RankedList]| {

@@ -28,6 +28,7 @@ fn run(parameters: Parameters, seed: u64) -> Result<TempDir> {
         seed,
         threads: 1,
         device,
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     Sample::run(parameters, &Context::new(spec))?;

@@ -77,6 +77,7 @@ fn run<S: Stage>(given: &Interactions, threads: usize, parameters: &Value) -> Re
         seed: 7,
         threads,
         device: "cpu".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     });
     S::run(serde_json::from_value(parameters.clone()).unwrap(), &context)?;

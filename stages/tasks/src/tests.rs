@@ -170,6 +170,7 @@ fn equal_runs_write_equal_bytes_and_other_seeds_draw_other_negatives() {
             seed,
             threads: 1,
             device: "cpu".into(),
+            rank: contract::Rank::default(),
             checkpoint: None,
         };
         (contract::Erased::of::<Tasks>().run)(spec)

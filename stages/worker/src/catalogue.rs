@@ -33,9 +33,9 @@ impl Catalogue {
             Some(folder) => Users::read(folder)?.id,
             None => (0..known_users).map(|user| user.to_string()).collect(),
         };
-        for (what, names, known) in [("items", items.id.len(), known_items), ("users", users.len(), known_users)] {
+        for (noun, names, known) in [("items", items.id.len(), known_items), ("users", users.len(), known_users)] {
             if names != known {
-                let message = format!("there are {names} names of {what}, but the interactions have {known} {what}");
+                let message = format!("there are {names} names of {noun}, but the interactions have {known} {noun}");
                 return Err(Failure::new(FailureKind::Conflict, message));
             }
         }
@@ -75,17 +75,17 @@ fn without_texts(items: usize) -> Items {
 }
 
 /// The failure of an identifier that the dataset does not have.
-fn unknown(what: &str, id: &str, known: &[String]) -> Failure {
+fn unknown(noun: &str, id: &str, known: &[String]) -> Failure {
     let near = known.iter().map(|other| (strsim::normalized_levenshtein(id, other), other));
     let near = near.filter(|(similarity, _)| *similarity >= 0.7).max_by(|one, other| one.0.total_cmp(&other.0));
     let hint = match (near, known.first()) {
         (Some((_, near)), _) => format!("did you mean '{near}'?"),
         (None, Some(first)) => {
-            format!("identifiers of {what}s are like '{first}': `pipe peek PIPELINE ingest.{what}s` lists some")
+            format!("identifiers of {noun}s are like '{first}': `pipe peek PIPELINE ingest.{noun}s` lists some")
         }
-        (None, None) => format!("the dataset has no {what}s"),
+        (None, None) => format!("the dataset has no {noun}s"),
     };
-    let message = format!("there is no {what} '{id}' among {} {what}s", known.len());
+    let message = format!("there is no {noun} '{id}' among {} {noun}s", known.len());
     Failure::new(FailureKind::Conflict, message).hint(hint)
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn start(device: &str, threads: usize) -> Result<Device> {
         seed: 0,
         threads,
         device: device.to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     }))
 }

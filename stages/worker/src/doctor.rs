@@ -35,6 +35,7 @@ fn cuda() -> Result<i64, String> {
         seed: 0,
         threads: 1,
         device: "cuda".to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     match nn::start(&Context::new(spec)) {

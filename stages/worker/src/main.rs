@@ -10,6 +10,7 @@
 //! - `pipe-worker stage` reads one line of JSON, a [`contract::questions::Request`] of a [`Spec`], from the standard input and prints
 //!   [`Event`]s, one a line; the last is `done` or `failed`. Its exit code is 0, or that of the failure. The
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
+//! - `mpirun pipe-worker rank` does the same by several processes; the first one has the standard input.
 
 mod catalogue;
 mod checking;
@@ -23,6 +24,7 @@ mod new_items;
 mod orphan;
 mod panics;
 mod peek;
+mod rank;
 mod recommend;
 mod registry;
 mod similar;
@@ -54,6 +56,7 @@ usage:
   pipe-worker peek       print a part of what is in outputs: a request on the standard input, the answer as JSON
   pipe-worker recognise  print what files of interactions would be read as: a request on the standard input, the answer as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
+  pipe-worker rank       the same as one of several processes that mpirun starts; the first has the standard input
 ";
 
 /// Called in another way than the usage says.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         ["describe"] => finish(describe()),
         ["doctor"] => finish(print(&doctor::findings())),
         ["stage"] => finish(stage()),
+        ["rank"] => rank::run_stage(),
         [Check::NAME] => finish(answer(checking::answer)),
         [Compare::NAME] => finish(answer(metrics::compare::compare)),
         [Convert::NAME] => finish(answer(model_folder::convert)),
@@ -124,17 +128,27 @@ fn answer<Q: Question>(answer: fn(&Q) -> Result<Q::Answer>) -> Result<()> {
 }
 
 fn stage() -> Result<()> {
+    let spec: Spec = parse(&first_line()?)?;
+    orphan::exit_when_alone()?;
+    run(spec)?;
+    send(&Event::Done)
+}
+
+/// The first line of the standard input.
+fn first_line() -> Result<String> {
     let mut line = String::new();
     stdin().read_line(&mut line).map_err(|error| Failure::other("read the spec", error))?;
-    let spec: Spec = parse(&line)?;
+    Ok(line)
+}
+
+/// Runs the stage of a spec.
+fn run(spec: Spec) -> Result<()> {
     let stage = registry::STAGES.iter().find(|stage| stage.name == spec.uses).ok_or_else(|| {
         let names: Vec<&str> = registry::STAGES.iter().map(|stage| stage.name).collect();
         let message = format!("there is no stage '{}', expected one of {}", spec.uses, names.join(", "));
         Failure::new(FailureKind::Conflict, message)
     })?;
-    orphan::exit_when_alone()?;
-    panics::as_failures(|| (stage.run)(spec))?;
-    send(&Event::Done)
+    panics::as_failures(|| (stage.run)(spec))
 }
 
 /// The exit code of a result; a failure is also sent as an event.

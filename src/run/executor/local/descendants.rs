@@ -98,7 +98,8 @@ fn all() -> Vec<Pid> {
     entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
-fn beneath(of: Pid) -> Vec<Pid> {
+/// All that a process has started, and what that has started.
+pub(super) fn beneath(of: Pid) -> Vec<Pid> {
     let mut found = vec![of];
     let mut next = 0;
     while next < found.len() {

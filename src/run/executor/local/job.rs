@@ -1,13 +1,13 @@
 //! An attempt as a process of this machine, watched by one thread: its output, its end, its timeout, and the options to stop.
 
 use crate::error::{Error, Result};
-use crate::run::executor::local::descendants::end_attempt;
+use crate::run::executor::local::descendants::{beneath, end_attempt};
 use crate::run::executor::local::lines::Lines;
 use crate::run::executor::local::memory::{self, OutOfMemoryKills};
 use crate::run::executor::local::process::{self, Children};
 use crate::run::executor::log::{StageLog, Transcript};
 use crate::run::executor::spec::{ATTEMPT, LaunchSpec};
-use crate::run::executor::{EndState, Job, JobEnd, Tell};
+use crate::run::executor::{EndState, EventSink, Job, JobEnd};
 use contract::Event;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -55,10 +55,10 @@ impl LocalJob {
 }
 
 impl Job for LocalJob {
-    fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd> {
+    fn events(&self, log: &StageLog, send: &mut EventSink<'_>) -> Result<JobEnd> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
         let process = process.ok_or_else(|| Error::Internal("an attempt was watched twice".to_owned()))?;
-        Monitor::new(process, log).run(tell)
+        Monitor::new(process, log).run(send)
     }
 
     fn stop(&self) {
@@ -78,11 +78,12 @@ struct Process {
     stop: Arc<OwnedFd>,
     /// The variable that all processes of the attempt have.
     mark: String,
-    /// What it is still to be told.
+    /// What is still to be written to its standard input.
     input: Vec<u8>,
     before: OutOfMemoryKills,
     timeout: Option<Duration>,
-    says_done: bool,
+    reports_done: bool,
+    ranks: usize,
     is_waited_for: bool,
 }
 
@@ -92,7 +93,7 @@ impl Process {
         let (child, input) = process::start(launch, supervisor, children)?;
         let pid = Pid::from_child(&child);
         if let Some(stdin) = &child.stdin {
-            // A process that does not read what it is told must not keep us from ending it.
+            // A process that does not read its standard input must not keep us from ending it.
             fcntl_setfl(stdin, OFlags::NONBLOCK).ok();
         }
         Ok(Self {
@@ -105,9 +106,18 @@ impl Process {
             input,
             before,
             timeout: launch.timeout,
-            says_done: launch.says_done(),
+            reports_done: launch.reports_done(),
+            ranks: launch.resources.ranks,
             is_waited_for: false,
         })
+    }
+
+    /// The most memory that it has had so far, or that its ranks have had together on this machine.
+    fn peak_memory(&self) -> Option<u64> {
+        if self.ranks <= 1 {
+            return memory::peak(self.pid);
+        }
+        beneath(self.pid).into_iter().map(memory::peak).sum()
     }
 
     /// Whether it has ended. It is not reaped, so that its number stays its own while its group is ended.
@@ -198,8 +208,8 @@ struct Monitor<'a> {
     peak_memory: Option<u64>,
     memory_seen: Option<Instant>,
     deadline: Option<Instant>,
-    /// Why it was told to end.
-    told_to_end: Option<EndState>,
+    /// Why it was asked to end.
+    requested_end: Option<EndState>,
     /// When it is killed, unless it has ended by then.
     kill_at: Option<Instant>,
     /// Until when its output is read after its end.
@@ -212,7 +222,7 @@ impl<'a> Monitor<'a> {
         let (stdin, stdout, stderr) =
             (process.child.stdin.take(), process.child.stdout.take(), process.child.stderr.take());
         Self {
-            transcript: Transcript::new(log, !process.says_done),
+            transcript: Transcript::new(log, !process.reports_done),
             deadline: process.timeout.map(|timeout| Instant::now() + timeout),
             process,
             log,
@@ -222,17 +232,17 @@ impl<'a> Monitor<'a> {
             waiting: VecDeque::new(),
             peak_memory: None,
             memory_seen: None,
-            told_to_end: None,
+            requested_end: None,
             kill_at: None,
             close_at: None,
             buffer: vec![0; 1 << 16],
         }
     }
 
-    fn run(mut self, tell: &mut Tell<'_>) -> Result<JobEnd> {
+    fn run(mut self, send: &mut EventSink<'_>) -> Result<JobEnd> {
         loop {
             while let Some(event) = self.waiting.pop_front() {
-                if let Some(event) = tell(event) {
+                if let Some(event) = send(event) {
                     self.waiting.push_front(event);
                     break;
                 }
@@ -265,7 +275,7 @@ impl<'a> Monitor<'a> {
         let timeout = pause.and_then(|pause| Timespec::try_from(pause).ok());
         let reads = self.waiting.is_empty();
         let end = self.process.end.as_ref().filter(|_| self.close_at.is_none()).map(|end| end.as_fd());
-        let stop = self.told_to_end.is_none().then(|| self.process.stop.as_fd());
+        let stop = self.requested_end.is_none().then(|| self.process.stop.as_fd());
         let stdin = self.stdin.as_ref().filter(|_| !self.process.input.is_empty()).map(|stdin| stdin.as_fd());
         let stdout = self.stdout.stream.as_ref().filter(|_| reads).map(|stdout| stdout.as_fd());
         let stderr = self.stderr.stream.as_ref().map(|stderr| stderr.as_fd());
@@ -297,22 +307,22 @@ impl<'a> Monitor<'a> {
     /// How long nothing has to be done unless something happens.
     fn pause(&self) -> Option<Duration> {
         let now = Instant::now();
-        let moments = [self.deadline.filter(|_| self.told_to_end.is_none()), self.kill_at, self.close_at];
+        let moments = [self.deadline.filter(|_| self.requested_end.is_none()), self.kill_at, self.close_at];
         let until = moments.into_iter().flatten().map(|moment| moment.saturating_duration_since(now));
         let offer = (!self.waiting.is_empty()).then_some(OFFER_PAUSE);
         let look = (self.process.end.is_none() || self.close_at.is_some()).then_some(PAUSE);
         until.chain(offer).chain(look).min()
     }
 
-    /// Does what is due: tells the process to end, kills it, ends what it has left.
+    /// Does what is due: asks the process to end, kills it, ends what it has left.
     fn keep_time(&mut self, is_to_stop: bool) {
         let now = Instant::now();
         let is_due = |moment: Option<Instant>| moment.is_some_and(|moment| moment <= now);
         if self.close_at.is_none() {
             if is_to_stop {
-                self.tell_to_end(EndState::Stopped);
+                self.request_end(EndState::Stopped);
             } else if is_due(self.deadline) {
-                self.tell_to_end(EndState::TimedOut);
+                self.request_end(EndState::TimedOut);
             }
             if is_due(self.kill_at) {
                 self.process.kill_all();
@@ -344,9 +354,9 @@ impl<'a> Monitor<'a> {
         }
     }
 
-    fn tell_to_end(&mut self, why: EndState) {
-        if self.told_to_end.is_none() {
-            self.told_to_end = Some(why);
+    fn request_end(&mut self, why: EndState) {
+        if self.requested_end.is_none() {
+            self.requested_end = Some(why);
             self.stdin = None;
             self.kill_at = Some(Instant::now() + PATIENCE);
         }
@@ -365,8 +375,8 @@ impl<'a> Monitor<'a> {
     fn take_line(&mut self, line: &str) {
         let event = self.transcript.line(line);
         let is_due = self.memory_seen.is_none_or(|seen| seen.elapsed() >= MEMORY_PAUSE);
-        if is_due || self.transcript.said_done {
-            self.peak_memory = memory::peak(self.process.pid).or(self.peak_memory);
+        if is_due || self.transcript.reported_done {
+            self.peak_memory = self.process.peak_memory().or(self.peak_memory);
             self.memory_seen = Some(Instant::now());
         }
         self.waiting.extend(event);
@@ -376,7 +386,7 @@ impl<'a> Monitor<'a> {
         let status = self.process.wait().map_err(|error| Error::io("waiting for", self.log.path(), error))?;
         // Shells give 128 and the signal for a program of theirs that was ended by one.
         let was_killed = status.signal() == Some(9) || status.code() == Some(128 + 9);
-        let state = match (self.told_to_end, status.signal()) {
+        let state = match (self.requested_end, status.signal()) {
             (Some(why), _) => why,
             _ if was_killed && OutOfMemoryKills::so_far() != self.process.before => EndState::OutOfMemory,
             (None, Some(signal)) => EndState::Signalled(signal),
@@ -385,7 +395,7 @@ impl<'a> Monitor<'a> {
         Ok(JobEnd {
             state,
             failure: self.transcript.failure.take(),
-            said_done: self.transcript.said_done,
+            reported_done: self.transcript.reported_done,
             peak_memory: self.peak_memory,
             elsewhere: None,
         })

@@ -3,7 +3,7 @@
 use rustix::process::Pid;
 use std::path::PathBuf;
 
-/// The most memory that a process has had so far, in bytes, where the system tells.
+/// The most memory that a process has had so far, in bytes, where the system reports it.
 pub(super) fn peak(process: Pid) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.as_raw_pid())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -15,7 +15,7 @@ pub(super) fn peak(process: Pid) -> Option<u64> {
 pub(super) struct OutOfMemoryKills(u64);
 
 impl OutOfMemoryKills {
-    /// The number up to now; it never changes where the system does not tell.
+    /// The number up to now; it never changes where the system does not report it.
     pub(super) fn so_far() -> Self {
         let machine = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
         let group = group_files().iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect::<String>();

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn keeps_what_every_executor_must_keep() {
         match suite::program("pipe") {
-            Some(supervisor) => suite::run(&Local::new(&supervisor)),
+            Some(supervisor) => {
+                let _turn = suite::turn();
+                suite::run(&Local::new(&supervisor));
+            }
             None => eprintln!("skipped: pipe is not built beside the tests"),
         }
     }

@@ -1,7 +1,7 @@
 //! From a launch to the process that does its work, and the processes that this one has started.
 
 use crate::error::{Error, Result};
-use crate::run::executor::spec::{ATTEMPT, LaunchProgram, LaunchSpec};
+use crate::run::executor::spec::{ATTEMPT, LaunchProgram, LaunchSpec, MPIRUN};
 use contract::questions::Request;
 use rustix::process::Pid;
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ impl Children {
     }
 }
 
-/// Starts the process of a launch, in a group of its own. Gives what it is to be told first.
+/// Starts the process of a launch, in a group of its own. Gives what is to be written to it first.
 pub(super) fn start(launch: &LaunchSpec, supervisor: &Path, children: &Children) -> Result<(Child, Vec<u8>)> {
     let (mut command, first_line) = command(launch, supervisor);
     command.env_clear().envs(&launch.environment).envs(launch.secret_values()).env(ATTEMPT, &launch.id);
@@ -77,6 +77,7 @@ pub(super) fn start(launch: &LaunchSpec, supervisor: &Path, children: &Children)
             return Error::io("starting a program in", &launch.folder, error);
         }
         let program = match &launch.program {
+            LaunchProgram::Worker { .. } if launch.resources.ranks > 1 => Path::new(MPIRUN),
             LaunchProgram::Worker { worker, .. } => worker.as_path(),
             LaunchProgram::Command { arguments } => Path::new(arguments.first().map_or("", String::as_str)),
         };
@@ -85,11 +86,28 @@ pub(super) fn start(launch: &LaunchSpec, supervisor: &Path, children: &Children)
     Ok((child, first_line))
 }
 
+/// The worker by itself, or as several ranks.
+fn worker_command(worker: &Path, ranks: usize) -> Command {
+    if ranks <= 1 {
+        let mut command = Command::new(worker);
+        command.arg("stage");
+        return command;
+    }
+    let mut command = Command::new(MPIRUN);
+    // More ranks than cores take turns, and a rank's threads may use every core that it is given.
+    command.arg("-n").arg(ranks.to_string()).args(["--oversubscribe", "--bind-to", "none"]);
+    if rustix::process::geteuid().is_root() {
+        // Who runs pipe as root, as in a container, has decided that already.
+        command.arg("--allow-run-as-root");
+    }
+    command.arg(worker).arg("rank");
+    command
+}
+
 fn command(launch: &LaunchSpec, supervisor: &Path) -> (Command, Vec<u8>) {
     match &launch.program {
         LaunchProgram::Worker { worker, spec } => {
-            let mut command = Command::new(worker);
-            command.arg("stage");
+            let command = worker_command(worker, launch.resources.ranks);
             let mut line = serde_json::to_vec(&Request::new(spec)).unwrap_or_default();
             line.push(b'\n');
             (command, line)

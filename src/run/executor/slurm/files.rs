@@ -1,8 +1,9 @@
-//! The files by which the runner and a node tell each other of an attempt, in a folder `.job` in that of the attempt.
+//! The files by which the runner and a node inform each other of an attempt, in a folder `.job` in that of the attempt.
 
 use crate::error::{Error, Result};
 use crate::fs::{Disk, durable};
 use crate::run::executor::JobEnd;
+use crate::run::executor::slurm::id::{JobId, JobName};
 use crate::run::executor::slurm::listing::{FOLDER, Listing};
 use crate::run::executor::spec::LaunchSpec;
 use fs_err as fs;
@@ -17,7 +18,7 @@ pub(super) struct JobFiles(PathBuf);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Started {
     /// The number of the job.
-    pub(super) job: Option<u64>,
+    pub(super) job: Option<JobId>,
     /// The node.
     pub(super) host: String,
 }
@@ -98,13 +99,23 @@ impl JobFiles {
     }
 
     /// Notes the number of the job.
-    pub(super) fn set_number(&self, number: u64) -> Result<()> {
+    pub(super) fn set_number(&self, number: JobId) -> Result<()> {
         self.write("number.json", &number)
     }
 
     /// The number of the job, once it was submitted or has begun.
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(super) fn number(&self) -> Option<JobId> {
         self.read("number.json").or_else(|| self.started()?.job)
+    }
+
+    /// Notes what the job will be found by, where that is not its own name: an element of an array.
+    pub(super) fn set_name(&self, name: &JobName) -> Result<()> {
+        self.write("name.json", name)
+    }
+
+    /// What the job is found by, where that was noted.
+    pub(super) fn name(&self) -> Option<JobName> {
+        self.read("name.json")
     }
 
     /// Notes that the attempt begins.

@@ -1,6 +1,7 @@
-//! An attempt as a job of the cluster, and what it is told.
+//! An attempt as a job of the cluster, and what is requested of it.
 
 use crate::run::executor::slurm::files::JobFiles;
+use crate::run::executor::slurm::id::JobId;
 use crate::run::executor::slurm::scheduler::Scheduler;
 use crate::run::executor::spec::LaunchSpec;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,20 +15,20 @@ pub(super) struct SlurmJob {
     /// By which it is followed.
     pub(super) files: JobFiles,
     /// Its number.
-    pub(super) number: u64,
+    pub(super) number: JobId,
     /// The time from which Slurm knows it.
     pub(super) since: Instant,
     /// Who knows its state.
     pub(super) scheduler: Arc<Scheduler>,
     /// How long what a node has written may take until it is seen here.
     pub(super) latency: Duration,
-    told: Mutex<Option<Told>>,
+    requested: Mutex<Option<JobRequest>>,
     changed: Condvar,
 }
 
-/// What the attempt was told.
+/// What is requested of the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum JobRequest {
     /// To end.
     Stop,
     /// To go on without being followed.
@@ -39,29 +40,29 @@ impl SlurmJob {
     pub(super) fn new(
         launch: LaunchSpec,
         files: JobFiles,
-        number: u64,
+        number: JobId,
         scheduler: Arc<Scheduler>,
         latency: Duration,
     ) -> Self {
-        let (since, told, changed) = (Instant::now(), Mutex::default(), Condvar::new());
-        Self { launch, files, number, since, scheduler, latency, told, changed }
+        let (since, requested, changed) = (Instant::now(), Mutex::default(), Condvar::new());
+        Self { launch, files, number, since, scheduler, latency, requested, changed }
     }
 
-    /// What it was told.
-    pub(super) fn told(&self) -> Option<Told> {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was requested of it last.
+    pub(super) fn requested(&self) -> Option<JobRequest> {
+        *self.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `pause`, less when it is told something that it was not told before.
+    /// Waits for `pause`, less when something new is requested of it.
     pub(super) fn sleep(&self, pause: Duration) {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = *told;
-        drop(self.changed.wait_timeout_while(told, pause, |now| *now == before));
+        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *requested;
+        drop(self.changed.wait_timeout_while(requested, pause, |now| *now == before));
     }
 
-    /// Tells it something.
-    pub(super) fn tell(&self, what: Told) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    /// Requests something of it.
+    pub(super) fn request(&self, request: JobRequest) {
+        *self.requested.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
         self.changed.notify_all();
     }
 }

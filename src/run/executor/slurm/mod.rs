@@ -6,6 +6,8 @@
 //! about jobs that left none.
 
 mod files;
+mod gathering;
+mod id;
 mod job;
 mod listing;
 mod monitor;
@@ -28,6 +30,8 @@ use crate::run::executor::local::checkpoint;
 use crate::run::executor::spec::LaunchSpec;
 use crate::run::executor::{Executor, Job};
 use files::JobFiles;
+use gathering::Gathering;
+use id::{JobId, JobName};
 use job::SlurmJob;
 use scheduler::Scheduler;
 use std::path::{Path, PathBuf};
@@ -46,6 +50,7 @@ const LATENCY: Duration = Duration::from_secs(60);
 pub(crate) struct Slurm {
     program: PathBuf,
     scheduler: Arc<Scheduler>,
+    gathering: Gathering,
     latency: Duration,
 }
 
@@ -55,11 +60,12 @@ impl Slurm {
         Self {
             program: program.to_owned(),
             scheduler: Arc::new(Scheduler::new(entry.poll.unwrap_or(POLL))),
+            gathering: Gathering::default(),
             latency: entry.latency.unwrap_or(LATENCY),
         }
     }
 
-    fn job(&self, launch: &LaunchSpec, files: JobFiles, number: u64) -> Arc<dyn Job> {
+    fn job(&self, launch: &LaunchSpec, files: JobFiles, number: JobId) -> Arc<dyn Job> {
         Arc::new(SlurmJob::new(launch.clone(), files, number, Arc::clone(&self.scheduler), self.latency))
     }
 }
@@ -71,7 +77,7 @@ impl Executor for Slurm {
 
     fn submit(&self, launch: &LaunchSpec) -> Result<Arc<dyn Job>> {
         let files = JobFiles::create(launch)?;
-        let number = submission::submit(&self.scheduler, launch, &files, &self.program)?;
+        let number = self.gathering.submit(&self.scheduler, launch, &files, &self.program)?;
         Ok(self.job(launch, files, number))
     }
 
@@ -82,7 +88,10 @@ impl Executor for Slurm {
         let files = JobFiles::of(launch);
         let number = match files.number() {
             Some(number) => Some(number),
-            None => self.scheduler.find(id)?,
+            None => {
+                let own = || JobName { name: id.to_owned(), element: None };
+                self.scheduler.find(&files.name().unwrap_or_else(own))?
+            }
         };
         Ok(number.map(|number| self.job(launch, files, number)))
     }

@@ -1,14 +1,14 @@
-//! Following a job: what the attempt prints, its state in the cluster, its result, and what it is told.
+//! Following a job: what the attempt prints, its state in the cluster, its result, and what is requested of it.
 
 use crate::error::{Error, Result, Withdrawal};
 use crate::run::executor::log::{StageLog, Transcript};
 use crate::run::executor::slurm::files::{Finished, Started};
-use crate::run::executor::slurm::job::{SlurmJob, Told};
+use crate::run::executor::slurm::job::{JobRequest, SlurmJob};
 use crate::run::executor::slurm::listing::Listing;
 use crate::run::executor::slurm::scheduler::Seen;
 use crate::run::executor::slurm::state::{JobOutcome, JobState, Row, needs_the_user};
 use crate::run::executor::slurm::tail::Tail;
-use crate::run::executor::{EndState, Job, JobEnd, Tell};
+use crate::run::executor::{EndState, EventSink, Job, JobEnd};
 use contract::Event;
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
@@ -21,16 +21,16 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 const LAST_RESULT: Duration = Duration::from_secs(1);
 
 impl Job for SlurmJob {
-    fn events(&self, log: &StageLog, tell: &mut Tell<'_>) -> Result<JobEnd> {
-        Monitor::new(self, log).run(tell)
+    fn events(&self, log: &StageLog, send: &mut EventSink<'_>) -> Result<JobEnd> {
+        Monitor::new(self, log).run(send)
     }
 
     fn stop(&self) {
-        self.tell(Told::Stop);
+        self.request(JobRequest::Stop);
     }
 
     fn leave(&self) {
-        self.tell(Told::Leave);
+        self.request(JobRequest::Leave);
     }
 }
 
@@ -48,8 +48,8 @@ struct Monitor<'a> {
     finished: Option<Instant>,
     ended: Option<Instant>,
     is_cancelled: bool,
-    /// What was said of it last, which is not said again.
-    said: String,
+    /// What was reported of it last, which is not reported again.
+    last_message: String,
     /// How often its lock could be had while it ran.
     lock_found_free: usize,
 }
@@ -67,32 +67,32 @@ impl<'a> Monitor<'a> {
             finished: None,
             ended: None,
             is_cancelled: false,
-            said: String::new(),
+            last_message: String::new(),
             lock_found_free: 0,
         }
     }
 
-    fn run(mut self, tell: &mut Tell<'_>) -> Result<JobEnd> {
+    fn run(mut self, send: &mut EventSink<'_>) -> Result<JobEnd> {
         self.log.note(&format!("slurm: job {}, {}", self.job.number, self.job.files.folder().display()));
         loop {
             // Before what was printed is read, so that nothing of it is missed.
             let finished = self.job.files.finished();
             let is_new = self.read();
-            self.offer(tell);
+            self.offer(send);
             if let Some(finished) = finished {
                 if let Some(end) = self.result(finished)? {
                     return Ok(end);
                 }
             } else {
-                match self.job.told() {
-                    Some(Told::Leave) => return Ok(end(EndState::Stopped)),
-                    Some(Told::Stop) if !self.is_cancelled => {
+                match self.job.requested() {
+                    Some(JobRequest::Leave) => return Ok(end(EndState::Stopped)),
+                    Some(JobRequest::Stop) if !self.is_cancelled => {
                         self.job.scheduler.cancel(self.job.number);
                         self.is_cancelled = true;
                     }
                     _ => {}
                 }
-                if let Some(state) = self.state(tell)? {
+                if let Some(state) = self.state(send)? {
                     return Ok(end(state));
                 }
             }
@@ -122,9 +122,9 @@ impl<'a> Monitor<'a> {
         is_new
     }
 
-    fn offer(&mut self, tell: &mut Tell<'_>) {
+    fn offer(&mut self, send: &mut EventSink<'_>) {
         while let Some(event) = self.waiting.pop_front() {
-            if let Some(event) = tell(event) {
+            if let Some(event) = send(event) {
                 self.waiting.push_front(event);
                 return;
             }
@@ -165,15 +165,15 @@ impl<'a> Monitor<'a> {
     }
 
     /// How the cluster has ended the job, if it has and the job left no result.
-    fn state(&mut self, tell: &mut Tell<'_>) -> Result<Option<EndState>> {
+    fn state(&mut self, send: &mut EventSink<'_>) -> Result<Option<EndState>> {
         match self.job.scheduler.look(self.job.number, self.job.since, self.is_cancelled) {
             Seen::Nothing => {}
-            Seen::NoAnswer(message) => self.say(format!("squeue gives no answer, so nothing is known: {message}")),
+            Seen::NoAnswer(message) => self.report(format!("squeue gives no answer, so nothing is known: {message}")),
             Seen::Unknown if self.is_over(self.job.latency) => return Ok(Some(self.why(Withdrawal::Lost))),
             Seen::Unknown => {}
             Seen::Row(row) => match row.state {
-                JobState::Waiting => self.waits(&row, tell),
-                JobState::Running => self.runs(&row, tell),
+                JobState::Waiting => self.waits(&row, send),
+                JobState::Running => self.runs(&row, send),
                 JobState::Ended(outcome) => return self.ended(outcome, &row),
             },
         }
@@ -231,19 +231,19 @@ impl<'a> Monitor<'a> {
         }
     }
 
-    fn waits(&mut self, row: &Row, tell: &mut Tell<'_>) {
+    fn waits(&mut self, row: &Row, send: &mut EventSink<'_>) {
         self.ended = None;
         let text = format!("job {} waits in the queue: {}", self.job.number, row.reason);
-        if needs_the_user(&row.reason) && self.said != text {
+        if needs_the_user(&row.reason) && self.last_message != text {
             // A message that is not taken is in the log.
-            drop(tell(Event::Log { message: text.clone() }));
+            drop(send(Event::Log { message: text.clone() }));
         }
-        self.say(text);
+        self.report(text);
     }
 
-    fn runs(&mut self, row: &Row, tell: &mut Tell<'_>) {
+    fn runs(&mut self, row: &Row, send: &mut EventSink<'_>) {
         self.ended = None;
-        self.say(format!("job {} runs on {}", self.job.number, row.nodes));
+        self.report(format!("job {} runs on {}", self.job.number, row.nodes));
         let Some(Started { host, .. }) = self.job.files.started() else { return };
         // The node has locked the file before it wrote that it has started. It may just have ended.
         self.lock_found_free = if is_free(&self.job.files.lock()) { self.lock_found_free + 1 } else { 0 };
@@ -253,15 +253,15 @@ impl<'a> Monitor<'a> {
                  may run the same stage; mount the file system of {} with flock to do without this limit",
                 self.job.files.folder().display()
             );
-            drop(tell(Event::Log { message: self.log.line(&message) }));
+            drop(send(Event::Log { message: self.log.line(&message) }));
         }
     }
 
     /// Adds a line to the log, unless it is the same as before.
-    fn say(&mut self, text: String) {
-        if self.said != text {
+    fn report(&mut self, text: String) {
+        if self.last_message != text {
             self.log.note(&format!("slurm: {text}"));
-            self.said = text;
+            self.last_message = text;
         }
     }
 }
@@ -277,5 +277,5 @@ fn is_free(path: &std::path::Path) -> bool {
 
 /// An end of which only the state is known.
 fn end(state: EndState) -> JobEnd {
-    JobEnd { state, failure: None, said_done: false, peak_memory: None, elsewhere: None }
+    JobEnd { state, failure: None, reported_done: false, peak_memory: None, elsewhere: None }
 }

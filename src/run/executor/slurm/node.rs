@@ -6,6 +6,7 @@ use crate::machine::{Hardware, Machine};
 use crate::run::executor::local::Local;
 use crate::run::executor::log::StageLog;
 use crate::run::executor::slurm::files::{Finished, JobFiles, Started};
+use crate::run::executor::slurm::id::JobId;
 use crate::run::executor::slurm::listing::Listing;
 use crate::run::executor::spec::{LaunchProgram, LaunchSpec};
 use crate::run::executor::{Elsewhere, EndState, Executor as _, Job, JobEnd};
@@ -55,7 +56,7 @@ fn run(files: &JobFiles, interrupt: &Interrupt) -> std::result::Result<bool, Str
     let mut launch = files.launch()?;
     let machine = Machine::look();
     let _lock = FileLock::try_take(&Disk::default(), &files.lock()).map_err(|error| error.to_string())?;
-    let job = std::env::var("SLURM_JOB_ID").ok().and_then(|number| number.parse().ok());
+    let job = job_id(|name| std::env::var(name).ok()?.parse().ok());
     files.set_started(&Started { job, host: machine.host.clone() }).map_err(|error| error.to_string())?;
     adapt(&mut launch);
     let ended = execute(&launch, files, interrupt, &machine);
@@ -73,10 +74,23 @@ fn run(files: &JobFiles, interrupt: &Interrupt) -> std::result::Result<bool, Str
     Ok(matches!(finished.end, Ok(JobEnd { state: EndState::Exited(0), .. })))
 }
 
+/// The number of the job in which this runs, by the numbers in Slurm's variables.
+fn job_id(number: impl Fn(&str) -> Option<u64>) -> Option<JobId> {
+    match (number("SLURM_ARRAY_JOB_ID"), number("SLURM_ARRAY_TASK_ID")) {
+        (Some(job), Some(element)) => Some(JobId { job, element: Some(u32::try_from(element).ok()?) }),
+        _ => number("SLURM_JOB_ID").map(|job| JobId { job, element: None }),
+    }
+}
+
 /// Has the environment say what is so on this machine: the GPUs that Slurm has given to the job, and a folder that is there.
 fn adapt(launch: &mut LaunchSpec) {
     launch.environment.remove(GPUS);
     launch.environment.extend(std::env::var_os(GPUS).map(|gpus| (GPUS.to_owned(), gpus)));
+    if launch.resources.ranks > 1 {
+        // mpirun reads from them which nodes the job has.
+        let of_job = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        launch.environment.extend(of_job.filter(|(name, _)| name.starts_with("SLURM_")));
+    }
     if launch.environment.get("TMPDIR").is_some_and(|folder| !Path::new(folder).is_dir()) {
         launch.environment.remove("TMPDIR");
     }
@@ -108,7 +122,7 @@ fn execute(launch: &LaunchSpec, files: &JobFiles, interrupt: &Interrupt, machine
     Ok(end)
 }
 
-/// Ends the attempt when this process is told to end, and gives to other machines what was written, until this process ends.
+/// Ends the attempt when this process is asked to end, and gives to other machines what was written, until this process ends.
 fn attend(job: Arc<dyn Job>, interrupt: Interrupt, written: [PathBuf; 2]) {
     std::thread::spawn(move || {
         let mut flushed = Instant::now();

@@ -1,5 +1,6 @@
 //! Calls of Slurm's programs.
 
+use crate::machine::has_program;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,11 +8,9 @@ use std::process::{Command, Stdio};
 /// Beginnings of variables that change what Slurm's programs do, of which only the command line is to decide.
 const CLEARED: [&str; 4] = ["SQUEUE_", "SACCT_", "SCANCEL_", "SCONTROL_"];
 
-/// The programs that this executor cannot do without and this machine does not have, in words.
+/// The programs that this executor cannot do without and this machine does not have, as messages.
 pub(crate) fn missing_programs() -> Vec<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let missing: Vec<&str> = ["sbatch", "squeue", "scancel"].into_iter().filter(|name| !is_there(name)).collect();
+    let missing: Vec<&str> = ["sbatch", "squeue", "scancel"].into_iter().filter(|name| !has_program(name)).collect();
     if missing.is_empty() {
         return Vec::new();
     }

@@ -1,6 +1,7 @@
 //! The states of all jobs of a run, asked for in one call, and their cancellation.
 
 use crate::error::{Error, Result};
+use crate::run::executor::slurm::id::{JobId, JobName};
 use crate::run::executor::slurm::programs::ask;
 use crate::run::executor::slurm::state::{ACCOUNTING_FORMAT, JobState, QUEUE_FORMAT, Row, accounting_rows, queue_rows};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ pub(super) struct Scheduler {
     /// Held by the thread that submits, so that the controller gets one request after the other.
     pub(super) submitting: Mutex<()>,
     answers: Mutex<Answers>,
-    to_cancel: Mutex<BTreeSet<u64>>,
+    to_cancel: Mutex<BTreeSet<JobId>>,
     has_accounting: OnceLock<bool>,
 }
 
@@ -32,9 +33,9 @@ struct Answers {
     asked: Option<Instant>,
     /// When the question was asked that `rows` answer.
     answered: Option<Instant>,
-    rows: BTreeMap<u64, Row>,
+    rows: BTreeMap<JobId, Row>,
     /// Jobs that the queue does not have, with what accounting says of them and in how many answers they were missing.
-    missing: BTreeMap<u64, (Option<Row>, usize)>,
+    missing: BTreeMap<JobId, (Option<Row>, usize)>,
     /// Why there was no answer the last time.
     failure: Option<String>,
 }
@@ -67,7 +68,7 @@ impl Scheduler {
 
     /// What is known of a job that is there since `since`. Asks if that is due and no other thread does; `is_urgent` makes
     /// it due sooner.
-    pub(super) fn look(&self, job: u64, since: Instant, is_urgent: bool) -> Seen {
+    pub(super) fn look(&self, job: JobId, since: Instant, is_urgent: bool) -> Seen {
         let pause = if is_urgent { SHORTEST.min(self.poll) } else { self.poll };
         if self.is_due(pause)
             && let Ok(_asking) = self.asking.try_lock()
@@ -89,31 +90,32 @@ impl Scheduler {
         }
     }
 
-    /// The newest job of this name, asked for at once.
+    /// The number of the newest job of this name, asked for at once.
     ///
     /// # Errors
     /// When there is no answer.
-    pub(super) fn find(&self, name: &str) -> Result<Option<u64>> {
+    pub(super) fn find(&self, name: &JobName) -> Result<Option<JobId>> {
+        let JobName { name, element } = name;
         // A submission whose sender has just died may still be on its way.
         for pause in [Duration::ZERO, SHORTEST] {
             std::thread::sleep(pause);
-            let found = queue(&["--name", name]).map_err(|message| Error::Cluster {
+            let found = queue(&["--name", name.as_str()]).map_err(|message| Error::Cluster {
                 message: format!("squeue did not say whether the job {name} is there: {message}"),
                 hint: "run again when the cluster answers; nothing was started".to_owned(),
                 may_pass: true,
             })?;
-            if let Some((number, _)) = found.into_iter().rfind(|(_, row)| row.name == name) {
-                return Ok(Some(number));
+            if let Some((JobId { job, .. }, _)) = found.into_iter().rfind(|(_, row)| row.name == *name) {
+                return Ok(Some(JobId { job, element: *element }));
             }
         }
         Ok(None)
     }
 
     /// Cancels a job, together with all for which this was called meanwhile.
-    pub(super) fn cancel(&self, job: u64) {
+    pub(super) fn cancel(&self, job: JobId) {
         lock(&self.to_cancel).insert(job);
         // Whoever comes first takes those of all others; these find nothing left.
-        let jobs: Vec<String> = std::mem::take(&mut *lock(&self.to_cancel)).iter().map(u64::to_string).collect();
+        let jobs: Vec<String> = std::mem::take(&mut *lock(&self.to_cancel)).iter().map(JobId::to_string).collect();
         for jobs in jobs.chunks(CANCELLED_AT_ONCE) {
             if let Err(message) = ask("scancel", jobs) {
                 tracing::debug!("scancel {}: {message}", jobs.join(" "));
@@ -136,7 +138,7 @@ impl Scheduler {
                 return;
             }
         };
-        let missing: Vec<u64> = {
+        let missing: Vec<JobId> = {
             let answers = self.answers();
             let unknown = answers.missing.iter().filter(|(job, (row, _))| row.is_none() && !rows.contains_key(job));
             unknown.map(|(job, _)| *job).collect()
@@ -152,7 +154,7 @@ impl Scheduler {
     }
 
     /// What accounting says of jobs, where there is any.
-    fn past(&self, jobs: &[u64]) -> BTreeMap<u64, Row> {
+    fn past(&self, jobs: &[JobId]) -> BTreeMap<JobId, Row> {
         let has_accounting = || {
             let settings = ask("scontrol", &["show", "config"]).unwrap_or_default();
             let line = settings.lines().find(|line| line.starts_with("AccountingStorageType"));
@@ -161,7 +163,7 @@ impl Scheduler {
         if jobs.is_empty() || !*self.has_accounting.get_or_init(has_accounting) {
             return BTreeMap::new();
         }
-        let numbers: Vec<String> = jobs.iter().map(u64::to_string).collect();
+        let numbers: Vec<String> = jobs.iter().map(JobId::to_string).collect();
         let (format, jobs) = (format!("--format={ACCOUNTING_FORMAT}"), format!("--jobs={}", numbers.join(",")));
         match ask("sacct", &["--noheader", "--parsable2", "--allocations", &format, &jobs]) {
             Ok(text) => accounting_rows(&text),
@@ -182,9 +184,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The jobs of this user in the queue, with those that have ended a short time ago.
-fn queue(more: &[&str]) -> std::result::Result<BTreeMap<u64, Row>, String> {
+fn queue(more: &[&str]) -> std::result::Result<BTreeMap<JobId, Row>, String> {
     let user = format!("--user={}", rustix::process::getuid().as_raw());
     let format = format!("--format={QUEUE_FORMAT}");
-    let arguments = [&["--noheader", "--states=all", &user, &format], more].concat();
+    let arguments = [&["--noheader", "--array", "--states=all", &user, &format], more].concat();
     ask("squeue", &arguments).map(|text| queue_rows(&text))
 }

@@ -1,12 +1,13 @@
 //! What Slurm says of jobs: the rows that `squeue` and `sacct` print.
 
+use crate::run::executor::slurm::id::JobId;
 use std::collections::BTreeMap;
 
 /// The columns that `squeue` is asked for: number, state, nodes, reason, name.
 pub(super) const QUEUE_FORMAT: &str = "%i|%T|%N|%r|%j";
 
 /// The columns that `sacct` is asked for: number, state, nodes.
-pub(super) const ACCOUNTING_FORMAT: &str = "JobIDRaw,State,NodeList";
+pub(super) const ACCOUNTING_FORMAT: &str = "JobID,State,NodeList";
 
 /// What Slurm says of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub(super) fn state(name: &str) -> JobState {
 }
 
 /// The rows that `squeue` printed, by the number of the job. Lines of another form are left out.
-pub(super) fn queue_rows(text: &str) -> BTreeMap<u64, Row> {
+pub(super) fn queue_rows(text: &str) -> BTreeMap<JobId, Row> {
     let row = |line: &str| {
         let mut columns = line.splitn(5, '|').map(|column| column.trim().to_owned());
         let number = columns.next()?.parse().ok()?;
@@ -79,7 +80,7 @@ pub(super) fn queue_rows(text: &str) -> BTreeMap<u64, Row> {
 }
 
 /// The rows that `sacct` printed, by the number of the job. Of a job that was queued again, the last row counts.
-pub(super) fn accounting_rows(text: &str) -> BTreeMap<u64, Row> {
+pub(super) fn accounting_rows(text: &str) -> BTreeMap<JobId, Row> {
     let row = |line: &str| {
         let mut columns = line.splitn(3, '|').map(str::to_owned);
         let (number, name_of_state, nodes) = (columns.next()?.parse().ok()?, columns.next()?, columns.next()?);
@@ -89,7 +90,7 @@ pub(super) fn accounting_rows(text: &str) -> BTreeMap<u64, Row> {
     text.lines().filter_map(row).collect()
 }
 
-/// Whether a job that waits for this reason may wait for ever, so that its user has to be told.
+/// Whether a job that waits for this reason may wait for ever, so that its user has to know.
 pub(super) fn needs_the_user(reason: &str) -> bool {
     const BEGINNINGS: [&str; 12] = [
         "Assoc",
@@ -142,23 +143,25 @@ mod tests {
 
     #[test]
     fn rows_of_the_queue_are_read_and_other_lines_are_not() {
-        let text =
-            "12|PENDING||Resources|pipe-a-1\n13|RUNNING|n[1-2]|None|odd|name\nsome notice\n7_3|PENDING||x|array\n";
+        let text = "12|PENDING||Resources|pipe-a-1\n13|RUNNING|n[1-2]|None|odd|name\nsome notice\n7_3|PENDING||x|array\n7_[4-9]|PENDING||x|array\n";
         let rows = queue_rows(text);
-        assert_eq!(rows.keys().copied().collect::<Vec<_>>(), [12, 13]);
-        assert_eq!((rows[&12].state.clone(), rows[&12].reason.as_str()), (JobState::Waiting, "Resources"));
-        assert_eq!((rows[&13].nodes.as_str(), rows[&13].name.as_str()), ("n[1-2]", "odd|name"));
+        assert_eq!(rows.keys().map(JobId::to_string).collect::<Vec<_>>(), ["7_3", "12", "13"]);
+        let row = |number: &str| &rows[&number.parse().unwrap()];
+        assert_eq!((row("12").state.clone(), row("12").reason.as_str()), (JobState::Waiting, "Resources"));
+        assert_eq!((row("13").nodes.as_str(), row("13").name.as_str()), ("n[1-2]", "odd|name"));
+        assert_eq!(row("7_3").name, "array");
     }
 
     #[test]
     fn the_last_row_of_accounting_counts() {
-        let rows = accounting_rows("5|REQUEUED|n1\n5|COMPLETED|n2\n6|CANCELLED by 0|None assigned\n");
-        assert_eq!(rows[&5].state, JobState::Ended(JobOutcome::Completed));
-        assert_eq!(rows[&6].state, JobState::Ended(JobOutcome::Cancelled));
+        let rows = accounting_rows("5|REQUEUED|n1\n5|COMPLETED|n2\n6_2|CANCELLED by 0|None assigned\n");
+        let state = |number: &str| rows[&number.parse().unwrap()].state.clone();
+        assert_eq!(state("5"), JobState::Ended(JobOutcome::Completed));
+        assert_eq!(state("6_2"), JobState::Ended(JobOutcome::Cancelled));
     }
 
     #[test]
-    fn reasons_that_only_a_user_can_change_are_told() {
+    fn reasons_that_only_a_user_can_change_are_reported() {
         for reason in
             ["PartitionTimeLimit", "JobHeldUser", "QOSMaxJobsPerUserLimit", "ReqNodeNotAvail, UnavailableNodes:n1"]
         {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::run::executor::slurm::files::JobFiles;
+use crate::run::executor::slurm::id::{JobId, JobName};
 use crate::run::executor::slurm::programs::output_of;
 use crate::run::executor::slurm::scheduler::Scheduler;
 use crate::run::executor::spec::LaunchSpec;
@@ -26,53 +27,84 @@ pub(super) fn name_of(launch: &LaunchSpec) -> String {
     format!("pipe-{stage}-{}", &blake3::hash(identity.as_bytes()).to_hex()[..16])
 }
 
-/// Submits the job of an attempt and gives its number.
+/// An attempt with the files of its job.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    /// What runs.
+    pub(super) launch: LaunchSpec,
+    /// Its files.
+    pub(super) files: JobFiles,
+}
+
+/// What two attempts have to have in common to be jobs of one array: their stage and all that they ask for.
+pub(super) fn kind_of(launch: &LaunchSpec) -> Vec<String> {
+    let stage = std::iter::once(launch.stage.stage().to_owned());
+    stage.chain(launch.secrets.clone()).chain(asked(launch)).collect()
+}
+
+/// Submits the job of an attempt, or an array of jobs of several of one kind, and gives their numbers.
 ///
 /// # Errors
 /// [`Error::Cluster`] when it is refused; then there is no job.
-pub(super) fn submit(scheduler: &Scheduler, launch: &LaunchSpec, files: &JobFiles, program: &Path) -> Result<u64> {
-    fs::write(files.script(), script(program, files.folder()))
+pub(super) fn submit(scheduler: &Scheduler, attempts: &[&Attempt], program: &Path) -> Result<Vec<JobId>> {
+    let Some(Attempt { launch, files }) = attempts.first() else { return Ok(Vec::new()) };
+    let name = JobName { name: name_of(launch), element: None };
+    let is_array = attempts.len() > 1;
+    let element = |place: usize| is_array.then_some(place as u32);
+    if is_array {
+        // So that each is found again when this program ends before it has noted the numbers.
+        for (place, attempt) in attempts.iter().enumerate() {
+            attempt.files.set_name(&JobName { element: element(place), ..name.clone() })?;
+        }
+    }
+    fs::write(files.script(), script(program, attempts))
         .map_err(|error| Error::io("writing", &files.script(), error))?;
     let here = std::env::current_dir().map_err(|error| Error::io("reading", Path::new("."), error))?;
     let printed = {
         let _one_at_a_time = scheduler.submitting.lock().unwrap_or_else(PoisonError::into_inner);
-        output_of(command(launch, files, &here))
+        output_of(command(attempts, &here))
     };
     let refused = |message: String| Error::Cluster {
         message: format!("sbatch did not take the job of {}: {message}", launch.stage),
         may_pass: may_pass(&message),
         hint: "see resources of the stage and [slurm] of the pipeline; nothing was submitted".to_owned(),
     };
-    let number = match printed {
+    let job = match printed {
         Ok(text) => match number(&text) {
             Some(number) => number,
             // It may have been taken all the same.
-            None => {
-                scheduler.find(&name_of(launch))?.ok_or_else(|| refused(format!("it printed '{}'", text.trim())))?
-            }
+            None => scheduler.find(&name)?.ok_or_else(|| refused(format!("it printed '{}'", text.trim())))?.job,
         },
-        Err(message) if may_pass(&message) => scheduler.find(&name_of(launch))?.ok_or_else(|| refused(message))?,
+        Err(message) if may_pass(&message) => scheduler.find(&name)?.ok_or_else(|| refused(message))?.job,
         Err(message) => return Err(refused(message)),
     };
-    files.set_number(number)?;
-    Ok(number)
+    let numbered = |(place, attempt): (usize, &&Attempt)| {
+        let number = JobId { job, element: element(place) };
+        attempt.files.set_number(number).map(|()| number)
+    };
+    attempts.iter().enumerate().map(numbered).collect()
 }
 
-fn command(launch: &LaunchSpec, files: &JobFiles, here: &Path) -> Command {
+fn command(attempts: &[&Attempt], here: &Path) -> Command {
+    let Attempt { launch, files } = attempts[0];
     let mut command = Command::new("sbatch");
     // SLURM_ variables of a job in which the runner itself is would become options of this one.
     command.env_clear();
     let is_passed = |name: &str| PASSED.contains(&name) || name.starts_with("SBATCH_");
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed)));
     command.envs(launch.secret_values());
-    command.args(arguments(launch, files, here)).arg(files.script());
+    command.args(arguments(attempts, here)).arg(files.script());
     command
 }
 
 /// The arguments of `sbatch` but for the script. The job gets the environment that `sbatch` has.
-fn arguments(launch: &LaunchSpec, files: &JobFiles, here: &Path) -> Vec<String> {
-    let resources = &launch.resources;
-    let job = &resources.job;
+fn arguments(attempts: &[&Attempt], here: &Path) -> Vec<String> {
+    let Attempt { launch, files } = attempts[0];
+    // Files of an attempt are removed at its end, so an array has none in which the cluster could write for all.
+    let output = match attempts.len() {
+        1 => files.output().display().to_string().replace('%', "%%"),
+        _ => "/dev/null".to_owned(),
+    };
     let mut arguments = vec![
         "--parsable".to_owned(),
         format!("--job-name={}", name_of(launch)),
@@ -80,9 +112,22 @@ fn arguments(launch: &LaunchSpec, files: &JobFiles, here: &Path) -> Vec<String> 
         "--export=ALL".to_owned(),
         "--no-requeue".to_owned(),
         format!("--chdir={}", here.display()),
-        format!("--output={}", files.output().display().to_string().replace('%', "%%")),
+        format!("--output={output}"),
+    ];
+    if attempts.len() > 1 {
+        arguments.push(format!("--array=0-{}", attempts.len() - 1));
+    }
+    arguments.extend(asked(launch));
+    arguments
+}
+
+/// The arguments of `sbatch` by which an attempt asks for what it needs.
+fn asked(launch: &LaunchSpec) -> Vec<String> {
+    let resources = &launch.resources;
+    let job = &resources.job;
+    let mut arguments = vec![
         "--nodes=1".to_owned(),
-        "--ntasks=1".to_owned(),
+        format!("--ntasks={}", resources.ranks.max(1)),
         format!("--cpus-per-task={}", resources.threads),
     ];
     if resources.memory > 0 {
@@ -110,9 +155,18 @@ fn time(time: Duration) -> String {
 }
 
 /// The script: this program, which becomes the job. Progress is not to be in its log, since the runner says it.
-fn script(program: &Path, folder: &Path) -> String {
+fn script(program: &Path, attempts: &[&Attempt]) -> String {
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
-    format!("#!/bin/sh\nexport PIPE_PROGRESS=1000000000\nexec {} job {}\n", quoted(program), quoted(folder))
+    let mut script = "#!/bin/sh\nexport PIPE_PROGRESS=1000000000\n".to_owned();
+    let program = quoted(program);
+    let [one] = attempts else {
+        script += "case $SLURM_ARRAY_TASK_ID in\n";
+        for (element, attempt) in attempts.iter().enumerate() {
+            script += &format!("{element}) folder={} ;;\n", quoted(attempt.files.folder()));
+        }
+        return script + &format!("esac\nexec {program} job \"$folder\" >\"$folder/slurm.out\" 2>&1\n");
+    };
+    script + &format!("exec {program} job {}\n", quoted(one.files.folder()))
 }
 
 /// The number of the job in what `sbatch` printed: `12`, or `12;cluster`. A site may print something before.
@@ -160,8 +214,12 @@ mod tests {
         }
     }
 
-    fn words(launch: &LaunchSpec) -> Vec<String> {
-        arguments(launch, &JobFiles::of(launch), Path::new("/home/you"))
+    fn attempt(launch: LaunchSpec) -> Attempt {
+        Attempt { files: JobFiles::of(&launch), launch }
+    }
+
+    fn arguments_of(launch: &LaunchSpec) -> Vec<String> {
+        arguments(&[&attempt(launch.clone())], Path::new("/home/you"))
     }
 
     #[test]
@@ -180,7 +238,7 @@ mod tests {
         let name = name_of(&launch);
         assert!(name.starts_with("pipe-tune-seed-1-"), "{name}");
         assert_eq!(
-            words(&launch),
+            arguments_of(&launch),
             [
                 "--parsable",
                 &format!("--job-name={name}"),
@@ -204,23 +262,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_for_that_nobody_said() {
-        let words = words(&launch(LaunchResources { threads: 1, ..LaunchResources::default() }, None));
-        assert_eq!(words.last().unwrap(), "--cpus-per-task=1");
+    fn only_what_was_configured_is_asked_for() {
+        let arguments = arguments_of(&launch(LaunchResources { threads: 1, ..LaunchResources::default() }, None));
+        assert_eq!(arguments.last().unwrap(), "--cpus-per-task=1");
     }
 
     #[test]
     fn a_timeout_gives_the_job_a_later_limit() {
         let resources = LaunchResources { threads: 1, ..LaunchResources::default() };
-        let words = words(&launch(resources, Some(Duration::from_secs(60))));
-        assert_eq!(words.last().unwrap(), "--time=0-00:06:00");
+        let arguments = arguments_of(&launch(resources, Some(Duration::from_secs(60))));
+        assert_eq!(arguments.last().unwrap(), "--time=0-00:06:00");
     }
 
     #[test]
     fn gres_is_taken_as_it_is_written() {
         let job = JobResources { gres: Some("gpu:a100:1,ssd:1".to_owned()), ..JobResources::default() };
         let resources = LaunchResources { threads: 1, gpu_count: 1, job, ..LaunchResources::default() };
-        assert_eq!(words(&launch(resources, None)).last().unwrap(), "--gres=gpu:a100:1,ssd:1");
+        assert_eq!(arguments_of(&launch(resources, None)).last().unwrap(), "--gres=gpu:a100:1,ssd:1");
     }
 
     #[test]
@@ -243,7 +301,27 @@ mod tests {
 
     #[test]
     fn the_script_quotes_its_paths() {
-        let script = script(Path::new("/opt/it's/pipe"), Path::new("/a b"));
+        let attempt =
+            Attempt { files: JobFiles::at(Path::new("/a b")), launch: launch(LaunchResources::default(), None) };
+        let script = script(Path::new("/opt/it's/pipe"), &[&attempt]);
         assert!(script.ends_with("exec '/opt/it'\\''s/pipe' job '/a b'\n"), "{script}");
+    }
+    #[test]
+    fn an_array_has_a_folder_for_each_element() {
+        let of_point = |point: &str| {
+            let stage = StageName::new(format!("tune@{point}"));
+            let folder = format!("/store/{point}").into();
+            attempt(LaunchSpec { stage, folder, ..launch(LaunchResources::default(), None) })
+        };
+        let points = ["seed=1", "seed=2"].map(of_point);
+        let attempts: Vec<&Attempt> = points.iter().collect();
+        let arguments = arguments(&attempts, Path::new("/home/you"));
+        assert!(arguments.contains(&"--array=0-1".to_owned()) && arguments.contains(&"--output=/dev/null".to_owned()));
+        let script = script(Path::new("/pipe"), &attempts);
+        assert!(script.contains("0) folder='/store/seed=1/.job' ;;\n1) folder='/store/seed=2/.job' ;;\n"), "{script}");
+        assert!(script.ends_with("exec '/pipe' job \"$folder\" >\"$folder/slurm.out\" 2>&1\n"), "{script}");
+        assert_eq!(kind_of(&points[0].launch), kind_of(&points[1].launch));
+        let other = launch(LaunchResources { threads: 2, ..LaunchResources::default() }, None);
+        assert_ne!(kind_of(&points[0].launch), kind_of(&other));
     }
 }

@@ -25,9 +25,9 @@ impl Drop for Cluster {
     }
 }
 
-fn script(what: &str, folder: &Path) -> Command {
+fn script(action: &str, folder: &Path) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/slurm.sh"));
-    command.arg(what).arg(folder);
+    command.arg(action).arg(folder);
     command
 }
 
@@ -38,6 +38,7 @@ fn keeps_what_every_executor_must_keep() {
         eprintln!("skipped: pipe is not built beside the tests");
         return;
     }
+    let _turn = suite::turn();
     let cluster = match Cluster::start() {
         Ok(cluster) => cluster,
         Err(reason) => return eprintln!("skipped: {}", reason.trim()),

@@ -54,7 +54,7 @@ pub(crate) fn is_page_fragment(title: &str) -> bool {
     title.trim_start().starts_with("<span") || title.contains("getTime(")
 }
 
-/// Cuts a text that has more characters than `most`, and says whether it did.
+/// Cuts a string that has more characters than `most`, and says whether it did.
 pub(crate) fn cut(text: &mut String, most: Option<usize>) -> bool {
     let end = most.and_then(|most| text.char_indices().nth(most)).map(|(end, _)| end);
     if let Some(end) = end {

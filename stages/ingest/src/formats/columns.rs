@@ -93,16 +93,16 @@ const TEXT: &[&str] = &["text", "review", "reviewtext", "reviewbody", "comment",
 pub(super) fn places(path: &Path, names: &[String], asked: &Columns) -> Result<Places> {
     let find = |asked: &Option<String>, usual: &[&str]| match asked {
         Some(name) => position(names, name).map(Some).ok_or_else(|| {
-            let what = format!("no column '{name}'; found the columns: {}", names.join(", "));
-            failure(path, &what)
+            let problem = format!("no column '{name}'; found the columns: {}", names.join(", "));
+            failure(path, &problem)
                 .hint("columns = { user = \"...\", item = \"...\", time = \"...\" } names columns of the file")
         }),
         None => Ok(usual.iter().find_map(|usual| names.iter().position(|name| normal(name) == *usual))),
     };
-    let required = |what: &str, found: Option<usize>| {
+    let required = |role: &str, found: Option<usize>| {
         found.ok_or_else(|| {
-            let what = format!("no column is known as the {what}; found the columns: {}", names.join(", "));
-            failure(path, &what).hint(
+            let problem = format!("no column is known as the {role}; found the columns: {}", names.join(", "));
+            failure(path, &problem).hint(
                 "name them: columns = { user = \"...\", item = \"...\", time = \"...\" }; if the file has no line of \
                  column names, set header = false and name columns by number, such as user = \"1\"",
             )
@@ -152,8 +152,8 @@ fn normal(name: &str) -> String {
     name.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-fn failure(path: &Path, what: &str) -> Failure {
-    Failure::new(FailureKind::MissingField, format!("{}: {what}", path.display()))
+fn failure(path: &Path, problem: &str) -> Failure {
+    Failure::new(FailureKind::MissingField, format!("{}: {problem}", path.display()))
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ impl Layout {
         if record.len() != self.width {
             let whole = record.iter().collect::<Vec<_>>().join(&self.delimiter);
             let (found, expected) = (record.len(), self.width);
-            let what = format!("found {found} fields, expected {expected}; it starts with: {}", excerpt(&whole));
-            return Err(BadRow::malformed(line, what));
+            let problem = format!("found {found} fields, expected {expected}; it starts with: {}", excerpt(&whole));
+            return Err(BadRow::malformed(line, problem));
         }
         let field = |place: usize| record.get(place);
         let missing = |place: usize, expected: &str| {
@@ -65,8 +65,8 @@ impl Layout {
         };
         let text = |place: usize| {
             std::str::from_utf8(field(place)).map(str::trim).map_err(|_| {
-                let what = format!("field '{}' is not UTF-8: {}", self.names[place], excerpt(field(place)));
-                BadRow::malformed(line, what)
+                let problem = format!("field '{}' is not UTF-8: {}", self.names[place], excerpt(field(place)));
+                BadRow::malformed(line, problem)
             })
         };
         let id = |place: usize| {

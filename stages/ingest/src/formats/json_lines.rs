@@ -20,8 +20,8 @@ pub(crate) fn parse_lines<'a, T: Deserialize<'a>>(
             Err(error) => {
                 // serde_json sees one line: its own line number says nothing.
                 let error = error.to_string().replace(" at line 1 column", " at column");
-                let what = format!("not a JSON object: {error}; it starts with: {}", excerpt(line));
-                Err(BadRow::malformed(number, what).hint(expected))
+                let problem = format!("not a JSON object: {error}; it starts with: {}", excerpt(line));
+                Err(BadRow::malformed(number, problem).hint(expected))
             }
         };
         bad.extend(taken.err());

@@ -130,8 +130,8 @@ fn format_of(path: &Path, bytes: &[u8], text: &str) -> Result<Format> {
             Err(Failure::new(FailureKind::NothingUsable, message).hint("is it the right one?"))
         }
         Some('{') => json_format(text).ok_or_else(|| {
-            let what = "JSON whose fields are of no form that is known";
-            unknown(path, what, bytes)
+            let content = "JSON whose fields are of no form that is known";
+            unknown(path, content, bytes)
                 .hint("format = \"amazon-2018\" or \"amazon-2023\" names the form; or convert it to CSV or Parquet")
         }),
         Some('[') => Err(unknown(path, "a JSON list", bytes)
@@ -160,9 +160,9 @@ fn json_format(text: &str) -> Option<Format> {
     rest.starts_with('[').then_some(Format::LcRec)
 }
 
-fn unknown(path: &Path, what: &str, bytes: &[u8]) -> Failure {
+fn unknown(path: &Path, content: &str, bytes: &[u8]) -> Failure {
     let message = format!(
-        "{}: found {what}, expected Amazon reviews, a RecBole, MovieLens, CSV or Parquet file; it starts with: {}",
+        "{}: found {content}, expected Amazon reviews, a RecBole, MovieLens, CSV or Parquet file; it starts with: {}",
         path.display(),
         excerpt(bytes)
     );

@@ -12,8 +12,8 @@ impl Report {
             }
         };
         if let Source::Raw { reviews, metadata } = &self.source {
-            for (what, rows) in [("rows", &reviews.bad_rows), ("lines of metadata", &metadata.bad_rows)] {
-                check(rows.skipped > 0, format!("{} {what} could not be read and were skipped", rows.skipped));
+            for (noun, rows) in [("rows", &reviews.bad_rows), ("lines of metadata", &metadata.bad_rows)] {
+                check(rows.skipped > 0, format!("{} {noun} could not be read and were skipped", rows.skipped));
                 check(rows.damaged_files > 0, format!("{} files could not be read to their end", rows.damaged_files));
             }
             check(

@@ -16,7 +16,7 @@ pub(crate) struct BadRow {
     /// The class of failure.
     pub(crate) kind: FailureKind,
     /// What was found and what was expected.
-    pub(crate) what: String,
+    pub(crate) problem: String,
     /// What to do about it.
     pub(crate) hint: Option<&'static str>,
 }
@@ -26,7 +26,7 @@ pub(crate) struct BadRow {
 pub(crate) struct ReportedRow {
     file: String,
     line: u64,
-    what: String,
+    problem: String,
 }
 
 /// The bad rows of all files.
@@ -42,15 +42,15 @@ pub(crate) struct BadRows {
 
 impl BadRow {
     /// A row that cannot be parsed.
-    pub(crate) fn malformed(line: u64, what: impl Into<String>) -> Self {
-        Self { line, kind: FailureKind::MalformedRow, what: what.into(), hint: None }
+    pub(crate) fn malformed(line: u64, problem: impl Into<String>) -> Self {
+        Self { line, kind: FailureKind::MalformedRow, problem: problem.into(), hint: None }
     }
 
     /// A row without a field that it must have.
     pub(crate) fn missing(line: u64, field: &str, found: &str, expected: &str) -> Self {
-        let what = format!("field '{field}' holds {found}, expected {expected}");
+        let problem = format!("field '{field}' holds {found}, expected {expected}");
         let hint = Some("is this the right file for this port? on_bad_row = \"skip\" leaves such rows out");
-        Self { line, kind: FailureKind::MissingField, what, hint }
+        Self { line, kind: FailureKind::MissingField, problem, hint }
     }
 
     /// The same row with the way out.
@@ -60,7 +60,7 @@ impl BadRow {
 
     /// The failure of the row.
     fn failure(self, path: &Path) -> Failure {
-        let failure = Failure::new(self.kind, format!("{}, line {}: {}", path.display(), self.line, self.what));
+        let failure = Failure::new(self.kind, format!("{}, line {}: {}", path.display(), self.line, self.problem));
         match self.hint {
             Some(hint) => failure.hint(hint),
             None => failure.hint("on_bad_row = \"skip\" leaves such rows out and counts them"),
@@ -79,7 +79,7 @@ impl BadRows {
                 return Err(row.failure(path));
             }
             self.skipped += 1;
-            self.report(path, row.line, &row.what);
+            self.report(path, row.line, &row.problem);
         }
         Ok(())
     }
@@ -97,12 +97,12 @@ impl BadRows {
         Ok(())
     }
 
-    fn report(&mut self, path: &Path, line: u64, what: &str) {
+    fn report(&mut self, path: &Path, line: u64, problem: &str) {
         if self.first.len() < REPORTED {
             // A folder's name would make the report differ between machines.
             let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str())).display().to_string();
-            let what = what.replace(&path.display().to_string(), &file);
-            self.first.push(ReportedRow { file, line, what });
+            let problem = problem.replace(&path.display().to_string(), &file);
+            self.first.push(ReportedRow { file, line, problem });
         }
     }
 }

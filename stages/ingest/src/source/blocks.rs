@@ -143,8 +143,8 @@ impl Blocks {
 
     /// Passes over a line that is too long, to its end or the end of the file.
     fn pass_over(&mut self, mut bytes: Vec<u8>) -> Result<Block> {
-        let what = format!("the line is longer than {} MiB, expected at most that", LONGEST_LINE >> 20);
-        let too_long = vec![BadRow::malformed(self.next_line, what)];
+        let problem = format!("the line is longer than {} MiB, expected at most that", LONGEST_LINE >> 20);
+        let too_long = vec![BadRow::malformed(self.next_line, problem)];
         let first_line = self.next_line;
         loop {
             bytes.clear();

@@ -86,11 +86,11 @@ pub(crate) fn head(path: &Path, bytes: usize) -> Result<Vec<u8>> {
 
 /// The failure of a file that cannot be read on after a line.
 pub(super) fn damaged(path: &Path, line: u64, error: &std::io::Error) -> Failure {
-    let what = match error.kind() {
+    let problem = match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "the file is truncated".to_owned(),
         _ => error.to_string(),
     };
-    let message = format!("{}: cannot read on after line {line}: {what}", path.display());
+    let message = format!("{}: cannot read on after line {line}: {problem}", path.display());
     Failure::new(FailureKind::DamagedFile, message).hint(
         "fetch the file again and compare its size; on_bad_row = \"skip\" takes the whole lines before the damage",
     )

@@ -22,7 +22,7 @@ pub(crate) struct Texts {
 }
 
 impl Spill {
-    /// Adds a text.
+    /// Adds a string.
     pub(crate) fn push(&mut self, text: &str, scratch: &Scratch) -> Result<()> {
         self.pending.extend_from_slice(&(text.len() as u32).to_le_bytes());
         self.pending.extend_from_slice(text.as_bytes());

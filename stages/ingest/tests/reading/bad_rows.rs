@@ -40,9 +40,9 @@ fn csv_rows_that_cannot_be_read_are_skipped_with_their_line() {
     assert_eq!(bad["skipped"], 6);
     let lines: Vec<u64> = bad["first"].as_array().unwrap().iter().map(|row| row["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [3, 4, 5, 6, 7, 8]);
-    assert_eq!(bad["first"][0]["what"], "found 2 fields, expected 3; it starts with: u,b");
+    assert_eq!(bad["first"][0]["problem"], "found 2 fields, expected 3; it starts with: u,b");
     assert_eq!(
-        bad["first"][3]["what"],
+        bad["first"][3]["problem"],
         "field 'time' holds 'soon', expected seconds since 1970 or a date such as 2018-01-31"
     );
 }

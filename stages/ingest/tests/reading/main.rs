@@ -47,6 +47,7 @@ fn run_with(
         seed: 0,
         threads,
         device: "cpu".into(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     };
     Ingest::run(parameters, &Context::new(spec))?;

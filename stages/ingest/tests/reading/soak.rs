@@ -55,9 +55,9 @@ proptest! {
         min_rating in prop::sample::select(vec![0.0, 3.0]),
     ) {
         let mut bytes = file;
-        for (place, byte, what) in damage {
+        for (place, byte, action) in damage {
             let place = place.index(bytes.len().max(1));
-            match what {
+            match action {
                 0 if place < bytes.len() => bytes[place] = byte,
                 1 if place < bytes.len() => drop(bytes.remove(place)),
                 2 => bytes.truncate(place),

@@ -1,7 +1,7 @@
 //! What a running stage has at hand.
 
 use crate::failure::{Failure, FailureKind, Result};
-use crate::protocol::{Event, Spec};
+use crate::protocol::{Event, Rank, Spec};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,18 @@ impl Context {
         self.spec.threads.max(1)
     }
 
+    /// Which of the processes that run the stage together this one is.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        self.spec.rank
+    }
+
+    /// Whether this is the process that logs and writes the outputs: the only one, or the first rank.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.spec.rank.number == 0
+    }
+
     /// `auto`, `cpu` or `cuda`.
     #[must_use]
     pub fn device(&self) -> &str {
@@ -97,15 +109,17 @@ impl Context {
         Duration::from_secs(asked.unwrap_or(120))
     }
 
-    /// Says a line to whoever watches or reads the log.
+    /// Says a line to whoever watches or reads the log. Of several ranks, the first one does.
     pub fn log(&self, message: impl Into<String>) {
-        say(&Event::Log { message: message.into() });
+        if self.is_first() {
+            say(&Event::Log { message: message.into() });
+        }
     }
 
     /// A counter of `total` steps (0 when unknown).
     #[must_use]
     pub fn progress(&self, total: u64) -> Progress {
-        Progress { total, last_sent: Mutex::new(None) }
+        Progress { total, is_silent: !self.is_first(), last_sent: Mutex::new(None) }
     }
 }
 
@@ -113,6 +127,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Progress {
     total: u64,
+    is_silent: bool,
     last_sent: Mutex<Option<Instant>>,
 }
 
@@ -121,7 +136,7 @@ impl Progress {
     pub fn set(&self, done: u64, message: impl Into<String>) {
         const PAUSE: Duration = Duration::from_millis(200);
         let Ok(mut last_sent) = self.last_sent.lock() else { return };
-        if done < self.total && last_sent.is_some_and(|at| at.elapsed() < PAUSE) {
+        if self.is_silent || (done < self.total && last_sent.is_some_and(|at| at.elapsed() < PAUSE)) {
             return;
         }
         *last_sent = Some(Instant::now());

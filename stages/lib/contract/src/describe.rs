@@ -20,6 +20,9 @@ pub struct Description {
     pub all_threads: bool,
     /// Whether it leaves checkpoints for a later attempt.
     pub checkpoints: bool,
+    /// Whether several processes can run it together.
+    #[serde(default)]
+    pub ranks: bool,
     /// Where artifacts enter.
     pub inputs: Vec<InputPort>,
     /// Where artifacts leave.
@@ -41,6 +44,7 @@ pub fn describe<S: Stage>() -> Description {
         seeded: S::SEEDED,
         all_threads: S::THREADS == Threads::All,
         checkpoints: S::CHECKPOINTS,
+        ranks: S::RANKS,
         inputs: S::inputs(),
         outputs: S::outputs(),
         parameters: schemars::schema_for!(S::Parameters).to_value(),

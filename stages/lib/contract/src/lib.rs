@@ -20,6 +20,6 @@ pub use context::{Context, Progress};
 pub use describe::{Description, describe};
 pub use failure::{Failure, FailureKind, Result};
 pub use port::{InputPort, Kind, OutputPort};
-pub use protocol::{Event, Spec};
+pub use protocol::{Event, Rank, Spec};
 pub use schemars;
 pub use stage::{Erased, Stage, Threads};

@@ -23,9 +23,37 @@ pub struct Spec {
     pub threads: usize,
     /// `auto`, `cpu` or `cuda`.
     pub device: String,
+    /// Which of the processes that run the stage together this one is.
+    #[serde(default)]
+    pub rank: Rank,
     /// A folder that outlives this attempt, for a stage that can go on where an earlier attempt was stopped.
     #[serde(default)]
     pub checkpoint: Option<PathBuf>,
+}
+
+/// One of the processes that run a stage together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rank {
+    /// Its number, from 0.
+    pub number: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Rank {
+    /// The first of so many.
+    #[must_use]
+    pub fn first_of(count: usize) -> Self {
+        Self { number: 0, count }
+    }
+}
+
+/// A process that runs the stage by itself.
+impl Default for Rank {
+    fn default() -> Self {
+        Self::first_of(1)
+    }
 }
 
 /// What a worker says while it runs a stage.

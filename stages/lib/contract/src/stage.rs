@@ -33,6 +33,8 @@ pub trait Stage {
     const THREADS: Threads;
     /// Whether it leaves checkpoints, so that a stopped attempt goes on where it was.
     const CHECKPOINTS: bool = false;
+    /// Whether several processes can run it together, each a part of the work ([`Context::rank`]).
+    const RANKS: bool = false;
     /// Its parameters: `#[serde(deny_unknown_fields, default)]`, each field documented.
     type Parameters: DeserializeOwned + JsonSchema;
 

@@ -68,11 +68,11 @@ impl fmt::Display for NotFinite {
 
 /// Checks that all numbers of a matrix of `columns` columns are finite: neither NaN nor infinite.
 ///
-/// `what` names the matrix. The error counts the rows that are not and names the first 5.
+/// `label` names the matrix. The error counts the rows that are not and names the first 5.
 ///
 /// # Errors
 /// When a number is NaN or infinite.
-pub fn check_finite(what: &str, values: &[f32], columns: usize, rows: Rows<'_>) -> Result<(), NotFinite> {
+pub fn check_finite(label: &str, values: &[f32], columns: usize, rows: Rows<'_>) -> Result<(), NotFinite> {
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub fn check_finite(what: &str, values: &[f32], columns: usize, rows: Rows<'_>) 
         .filter_map(|(row, numbers)| Some((row, numbers.iter().position(|value| !value.is_finite())?)))
         .collect();
     let total = values.len().div_ceil(width);
-    let mut message = format!("{what}: {} of {total} rows have a number that is not finite: ", bad.len());
+    let mut message = format!("{label}: {} of {total} rows have a number that is not finite: ", bad.len());
     for (place, &(row, column)) in bad.iter().take(NAMED).enumerate() {
         let separator = if place == 0 { "" } else { ", " };
         let (name, value) = (rows.name(row), values[row * width + column]);

@@ -100,8 +100,8 @@ impl Ranks {
                             return Err(table.bad_row(row, "users do not ascend"));
                         }
                         Some(before) if before.history != found.history => {
-                            let what = format!("user {} has another history than in the row before", found.user);
-                            return Err(table.bad_row(row, &what));
+                            let problem = format!("user {} has another history than in the row before", found.user);
+                            return Err(table.bad_row(row, &problem));
                         }
                         Some(before) => before.ranks.push(rank[row]),
                     }

@@ -18,10 +18,10 @@ pub enum GgufError {
         found: u32,
     },
     /// The file ends within something.
-    #[error("it is cut short: {what} at byte {at} needs {needed} bytes, {left} are left")]
+    #[error("it is cut short: {label} at byte {at} needs {needed} bytes, {left} are left")]
     CutShort {
-        /// What is not there whole.
-        what: String,
+        /// The name of what is not there whole.
+        label: String,
         /// Where it begins.
         at: u64,
         /// Its length in bytes.
@@ -30,10 +30,10 @@ pub enum GgufError {
         left: u64,
     },
     /// Something that the format does not allow.
-    #[error("it is damaged: {what} at byte {at}")]
+    #[error("it is damaged: {problem} at byte {at}")]
     Damaged {
         /// What was found and expected.
-        what: String,
+        problem: String,
         /// Where it is.
         at: u64,
     },

@@ -67,7 +67,7 @@ impl<'a> Gguf<'a> {
             let at = tensor.at;
             let (name, view) = (tensor.name, tensor.find(bytes, start)?);
             if by_name.insert(name, view).is_some() {
-                return Err(GgufError::Damaged { what: format!("the tensor '{name}' is there twice"), at });
+                return Err(GgufError::Damaged { problem: format!("the tensor '{name}' is there twice"), at });
             }
         }
         Ok(Self { metadata, tensors: by_name })
@@ -128,15 +128,15 @@ impl<'a> Described<'a> {
     /// Finds the tensor's bytes in a file whose data begin at `start`.
     fn find(self, file: &'a [u8], start: u64) -> Result<TensorView<'a>> {
         let Self { name, shape, stored, offset, at } = self;
-        let damaged = |what: String| GgufError::Damaged { what, at };
+        let damaged = |problem: String| GgufError::Damaged { problem, at };
         let too_large = || damaged(format!("the tensor '{name}' is larger than any file: {shape:?}"));
         let bytes = match stored {
             Stored::As(quantisation) => {
                 let (block, block_bytes) = (quantisation.block() as u64, quantisation.block_bytes() as u64);
                 let columns = shape.last().copied().unwrap_or(1);
                 if columns % block != 0 {
-                    let what = format!("the tensor '{name}' has {columns} columns, expected a multiple of {block}");
-                    return Err(damaged(what));
+                    let problem = format!("the tensor '{name}' has {columns} columns, expected a multiple of {block}");
+                    return Err(damaged(problem));
                 }
                 let numbers = shape.iter().try_fold(1_u64, |product, &size| product.checked_mul(size));
                 let length =
@@ -144,8 +144,8 @@ impl<'a> Described<'a> {
                 let begin = start.checked_add(offset).ok_or_else(too_large)?;
                 let left = (file.len() as u64).saturating_sub(begin);
                 if length > left {
-                    let what = format!("the tensor '{name}'");
-                    return Err(GgufError::CutShort { what, at: begin, needed: length, left });
+                    let label = format!("the tensor '{name}'");
+                    return Err(GgufError::CutShort { label, at: begin, needed: length, left });
                 }
                 &file[begin.min(file.len() as u64) as usize..][..length as usize]
             }
@@ -161,8 +161,8 @@ fn describe<'a>(reader: &mut Reader<'a>) -> Result<Described<'a>> {
     let name = reader.string("the name of a tensor")?;
     let dimensions = reader.u32(name)?;
     if dimensions > MOST {
-        let what = format!("the tensor '{name}' has {dimensions} dimensions, expected at most {MOST}");
-        return Err(GgufError::Damaged { what, at });
+        let problem = format!("the tensor '{name}' has {dimensions} dimensions, expected at most {MOST}");
+        return Err(GgufError::Damaged { problem, at });
     }
     let mut shape = (0..dimensions).map(|_| reader.u64(name)).collect::<Result<Vec<_>>>()?;
     shape.reverse();

@@ -46,7 +46,7 @@ impl<'a> Metadata<'a> {
                 kind => read_value(reader, kind, key)?,
             };
             if values.insert(key, value).is_some() {
-                return Err(GgufError::Damaged { what: format!("the key '{key}' is there twice"), at });
+                return Err(GgufError::Damaged { problem: format!("the key '{key}' is there twice"), at });
             }
         }
         Ok(Self { values })
@@ -93,12 +93,12 @@ impl<'a> Metadata<'a> {
         })
     }
 
-    /// A text, if there is one of that key.
+    /// A string, if there is one of that key.
     ///
     /// # Errors
     /// When the value is of another type.
     pub fn text(&self, key: &str) -> Result<Option<&'a str>> {
-        self.typed(key, "a text", |value| match value {
+        self.typed(key, "a string", |value| match value {
             Value::Text(text) => Some(*text),
             _ => None,
         })
@@ -156,7 +156,7 @@ fn read_array<'a>(reader: &mut Reader<'a>, key: &str) -> Result<Value<'a>> {
     let kind = reader.u32(key)?;
     let count = reader.u64(key)?;
     if kind == ARRAY {
-        return Err(GgufError::Damaged { what: format!("'{key}' is a list of lists"), at });
+        return Err(GgufError::Damaged { problem: format!("'{key}' is a list of lists"), at });
     }
     let least = if kind == TEXT { 8 } else { width(kind, key, at)? };
     reader.check(count.saturating_mul(least), &format!("'{key}', a list of {count} values,"))?;
@@ -170,7 +170,7 @@ fn width(kind: u32, key: &str, at: u64) -> Result<u64> {
         2 | 3 => Ok(2),
         4..=6 => Ok(4),
         10..=12 => Ok(8),
-        _ => Err(GgufError::Damaged { what: format!("'{key}' has the unknown type {kind}"), at }),
+        _ => Err(GgufError::Damaged { problem: format!("'{key}' has the unknown type {kind}"), at }),
     }
 }
 
@@ -189,7 +189,7 @@ fn read_value<'a>(reader: &mut Reader<'a>, kind: u32, key: &str) -> Result<Value
             0 => Value::Bool(false),
             1 => Value::Bool(true),
             other => {
-                return Err(GgufError::Damaged { what: format!("'{key}' is {other}, expected 0 or 1"), at });
+                return Err(GgufError::Damaged { problem: format!("'{key}' is {other}, expected 0 or 1"), at });
             }
         },
         TEXT => Value::Text(reader.string(key)?),
@@ -197,7 +197,7 @@ fn read_value<'a>(reader: &mut Reader<'a>, kind: u32, key: &str) -> Result<Value
         11 => signed(i64::from_le_bytes(reader.array(key)?)),
         12 => Value::Float(f64::from_le_bytes(reader.array(key)?)),
         other => {
-            return Err(GgufError::Damaged { what: format!("'{key}' has the unknown type {other}"), at });
+            return Err(GgufError::Damaged { problem: format!("'{key}' has the unknown type {other}"), at });
         }
     })
 }

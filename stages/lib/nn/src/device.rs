@@ -136,6 +136,7 @@ mod tests {
             seed: 1,
             threads: 1,
             device: device.to_owned(),
+            rank: contract::Rank::default(),
             checkpoint: None,
         })
     }

@@ -49,7 +49,7 @@ pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;
 pub use merged::write_merged;
-pub use optimizer::{AdamW, clip_gradients};
+pub use optimizer::{AdamW, clip_gradients, gradients_or_zeros};
 pub use precision::Precision;
 pub use schedule::CosineSchedule;
 pub use settings::copy_settings;

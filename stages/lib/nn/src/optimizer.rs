@@ -61,7 +61,7 @@ impl AdamW {
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let named = self.parameters.iter().zip(&self.moments).flat_map(|(parameter, (mean, square))| {
             let tensors = [("value", &parameter.tensor), ("mean", mean), ("square", square)];
-            tensors.map(|(what, tensor)| (format!("{what}.{}", parameter.name), tensor.shallow_clone()))
+            tensors.map(|(part, tensor)| (format!("{part}.{}", parameter.name), tensor.shallow_clone()))
         });
         named.collect()
     }
@@ -108,6 +108,21 @@ impl AdamW {
         }
         Ok(())
     }
+}
+
+/// The gradients of all parameters; of one that has none yet, zeros, which become its gradient.
+///
+/// # Errors
+/// When the device has too little memory.
+pub fn gradients_or_zeros(parameters: &[Parameter]) -> Result<Vec<Tensor>> {
+    let gradient = |parameter: &Parameter| -> Torch<Tensor> {
+        if !parameter.tensor.f_grad()?.defined() {
+            // tch cannot set a gradient, so one is made.
+            parameter.tensor.f_mul_scalar(0.0)?.f_sum(Kind::Float)?.f_backward()?;
+        }
+        parameter.tensor.f_grad()
+    };
+    parameters.iter().map(gradient).collect::<Torch<_>>().map_err(failed("collect the gradients"))
 }
 
 /// Scales all gradients down so that their common norm is at most `limit`; returns the norm before.
@@ -180,6 +195,15 @@ mod tests {
         step(&mut second);
         assert_eq!(first.parameters()[0].tensor, second.parameters()[0].tensor);
         assert!(!second.restore(&BTreeMap::new(), 1).unwrap());
+    }
+
+    #[test]
+    fn a_parameter_without_a_gradient_gets_zeros() {
+        let parameters = [parameter(3.0), parameter(4.0)];
+        parameters[0].tensor.sum(Kind::Double).backward();
+        let gradients = gradients_or_zeros(&parameters).unwrap();
+        assert_eq!(gradients.iter().map(|gradient| gradient.double_value(&[])).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert!(parameters[1].tensor.grad().defined());
     }
 
     #[test]

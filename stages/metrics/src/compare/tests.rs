@@ -26,8 +26,8 @@ fn ask(a: &Value, b: &Value, metrics: &[&str]) -> Result<ComparedPair> {
     compare(&serde_json::from_value(request).unwrap()).map(|mut answer| answer.pairs.remove(0))
 }
 
-fn number(compared: &ComparedPair, metric: &str, what: &str) -> f64 {
-    serde_json::to_value(compared.metrics[metric]).unwrap()[what].as_f64().unwrap()
+fn number(compared: &ComparedPair, metric: &str, field: &str) -> f64 {
+    serde_json::to_value(compared.metrics[metric]).unwrap()[field].as_f64().unwrap()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn equal_lists_differ_by_nothing() {
     let compared = ask(&list(one.path()), &list(one.path()), &["HR@1", "NDCG@5", "MRR"]).unwrap();
     assert_eq!((compared.users, compared.only_a, compared.only_b, compared.unlike), (3, 0, 0, 0));
     for metric in ["HR@1", "NDCG@5", "MRR"] {
-        let numbers = ["difference", "low", "high", "p"].map(|what| number(&compared, metric, what));
+        let numbers = ["difference", "low", "high", "p"].map(|field| number(&compared, metric, field));
         assert_eq!(numbers, [0.0, 0.0, 0.0, 1.0]);
     }
     assert_eq!(number(&compared, "MRR", "a"), (1.0 + 0.25) / 3.0);
@@ -50,7 +50,7 @@ fn a_clear_difference_is_told_from_chance() {
     let compared = ask(&list(better.path()), &list(worse.path()), &["HR@10", "NDCG@10"]).unwrap();
     for metric in ["HR@10", "NDCG@10"] {
         let [a, b, difference, low, high, p] =
-            ["a", "b", "difference", "low", "high", "p"].map(|what| number(&compared, metric, what));
+            ["a", "b", "difference", "low", "high", "p"].map(|field| number(&compared, metric, field));
         assert!((a - b - difference).abs() < 1e-15 && low > 0.0 && low < difference && difference < high, "{metric}");
         assert_eq!(p, 1.0 / 2001.0);
     }

@@ -115,9 +115,9 @@ fn compare<M: Model>(python: &str, peer: &str, parameters: &M::Parameters, sampl
     let text = String::from_utf8(output.stdout).unwrap();
     let answer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     eprintln!("{peer}: {answer}");
-    for what in ["scores", "loss", "gradients", "step"] {
-        let difference = answer[what].as_f64().unwrap();
-        assert!(difference < TOLERANCE, "{peer}: {what} differ by {difference:e}");
+    for quantity in ["scores", "loss", "gradients", "step"] {
+        let difference = answer[quantity].as_f64().unwrap();
+        assert!(difference < TOLERANCE, "{peer}: {quantity} differ by {difference:e}");
     }
     assert_eq!(answer["weights"], names.len(), "every weight is compared");
     assert!(answer["compared_of_step"].as_f64().unwrap() > 0.8, "{peer}: most weights have a gradient");

@@ -112,6 +112,7 @@ fn device(name: &str) -> Result<Device> {
         seed: 0,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         device: name.to_owned(),
+        rank: contract::Rank::default(),
         checkpoint: None,
     }))
 }

@@ -26,8 +26,8 @@ impl NewItems {
             .finish()
             .map_err(|error| Failure::reading(path, error).hint("expected a whole Parquet file"))?;
         let names: Vec<&str> = frame.get_column_names().iter().map(|name| name.as_str()).collect();
-        let lacks = |what: &str| {
-            let message = format!("{}: no column {what}; found the columns: {}", path.display(), names.join(", "));
+        let lacks = |column: &str| {
+            let message = format!("{}: no column {column}; found the columns: {}", path.display(), names.join(", "));
             Failure::new(FailureKind::MissingField, message)
                 .hint("expected item, and embedding (lists of numbers) or title and description")
         };

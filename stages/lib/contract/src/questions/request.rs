@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The version of requests and answers. Raise it with every change that the other side could misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A request as it is sent, with the version of the protocol.
 #[derive(Clone, Debug, PartialEq, Serialize)]
