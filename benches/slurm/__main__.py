@@ -27,12 +27,34 @@ command = ["sh", "-c", "echo {number} > {{outputs.o}}/f"]
 """
 
 
-def pipeline(count: int, poll: str, is_chain: bool) -> str:
-    def inputs(number: int) -> str:
-        return f'before = "s{number - 1}.o"' if is_chain and number else ""
+SWEEP = """
+[stage.s]
+uses = "command"
+outputs = {{ o = "text" }}
+parameters = {{ k = 0 }}
+command = ["sh", "-c", "echo {{parameters.k}} > {{outputs.o}}/f"]
 
-    head = f'name = "p"\nexecutor = "slurm"\n[slurm]\npoll = "{poll}"\njobs = 1000\n'
-    return head + "".join(STAGE.format(number=number, inputs=inputs(number)) for number in range(count))
+[sweep]
+"s.k" = {points}
+"""
+
+
+def head(poll: str) -> str:
+    return f'name = "p"\nexecutor = "slurm"\n[slurm]\npoll = "{poll}"\njobs = 1000\n'
+
+
+def chain(count: int, poll: str) -> str:
+    """Stages that run one after the other."""
+
+    def inputs(number: int) -> str:
+        return f'before = "s{number - 1}.o"' if number else ""
+
+    return head(poll) + "".join(STAGE.format(number=number, inputs=inputs(number)) for number in range(count))
+
+
+def sweep(count: int, poll: str) -> str:
+    """One stage at so many points."""
+    return head(poll) + SWEEP.format(points=list(range(1, count + 1)))
 
 
 def run_pipe(folder: Path, environment: dict[str, str]) -> tuple[float, int]:
@@ -61,7 +83,7 @@ def beside_sbatch(count: int) -> None:
                 command = ["sbatch", "--wait", "--output=/dev/null", f"--wrap=echo {number} > {folder}/f{number}"]
                 subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
             plain = (time.monotonic() - began) / count
-            (folder / "p.toml").write_text(pipeline(count, "2s", is_chain=True))
+            (folder / "p.toml").write_text(chain(count, "2s"))
             seconds, _ = run_pipe(folder, environment)
             print(f"{count} jobs, one after the other: sbatch --wait {plain:.2f} s a job, pipe {seconds / count:.2f} s a job")
         finally:
@@ -69,7 +91,7 @@ def beside_sbatch(count: int) -> None:
 
 
 def many(count: int) -> None:
-    """As many independent jobs as a sweep has points, in a queue that is a stub."""
+    """The points of a sweep, in a queue that is a stub."""
     sys.path.insert(0, str(Path(__file__).parent))
     import stub
 
@@ -84,7 +106,7 @@ def many(count: int) -> None:
         os.environ["SLURM_CONF"] = str(folder / "queue")
         os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
         os.environ.pop("PIPE_STORE", None)
-        (folder / "p.toml").write_text(pipeline(count, "10s", is_chain=False))
+        (folder / "p.toml").write_text(sweep(count, "10s"))
         nodes = threading.Thread(target=stub.run, args=(count,), daemon=True)
         nodes.start()
         seconds, memory = run_pipe(folder, dict(os.environ))

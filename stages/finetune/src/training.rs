@@ -15,8 +15,9 @@ use contract::{Context, Failure, FailureKind, Result};
 use decoding::{ItemCodes, ItemHead};
 use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed, gradients_or_zeros};
 use ranks::Ranks;
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::{Tensor, no_grad};
 
 /// Training on its way: what it works on, and how far it is.
@@ -40,6 +41,8 @@ pub(crate) struct Training<'a> {
     curve: Curve,
     /// The processes that train together.
     ranks: Ranks,
+    /// How long this one has summed gradients with the others, and waited for them.
+    summing: Cell<Duration>,
 }
 
 /// What learns.
@@ -116,6 +119,7 @@ impl<'a> Training<'a> {
             average,
             curve,
             ranks: Ranks::alone(),
+            summing: Cell::default(),
         })
     }
 
@@ -181,6 +185,10 @@ impl<'a> Training<'a> {
         }
         let (steps, seconds) = (self.done() - begun_at, started.elapsed().as_secs_f64().max(1e-9));
         context.log(format!("{steps} steps in {seconds:.0} s: {:.0} label tokens a second", terms / seconds));
+        if self.ranks.count() > 1 {
+            let summing = self.summing.get().as_secs_f64();
+            context.log(format!("{summing:.1} s of them to sum gradients over {} ranks and wait", self.ranks.count()));
+        }
         Ok(())
     }
 
@@ -247,10 +255,12 @@ impl<'a> Training<'a> {
         let own: Vec<&TokenTree> = self.ranks.part_of(&sizes).into_iter().map(|place| step[place]).collect();
         let by_block = self.parameters.gradient_checkpointing;
         let loss = gradients(objective, &own, Terms::of(step), self.memory_tokens, by_block)?;
+        let begun = Instant::now();
         if self.ranks.count() > 1 {
             self.ranks.sum_tensors(&gradients_or_zeros(self.optimizer.parameters())?)?;
         }
         let [loss] = self.ranks.sum_few([loss])?;
+        self.summing.set(self.summing.get() + begun.elapsed());
         Ok(loss)
     }
 

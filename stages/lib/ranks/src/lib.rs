@@ -9,6 +9,7 @@
 //! On CPUs ranks talk by MPI, on GPUs gradients are summed by NCCL. Both libraries are loaded when the first of two or more ranks
 //! starts, so a stage that runs alone needs neither.
 
+mod library;
 mod mpi;
 mod nccl;
 mod sum;

@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "MPI is a C library")]
 
 use crate::Transport;
+use crate::library::Library;
 use contract::{Failure, FailureKind, Result};
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -64,25 +64,24 @@ impl Mpi {
     pub(crate) fn start() -> Result<Self> {
         // Open MPI's own parts look for its symbols.
         // SAFETY: the library only registers itself when it is loaded.
-        let library = unsafe { Library::open(Some(LIBRARY), RTLD_NOW | RTLD_GLOBAL) }.map_err(missing)?;
-        let library = Box::leak(Box::new(library));
+        let library = unsafe { Library::open(LIBRARY, missing) }?;
         // SAFETY: the types are those of mpi.h of Open MPI 4 and 5.
         let (init, rank, count) = unsafe {
             (
-                symbol::<Init>(library, "MPI_Init_thread")?,
-                symbol::<Number>(library, "MPI_Comm_rank")?,
-                symbol::<Number>(library, "MPI_Comm_size")?,
+                library.symbol::<Init>("MPI_Init_thread")?,
+                library.symbol::<Number>("MPI_Comm_rank")?,
+                library.symbol::<Number>("MPI_Comm_size")?,
             )
         };
         // SAFETY: the same.
         let calls = unsafe {
             Calls {
-                all_to_all: symbol(library, "MPI_Alltoall")?,
-                all_to_all_v: symbol(library, "MPI_Alltoallv")?,
-                abort: symbol(library, "MPI_Abort")?,
-                finalize: symbol(library, "MPI_Finalize")?,
-                world: symbol(library, "ompi_mpi_comm_world")?,
-                byte: symbol(library, "ompi_mpi_byte")?,
+                all_to_all: library.symbol("MPI_Alltoall")?,
+                all_to_all_v: library.symbol("MPI_Alltoallv")?,
+                abort: library.symbol("MPI_Abort")?,
+                finalize: library.symbol("MPI_Finalize")?,
+                world: library.symbol("ompi_mpi_comm_world")?,
+                byte: library.symbol("ompi_mpi_byte")?,
             }
         };
         let (mut given, mut own, mut all) = (0, 0, 0);
@@ -199,16 +198,7 @@ fn layout(lengths: impl Iterator<Item = usize>) -> (Vec<c_int>, Vec<c_int>) {
     (counts, places)
 }
 
-/// What the library has by that name.
-///
-/// # Safety
-/// It has to be of type `T`.
-unsafe fn symbol<T: Copy>(library: &'static Library, name: &str) -> Result<T> {
-    // SAFETY: as above.
-    unsafe { library.get::<T>(name.as_bytes()) }.map(|symbol| *symbol).map_err(missing)
-}
-
-fn missing(error: libloading::Error) -> Failure {
+fn missing(error: &libloading::Error) -> Failure {
     Failure::new(FailureKind::Device, format!("a stage with ranks needs Open MPI, which cannot be loaded: {error}"))
         .hint("install Open MPI 4 or 5 (apt-get install openmpi-bin), or remove ranks from the stage's resources")
 }

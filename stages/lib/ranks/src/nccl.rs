@@ -5,8 +5,8 @@
 #![expect(unsafe_code, reason = "NCCL is a C library")]
 
 use crate::Ranks;
+use crate::library::Library;
 use contract::{Failure, FailureKind, Result};
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use tch::Tensor;
 
@@ -78,15 +78,14 @@ impl Nccl {
     /// Joins the GPUs of all ranks. The first tensor of each rank has made its GPU the current one.
     fn start(ranks: &Ranks) -> Result<Self> {
         // SAFETY: libtorch has loaded the same library.
-        let library = unsafe { Library::open(Some(LIBRARY), RTLD_NOW | RTLD_GLOBAL) }.map_err(missing)?;
-        let library = Box::leak(Box::new(library));
+        let library = unsafe { Library::open(LIBRARY, missing) }?;
         // SAFETY: the types are those of nccl.h 2.
         let (get_id, init, all_reduce, error) = unsafe {
             (
-                symbol::<GetUniqueId>(library, "ncclGetUniqueId")?,
-                symbol::<Init>(library, "ncclCommInitRank")?,
-                symbol::<AllReduce>(library, "ncclAllReduce")?,
-                symbol::<ErrorString>(library, "ncclGetErrorString")?,
+                library.symbol::<GetUniqueId>("ncclGetUniqueId")?,
+                library.symbol::<Init>("ncclCommInitRank")?,
+                library.symbol::<AllReduce>("ncclAllReduce")?,
+                library.symbol::<ErrorString>("ncclGetErrorString")?,
             )
         };
         let mut id = UniqueId([0; 128]);
@@ -113,16 +112,7 @@ impl Nccl {
     }
 }
 
-/// What the library has by that name.
-///
-/// # Safety
-/// It has to be of type `T`.
-unsafe fn symbol<T: Copy>(library: &'static Library, name: &str) -> Result<T> {
-    // SAFETY: as above.
-    unsafe { library.get::<T>(name.as_bytes()) }.map(|symbol| *symbol).map_err(missing)
-}
-
-fn missing(error: libloading::Error) -> Failure {
+fn missing(error: &libloading::Error) -> Failure {
     Failure::new(FailureKind::Device, format!("several GPUs need NCCL, which cannot be loaded: {error}"))
         .hint("use the libtorch that `make libtorch` installs for CUDA, or device = \"cpu\"")
 }

@@ -33,7 +33,7 @@ impl Ranks {
             sum.iter_mut().zip(other).for_each(|(sum, number)| *sum += number);
         }
         let sums = self.gather(bytemuck::cast_slice(&sum))?;
-        same_length(numbers.len() * size_of::<f32>(), sums.iter().map(Vec::len).sum())?;
+        same_length(size_of_val(numbers), sums.iter().map(Vec::len).sum())?;
         for (place, sum) in numbers.chunks_mut(part).zip(sums) {
             bytemuck::cast_slice_mut(place).copy_from_slice(&sum);
         }
