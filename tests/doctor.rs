@@ -20,7 +20,7 @@ fn a_machine_that_runs_pipelines_has_no_problem() {
     space.succeed(&["run", "quick"]);
     let out = space.succeed(&["doctor", "--json"]).out;
     let worker = &findings(&out, "worker")[0];
-    assert_eq!((worker["level"].as_str(), worker["details"]["protocol"].as_u64()), (Some("ok"), Some(2)));
+    assert_eq!((worker["level"].as_str(), worker["details"]["protocol"].as_u64()), (Some("ok"), Some(3)));
     assert!(worker["details"]["stages"].as_u64().unwrap() >= 12);
     assert_eq!(findings(&out, "pipe")[0]["details"]["version"], env!("CARGO_PKG_VERSION"));
     let store = &findings(&out, "store")[0];
@@ -66,7 +66,7 @@ fn a_worker_of_another_protocol_is_a_problem() {
     std::fs::set_permissions(space.path("worker"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = space.pipe(&["doctor", "--worker", "./worker"]);
     assert_eq!(outcome.code, 43);
-    assert!(outcome.out.contains("it has protocol 99, expected 2"), "{}", outcome.out);
+    assert!(outcome.out.contains("it has protocol 99, expected 3"), "{}", outcome.out);
 }
 
 #[test]

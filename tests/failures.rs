@@ -84,7 +84,7 @@ fn a_worker_of_another_protocol_is_refused_by_its_version() {
         make_executable(&space.path("worker.sh"));
         let outcome = space.pipe(&["run", "quick", "--worker", space.path("worker.sh").to_str().unwrap()]);
         assert_eq!(outcome.code, 43, "{}", outcome.err);
-        assert!(outcome.err.contains(&format!("it has protocol {version}, expected 2")), "{}", outcome.err);
+        assert!(outcome.err.contains(&format!("it has protocol {version}, expected 3")), "{}", outcome.err);
     }
 }
 

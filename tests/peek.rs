@@ -62,6 +62,11 @@ fn results_are_shown_by_what_they_hold() {
 
     let codebook = space.succeed(&["peek", "look", "codebook", "-n", "2"]).out;
     assert!(codebook.contains("codes/codes.parquet: 2 of ") && codebook.contains("[8, 8]"), "{codebook}");
+    assert!(codebook.contains("item  item_id"), "{codebook}");
+    let rows = space.succeed(&["peek", "look", "ingest.interactions", "-n", "1", "--json"]).out;
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let row = &rows[1]["content"]["table"]["rows"][0];
+    assert!(row["user"] == 0 && row["user_id"].is_string() && row["item_id"].is_string(), "{row}");
     let as_json = space.succeed(&["peek", "look", "ingest.report", "--json"]).out;
     let files: Value = serde_json::from_str(&as_json).unwrap();
     let report = files.as_array().unwrap().iter().find(|file| file["name"] == "report.json").unwrap();

@@ -8,6 +8,7 @@ use crate::cli::session::Session;
 use crate::cli::target::{Target, current};
 use crate::error::{Error, Result};
 use crate::key::PortName;
+use crate::plan::SelectionOptions;
 use crate::store::Store;
 use crate::terminal::{print, size, styled, table};
 use crate::worker;
@@ -16,6 +17,7 @@ use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Print a part of what is in a stage's result: samples as text, rows of tables, reports.
@@ -45,7 +47,8 @@ pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
         .into_iter()
         .map(|(port, folder)| PeekOutput { kind: kind(port.as_str()), port: port.to_string(), folder })
         .collect();
-    let files = worker::ask(&session.worker, &Peek { outputs, rows: arguments.rows })?;
+    let names = names(&session, &target)?;
+    let files = worker::ask(&session.worker, &Peek { outputs, rows: arguments.rows, names })?;
     let text = if arguments.pipeline.output.json {
         format!("{}\n", json!(files))
     } else {
@@ -94,6 +97,23 @@ fn folders(session: &Session, target: &Target) -> Result<Vec<(PortName, PathBuf)
     }
     tracing::warn!("{name} has no cached result; its newest result is shown, from before the pipeline changed");
     Ok(found)
+}
+
+/// The artifacts upstream of the target, or of it, that have identifiers. A kind that several stages make is left out.
+fn names(session: &Session, target: &Target) -> Result<BTreeMap<String, PathBuf>> {
+    let current = session.current(&session.select(&SelectionOptions::default())?)?;
+    let upstream = session.graph.upstream(target.stage);
+    let folder = |kind: &str| {
+        let mut folders = current.iter().filter(|(stage, _)| upstream.contains(stage)).flat_map(|(stage, action)| {
+            let outputs = &session.graph.stages[*stage].description.outputs;
+            outputs.iter().filter(|output| output.kind.0 == kind).filter_map(|output| {
+                let artifact = action.outputs.get(&PortName::new(output.name.as_str()))?;
+                Some(session.store.artifact(&artifact.digest))
+            })
+        });
+        folders.next().filter(|_| folders.next().is_none())
+    };
+    Ok(Peek::NAMING.iter().filter_map(|kind| Some(((*kind).to_owned(), folder(kind)?))).collect())
 }
 
 fn file_text(file: &PeekedFile) -> String {

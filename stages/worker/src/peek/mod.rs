@@ -1,10 +1,12 @@
 //! A part of what is in a stage's outputs, for `pipe peek`: samples, rows, tensors, reports.
 
+mod names;
 mod rows;
 
 use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
 use contract::{Failure, Result};
 use frames::{Prompts, TaskKind};
+use names::Names;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
@@ -19,6 +21,7 @@ const NUMBERS: i64 = 4;
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn answer(request: &Peek) -> Result<Vec<PeekedFile>> {
+    let names = Names::read(&request.names)?;
     let mut answer = Vec::new();
     for output in &request.outputs {
         if output.kind.as_ref().is_some_and(|kind| kind.0 == "prompts") {
@@ -27,7 +30,7 @@ pub(crate) fn answer(request: &Peek) -> Result<Vec<PeekedFile>> {
         }
         for path in files(&output.folder)? {
             let name = path.strip_prefix(&output.folder).unwrap_or(&path).display().to_string();
-            answer.push(named(output, &name, content(&path, request.rows)?));
+            answer.push(named(output, &name, content(&path, request.rows, &names)?));
         }
     }
     Ok(answer)
@@ -72,10 +75,10 @@ fn samples(folder: &Path, count: usize) -> Result<Content> {
     Ok(Content::Prompts { of: prompts.len(), samples: places.into_iter().map(sample).collect() })
 }
 
-fn content(path: &Path, count: usize) -> Result<Content> {
+fn content(path: &Path, count: usize, names: &Names) -> Result<Content> {
     let bytes = std::fs::metadata(path).map_err(|error| Failure::reading(path, error))?.len();
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("parquet") => rows::first(path, count),
+        Some("parquet") => rows::first(path, count, names),
         Some("safetensors") => tensors(path),
         Some("json") if bytes <= LONGEST_JSON => {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, error))?;
@@ -111,6 +114,7 @@ mod tests {
     use super::*;
     use frames::{Codes, Prompt};
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
 
     #[test]
     fn samples_are_spread_and_files_are_shown_by_what_they_hold() {
@@ -134,7 +138,7 @@ mod tests {
             folder: at(port),
         };
         let outputs = [output("tasks", "prompts"), output("codes", "codes"), output("codebook", "codebook")];
-        let answer = answer(&Peek { outputs: outputs.into(), rows: 2 }).unwrap();
+        let answer = answer(&Peek { outputs: outputs.into(), rows: 2, names: BTreeMap::new() }).unwrap();
         let found: Value = serde_json::to_value(answer).unwrap();
         let samples = &found[0]["content"]["prompts"];
         assert_eq!((samples["of"].as_u64(), samples["samples"][1]["group"].as_u64()), (Some(12), Some(9)));

@@ -1,5 +1,6 @@
 //! The first rows of a table of any columns.
 
+use super::names::Names;
 use contract::questions::Content;
 use contract::{Failure, Result};
 use polars::prelude::{AnyValue, ParquetReader, SerReader};
@@ -10,7 +11,7 @@ use std::path::Path;
 const NUMBERS: usize = 4;
 
 /// The first rows of a Parquet file, and how many there are.
-pub(super) fn first(path: &Path, count: usize) -> Result<Content> {
+pub(super) fn first(path: &Path, count: usize, names: &Names) -> Result<Content> {
     let file = std::fs::File::open(path).map_err(|error| Failure::reading(path, error))?;
     let frame = ParquetReader::new(file).finish().map_err(|error| Failure::reading(path, error))?;
     let head = frame.head(Some(count));
@@ -20,7 +21,7 @@ pub(super) fn first(path: &Path, count: usize) -> Result<Content> {
         };
         head.columns().iter().map(cell).collect()
     };
-    Ok(Content::Table { of: frame.height(), rows: (0..head.height()).map(row).collect() })
+    Ok(Content::Table { of: frame.height(), rows: (0..head.height()).map(|place| names.beside(row(place))).collect() })
 }
 
 fn shown(value: &AnyValue<'_>) -> Value {

@@ -4,6 +4,7 @@ use super::Question;
 use crate::port::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Reads a part of each file of some outputs.
@@ -14,6 +15,13 @@ pub struct Peek {
     pub outputs: Vec<PeekOutput>,
     /// How many rows of each table, or samples of all prompts.
     pub rows: usize,
+    /// The artifacts with the identifiers behind numbers, by kind, as far as they are known; of [`Peek::NAMING`].
+    pub names: BTreeMap<String, PathBuf>,
+}
+
+impl Peek {
+    /// The kinds of artifacts that have the identifiers of users and items.
+    pub const NAMING: [&str; 2] = ["users", "items"];
 }
 
 /// An output of a stage.
