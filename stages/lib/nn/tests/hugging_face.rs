@@ -45,9 +45,9 @@ fn python() -> Option<String> {
     }
 }
 
-fn ask(python: &str, what: &str, folder: &Path) -> Value {
+fn ask(python: &str, question: &str, folder: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hugging_face.py");
-    let output = Command::new(python).arg(script).arg(what).arg(folder).output().unwrap();
+    let output = Command::new(python).arg(script).arg(question).arg(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     serde_json::from_str(text.lines().last().unwrap()).unwrap()

@@ -126,8 +126,8 @@ fn t5_is_that_of_transformers() {
         let text = String::from_utf8(output.stdout).unwrap();
         let answer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         eprintln!("{name}: {answer}");
-        for what in ["logits", "loss", "gradients", "step"] {
-            assert!(answer[what].as_f64().unwrap() < TOLERANCE, "{name}: {what}");
+        for part in ["logits", "loss", "gradients", "step"] {
+            assert!(answer[part].as_f64().unwrap() < TOLERANCE, "{name}: {part}");
         }
         assert!(answer["compared_gradients"].as_u64().unwrap() > 40, "{name}");
         assert_eq!(answer["compared_weights"], answer["compared_gradients"], "{name}");

@@ -73,8 +73,8 @@ impl Lineage {
         self.inputs.get(port).and_then(|inputs| inputs.first()).ok_or_else(|| self.lacks("input", port))
     }
 
-    fn lacks(&self, what: &str, port: &str) -> Failure {
-        Failure::new(FailureKind::Conflict, format!("'{}' (uses {}) has no {what} '{port}'", self.name, self.uses))
+    fn lacks(&self, noun: &str, port: &str) -> Failure {
+        Failure::new(FailureKind::Conflict, format!("'{}' (uses {}) has no {noun} '{port}'", self.name, self.uses))
             .hint("name another stage with --stage")
     }
 }
