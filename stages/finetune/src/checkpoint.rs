@@ -14,6 +14,9 @@ use tch::{Kind, Tensor};
 /// The version of a checkpoint's format.
 const FORMAT: u32 = 2;
 
+/// The file that names the checkpoint.
+const INDEX: &str = "checkpoint.json";
+
 /// The tensors with the losses of steps, and of epochs on validation, beside those of the optimizer.
 const LOSSES: &str = "losses";
 const VALIDATION: &str = "validation";
@@ -89,7 +92,7 @@ impl Checkpoints {
 }
 
 fn index(folder: &Path) -> PathBuf {
-    folder.join("checkpoint.json")
+    folder.join(INDEX)
 }
 
 fn write(folder: &Path, state: &State) -> Result<()> {
@@ -100,19 +103,15 @@ fn write(folder: &Path, state: &State) -> Result<()> {
     tensors.push((LOSSES.to_owned(), Tensor::from_slice(&state.losses)));
     tensors.push((VALIDATION.to_owned(), Tensor::from_slice(&state.validation)));
     nn::safetensors_file::write(&beside, &tensors)?;
-    let place = || -> io::Result<PathBuf> {
+    let place = || -> io::Result<(PathBuf, String)> {
         fs::File::open(&beside)?.sync_all()?;
         let digest = digest(&beside)?;
         let home = folder.join(format!("{digest}.safetensors"));
         fs::rename(&beside, &home)?;
-        let next = folder.join("new.json");
-        fs::write(&next, serde_json::to_vec(&Index { format: FORMAT, digest })?)?;
-        fs::File::open(&next)?.sync_all()?;
-        fs::rename(&next, index(folder))?;
-        fs::File::open(folder)?.sync_all()?;
-        Ok(home)
+        Ok((home, digest))
     };
-    let home = place().map_err(|error| Failure::writing(folder, error))?;
+    let (home, digest) = place().map_err(|error| Failure::writing(folder, error))?;
+    frames::replace_json(folder, INDEX, &Index { format: FORMAT, digest })?;
     remove_others(folder, &home);
     Ok(())
 }

@@ -104,7 +104,7 @@ impl Blocks {
         let folder = of_rank(folder, self.rank);
         let written = Block::write(&folder.join(self.blocks.len().to_string()), &self.waiting).and_then(|block| {
             self.blocks.push(block);
-            publish(&folder, &self.blocks)
+            frames::replace_json(&folder, INDEX, &self.blocks)
         });
         if let Err(failure) = written {
             context.log(format!("lists were not kept for a later attempt: {failure}"));
@@ -165,17 +165,6 @@ impl Block {
         }
         Ok(found)
     }
-}
-
-fn publish(folder: &Path, blocks: &[Block]) -> Result<()> {
-    let next = folder.join("new.json");
-    let written = || -> std::io::Result<()> {
-        fs::write(&next, serde_json::to_vec(blocks)?)?;
-        fs::File::open(&next)?.sync_all()?;
-        fs::rename(&next, folder.join(INDEX))?;
-        fs::File::open(folder)?.sync_all()
-    };
-    written().map_err(|error| Failure::writing(folder, error))
 }
 
 fn digest(file: &Path) -> Result<String> {

@@ -27,7 +27,7 @@ pub use embeddings::{Embeddings, EmbeddingsOf};
 pub use finite::{NotFinite, Rows, check_finite};
 pub use interactions::{Dataset, Interactions, Split};
 pub use items::{ItemRow, Items};
-pub use json::write_json;
+pub use json::{replace_json, write_json};
 pub use prompts::{Prompt, Prompts, TaskKind};
 pub use rankings::{NO_ITEM, RankedList, Rankings, Seen};
 pub use ranks::{Hits, Measured, Ranks, UserRank};
