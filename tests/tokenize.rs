@@ -78,8 +78,8 @@ fn new_items_get_codes_from_text() {
     assert_eq!(broken.code, 21, "{}", broken.err);
     // Codes are no items: their table has neither embeddings nor texts.
     let other = space.pipe(&["tokenize", "new.toml", "--items", "codes.parquet"]);
-    assert_eq!(other.code, 23, "{}", other.err);
-    assert!(other.err.contains("no column 'embedding', 'title' or 'description'"), "{}", other.err);
+    assert_eq!(other.code, 25, "{}", other.err);
+    assert!(other.err.contains("has codes already"), "{}", other.err);
 
     for (set, message) in [
         ("codebook.levels=1", "a new item cannot have a code"),

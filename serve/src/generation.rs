@@ -85,6 +85,7 @@ impl Generation {
 fn decoder(service: &Service, arguments: &Arguments, metrics: &Arc<Metrics>) -> Decoder {
     let request = Decode {
         stage: service.stage.clone(),
+        new_items: service.new_items.clone(),
         device: arguments.device.clone(),
         threads: arguments.decoder_threads,
         batch: arguments.batch.max(1),

@@ -11,10 +11,11 @@ use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::print_line;
 use crate::worker;
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 use contract::questions::{NamedItem, Recommend, Recommended, ScoredItem, Whom};
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// Recommend items to a user, or for a history that the model decodes now.
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub(crate) struct RecommendArguments {
     /// The stage that makes the lists, where there are several.
     #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
     pub(super) model: Option<String>,
+    /// Items that were not there at training, as `pipe tokenize --output` writes them; with --history they are recommended too.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) new_items: Option<PathBuf>,
     /// Print the history as well.
     #[arg(long)]
     pub(super) explain: bool,
@@ -65,6 +69,7 @@ pub(super) fn recommend(arguments: &RecommendArguments) -> Result<()> {
         },
         count: arguments.count,
         exclude: arguments.exclude.clone(),
+        new_items: arguments.new_items.clone(),
         device: arguments.device.clone(),
     };
     let answer = worker::ask(&session.worker, &request)?;

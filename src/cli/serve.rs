@@ -18,7 +18,7 @@ use contract::questions::{PROTOCOL, Service};
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Answer over HTTP from a pipeline's results: ranked lists, lists decoded live, similar items, a page.
@@ -32,6 +32,10 @@ pub(crate) struct ServeArguments {
     /// The stage that makes the lists, where there are several.
     #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
     pub(super) model: Option<String>,
+    /// Items that were not there at training, as `pipe tokenize --output` writes them: lists that are decoded live have them too. The
+    /// file is read again on SIGHUP.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) new_items: Option<PathBuf>,
     /// What answers for a user without a cached list, in this order: live, popular. By default nothing does.
     #[arg(long, value_name = "SOURCE,...", value_delimiter = ',', value_parser = ["live", "popular"])]
     pub(super) fallback: Vec<String>,
@@ -84,6 +88,7 @@ fn resolve(arguments: &ServeArguments) -> Result<Service> {
     let action = current.get(&stage).ok_or_else(lacks)?;
     let artifact = action.outputs.get(&PortName::new("rankings")).ok_or_else(lacks)?;
     let name = &session.graph.stages[stage].name;
+    let new_items = arguments.new_items.as_deref().map(digest).transpose()?;
     let root = std::path::absolute(session.store.root()).unwrap_or_else(|_| session.store.root().to_owned());
     Ok(Service {
         protocol: PROTOCOL,
@@ -93,12 +98,20 @@ fn resolve(arguments: &ServeArguments) -> Result<Service> {
         made: action.provenance.started + action.provenance.seconds as u64,
         artifact: artifact.digest.to_string(),
         // Paths of artifacts end in their digests.
-        content: blake3::hash(json!(of_stage).to_string().as_bytes()).to_string(),
+        content: blake3::hash(json!([of_stage, new_items]).to_string().as_bytes()).to_string(),
+        new_items: new_items.map(|(path, _)| path),
         worker: session.worker.clone(),
         folder: root.join("index").join("online"),
         watch: root.join(&session.graph.pipeline).join(name.as_str()).join("action.json"),
         stage: of_stage,
     })
+}
+
+/// The absolute path of a file, and the digest of its content.
+fn digest(path: &Path) -> Result<(PathBuf, String)> {
+    let bytes = fs_err::read(path).map_err(|error| Error::io("reading", path, error))?;
+    let path = std::path::absolute(path).map_err(|error| Error::io("reading", path, error))?;
+    Ok((path, blake3::hash(&bytes).to_string()))
 }
 
 fn server(arguments: &ServeArguments) -> Result<PathBuf> {

@@ -27,7 +27,7 @@ pub(crate) struct TokenizeArguments {
     /// The stage whose codebook is used, where there are several.
     #[arg(long, value_name = "STAGE", add = ArgValueCandidates::new(completion::stages))]
     pub(super) stage: Option<String>,
-    /// Write the codes to this Parquet file: item, code_1, code_2, ...
+    /// Write the codes to this Parquet file: item, title, code_1, code_2, ...
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: Option<PathBuf>,
     /// The device that embeds texts.

@@ -70,7 +70,7 @@ fn fill(service: &Service, folder: &Path) -> Result<Summary, StoreError> {
 }
 
 fn start(service: &Service) -> Result<Child, StoreError> {
-    let request = Lists { stage: service.stage.clone(), similar: SIMILAR };
+    let request = Lists { stage: service.stage.clone(), similar: SIMILAR, new_items: service.new_items.clone() };
     let request = serde_json::to_string(&Request::new(request)).map_err(|error| worker(service, error))?;
     let mut command = Command::new(&service.worker);
     command.arg(Lists::NAME).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

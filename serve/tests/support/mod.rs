@@ -240,7 +240,7 @@ pub(crate) fn wait_until<T>(failure: &str, mut find: impl FnMut() -> Option<T>) 
 }
 
 /// A program of the other workspace: beside the server, or where `cargo build --workspace` puts it.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_pipe-serve")).with_file_name(name);
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug").join(name);
     let found = [beside, built].into_iter().find(|path| path.is_file());

@@ -57,6 +57,24 @@ impl LiveModel {
         Ok(Self { parameters, codes, trie, base, tuned, max_history })
     }
 
+    /// The same with more items, numbered behind the others, whose codes are paths of the beam search too.
+    ///
+    /// # Errors
+    /// [`FailureKind::Conflict`] when the model ranks by its item head, which has vectors of the items of training alone.
+    pub fn with_new_items(mut self, codes: &[Vec<u32>]) -> Result<Self> {
+        if codes.is_empty() {
+            return Ok(self);
+        }
+        if self.parameters.scoring != decoding::Scoring::Beam {
+            let message =
+                "new items cannot be ranked: scoring is by the item head, which knows the items of training alone";
+            return Err(Failure::new(FailureKind::Conflict, message).hint("set scoring = \"beam\" in precache"));
+        }
+        self.codes.extend(codes);
+        self.trie = Trie::of(&self.codes);
+        Ok(self)
+    }
+
     /// Loads the model.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Names of users and items behind a stage that made ranked lists.
 
+use crate::new_items::coded::CodedItems;
 use contract::questions::{Lineage, NamedItem};
 use contract::{Failure, FailureKind, Result};
 use frames::{Interactions, Items, Users};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The interactions that a stage ranked by, and what its users and items are called.
 pub(crate) struct Catalogue {
@@ -40,6 +41,24 @@ impl Catalogue {
             }
         }
         Ok(Self { interactions, items, users })
+    }
+
+    /// The same with new items behind the others.
+    ///
+    /// # Errors
+    /// When one has the identifier of another.
+    pub(crate) fn with_new(mut self, new: &CodedItems) -> Result<Self> {
+        let known: HashSet<&str> = self.items.id.iter().map(String::as_str).collect();
+        if let Some(id) = new.ids.iter().find(|id| known.contains(id.as_str())) {
+            let message = format!("the new item '{id}' is an item of the dataset");
+            return Err(Failure::new(FailureKind::Conflict, message).hint("leave it out of the new items"));
+        }
+        self.items.id.extend(new.ids.iter().cloned());
+        self.items.title.extend(new.titles.iter().cloned());
+        for column in [&mut self.items.description, &mut self.items.brand, &mut self.items.categories] {
+            column.resize(self.items.id.len(), String::new());
+        }
+        Ok(self)
     }
 
     /// An item with its names.

@@ -1,6 +1,7 @@
 //! All that an online service looks up, one row a line, for `pipe serve`.
 
 use crate::catalogue::Catalogue;
+use crate::new_items::coded::CodedItems;
 use crate::similar::{nearest_by_codes, nearest_by_embedding};
 use contract::questions::{ItemRow, Lineage, Lists, ListsHead, ListsRow, UserRow};
 use contract::{Failure, FailureKind, Result};
@@ -13,24 +14,33 @@ use std::io::{BufWriter, Write, stdout};
 /// # Errors
 /// When a result cannot be read, or the output closes.
 pub(crate) fn answer(request: &Lists) -> Result<()> {
-    let catalogue = Catalogue::read(&request.stage)?;
+    let codes = codes(&request.stage)?;
+    let new = new_items(request, codes.as_ref())?;
+    let catalogue = Catalogue::read(&request.stage)?.with_new(&new)?;
     let mut out = BufWriter::new(stdout().lock());
     let max_history = catalogue.interactions.dataset.max_history;
     let head = ListsHead {
         items: catalogue.items.id.len() as u32,
         max_history,
         popular: popular(&catalogue),
-        not_live: LiveModel::of(&request.stage, max_history).err().map(|failure| failure.message),
+        not_live: LiveModel::of(&request.stage, max_history)
+            .and_then(|model| model.with_new_items(&new.codes))
+            .err()
+            .map(|failure| failure.message),
     };
     write(&mut out, &ListsRow::Head(head))?;
-    write_items(&mut out, &catalogue, request)?;
+    let codes = codes.map(|mut codes| {
+        codes.extend(&new.codes);
+        codes
+    });
+    write_items(&mut out, &catalogue, codes.as_ref(), request)?;
     write_users(&mut out, catalogue, &Rankings::read(request.stage.output("rankings")?)?)?;
     out.flush().map_err(|error| unwritable(&error))
 }
 
 /// Items by their number of training interactions, ties in [`recommender::tie_order`].
 fn popular(catalogue: &Catalogue) -> Vec<u32> {
-    let mut counts = vec![0_u32; catalogue.items.id.len()];
+    let mut counts = vec![0_u32; catalogue.interactions.dataset.items];
     let training = catalogue.interactions.item.iter().zip(&catalogue.interactions.split);
     training.filter(|(_, split)| **split == Split::Train).for_each(|(&item, _)| counts[item as usize] += 1);
     let mut items: Vec<u32> = (0..).take(counts.len()).collect();
@@ -38,24 +48,40 @@ fn popular(catalogue: &Catalogue) -> Vec<u32> {
     items
 }
 
-fn write_items(out: &mut impl Write, catalogue: &Catalogue, request: &Lists) -> Result<()> {
-    let codes = if request.stage.inputs.contains_key("codes") {
-        Some(Codes::read(request.stage.input("codes")?)?)
-    } else {
-        None
-    };
-    let embeddings = embeddings(&request.stage, catalogue.items.id.len())?;
-    let by_codes = codes.as_ref().map(|codes| nearest_by_codes(codes, request.similar));
+/// The codes of the items of training, where the stage ranks by codes.
+fn codes(stage: &Lineage) -> Result<Option<Codes>> {
+    match stage.inputs.contains_key("codes") {
+        true => Codes::read(stage.input("codes")?).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn new_items(request: &Lists, codes: Option<&Codes>) -> Result<CodedItems> {
+    match (codes, &request.new_items) {
+        (Some(codes), path) => CodedItems::read(path.as_deref(), codes),
+        (None, None) => Ok(CodedItems::default()),
+        (None, Some(_)) => {
+            let message = format!("'{}' ranks without codes, so new items cannot be served", request.stage.name);
+            Err(Failure::new(FailureKind::Conflict, message).hint("name a precache stage with --model"))
+        }
+    }
+}
+
+fn write_items(out: &mut impl Write, catalogue: &Catalogue, codes: Option<&Codes>, request: &Lists) -> Result<()> {
+    let embeddings = embeddings(&request.stage, catalogue.interactions.dataset.items)?;
+    let by_codes = codes.map(|codes| nearest_by_codes(codes, request.similar));
     let by_embedding = embeddings.map(|items| nearest_by_embedding(&items, request.similar)).transpose()?;
     let items = &catalogue.items;
     for item in 0..items.id.len() {
-        let of = |lists: &Option<Vec<Vec<u32>>>| lists.as_ref().map(|lists| lists[item].clone()).unwrap_or_default();
+        // New items have no embedding.
+        let of =
+            |lists: &Option<Vec<Vec<u32>>>| lists.iter().find_map(|lists| lists.get(item).cloned()).unwrap_or_default();
         let row = ItemRow {
             id: items.id[item].clone(),
             title: items.title[item].clone(),
             brand: items.brand[item].clone(),
             categories: items.categories[item].clone(),
-            codes: codes.as_ref().map(|codes| codes.of(item)).unwrap_or_default(),
+            codes: codes.map(|codes| codes.of(item)).unwrap_or_default(),
             by_embedding: of(&by_embedding),
             by_codes: of(&by_codes),
         };

@@ -2,9 +2,10 @@
 
 use crate::catalogue::Catalogue;
 use crate::decoding::start;
+use crate::new_items::coded::CodedItems;
 use contract::questions::{ListSource, Recommend, Recommended, ScoredItem, Whom};
 use contract::{Failure, FailureKind, Result};
-use frames::{NO_ITEM, Rankings};
+use frames::{Codes, NO_ITEM, Rankings};
 use precache::{LiveModel, LiveRequest};
 
 /// The list that was made for a user, or one that is decoded for a history.
@@ -12,7 +13,11 @@ use precache::{LiveModel, LiveRequest};
 /// # Errors
 /// When user or item are unknown, the user has no list, or the history cannot be decoded.
 pub(crate) fn answer(request: &Recommend) -> Result<Recommended> {
-    let catalogue = Catalogue::read(&request.stage)?;
+    let new = match &request.new_items {
+        None => CodedItems::default(),
+        path => CodedItems::read(path.as_deref(), &Codes::read(request.stage.input("codes")?)?)?,
+    };
+    let catalogue = Catalogue::read(&request.stage)?.with_new(&new)?;
     let exclude = catalogue.item_numbers(&request.exclude)?;
     let (source, history, list) = match &request.whom {
         Whom::User(id) => {
@@ -23,6 +28,7 @@ pub(crate) fn answer(request: &Recommend) -> Result<Recommended> {
         Whom::History(ids) => {
             let history = catalogue.item_numbers(ids)?;
             let model = LiveModel::of(&request.stage, catalogue.interactions.dataset.max_history)?;
+            let model = model.with_new_items(&new.codes)?;
             let device = start(&request.device, std::thread::available_parallelism().map_or(1, usize::from))?;
             let asked = LiveRequest { history: &history, exclude: &exclude, count: request.count };
             let list = model.load(device)?.rank(&[asked])?.into_iter().flatten().collect();

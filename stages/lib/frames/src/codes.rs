@@ -21,6 +21,13 @@ impl Codes {
         self.levels.iter().map(|level| level[item]).collect()
     }
 
+    /// Adds items with these codes, one for each level, behind the others.
+    pub fn extend(&mut self, items: &[Vec<u32>]) {
+        for codes in items {
+            self.levels.iter_mut().zip(codes).for_each(|(level, code)| level.push(*code));
+        }
+    }
+
     /// The number of items.
     #[must_use]
     pub fn items(&self) -> usize {

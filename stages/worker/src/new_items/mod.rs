@@ -3,6 +3,7 @@
 //! The runner says where the stage is that made the codebook, with all that is upstream of it; what that means is known
 //! here alone: which input is text, which stage embedded it, and with which language model.
 
+pub(crate) mod coded;
 mod table;
 
 use codebook::{Projection, Tokenizer};
@@ -24,7 +25,7 @@ pub(crate) fn answer(request: &Tokenize) -> Result<Tokenized> {
     let rows = rows(&items, &tokenizer, request)?;
     if let Some(output) = &request.output {
         let codes: Vec<&[u32]> = rows.iter().map(|row| row.codes.as_slice()).collect();
-        table::write(output, &items.ids, &codes)?;
+        table::write(output, &items.ids, &items.titles, &codes)?;
     }
     Ok(Tokenized { items: rows })
 }

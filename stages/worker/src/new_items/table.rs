@@ -11,6 +11,8 @@ use std::path::Path;
 pub(super) struct NewItems {
     /// Their names.
     pub ids: Vec<String>,
+    /// Their titles; empty where they have none.
+    pub titles: Vec<String>,
     /// Their embeddings, where they have one.
     pub embeddings: Vec<Option<Vec<f32>>>,
     texts: Vec<String>,
@@ -31,6 +33,13 @@ impl NewItems {
             Failure::new(FailureKind::MissingField, message)
                 .hint("expected item, and embedding (lists of numbers) or title and description")
         };
+        if names.contains(&"code_1") {
+            let message =
+                format!("{} has codes already: it is what `pipe tokenize --output` has written", path.display());
+            return Err(
+                Failure::new(FailureKind::Conflict, message).hint("name the table of the new items with --items")
+            );
+        }
         let unreadable = |error| Failure::reading(path, error);
         let item = frame.column("item").map_err(|_| lacks("'item'"))?;
         let ids: Vec<Option<String>> = words(item).map_err(unreadable)?;
@@ -43,12 +52,11 @@ impl NewItems {
         };
         let column =
             |name: &str| frame.column(name).map_or_else(|_| Ok(vec![None; ids.len()]), words).map_err(unreadable);
-        let texts = column("title")?
-            .into_iter()
-            .zip(column("description")?)
-            .map(|(title, description)| text::text_of(&title.unwrap_or_default(), &description.unwrap_or_default()));
-        let items =
-            Self { texts: texts.collect(), embeddings, ids: ids.into_iter().map(Option::unwrap_or_default).collect() };
+        let filled = |values: Vec<Option<String>>| values.into_iter().map(Option::unwrap_or_default).collect();
+        let (titles, descriptions): (Vec<String>, Vec<String>) =
+            (filled(column("title")?), filled(column("description")?));
+        let texts = titles.iter().zip(&descriptions).map(|(title, description)| text::text_of(title, description));
+        let items = Self { texts: texts.collect(), titles, embeddings, ids: filled(ids) };
         items.check(path, dim)?;
         Ok(items)
     }
@@ -85,9 +93,10 @@ impl NewItems {
     }
 }
 
-/// Writes the columns `item`, `code_1`, `code_2`, ...
-pub(super) fn write(path: &Path, ids: &[String], codes: &[&[u32]]) -> Result<()> {
-    let mut columns: Vec<Column> = vec![Series::new("item".into(), ids).into()];
+/// Writes the columns `item`, `title`, `code_1`, `code_2`, ...
+pub(super) fn write(path: &Path, ids: &[String], titles: &[String], codes: &[&[u32]]) -> Result<()> {
+    let mut columns: Vec<Column> =
+        vec![Series::new("item".into(), ids).into(), Series::new("title".into(), titles).into()];
     for level in 0..codes.first().map_or(0, |codes| codes.len()) {
         let of_level: Vec<u32> = codes.iter().map(|codes| codes[level]).collect();
         columns.push(Series::new(format!("code_{}", level + 1).into(), of_level).into());

@@ -3,6 +3,7 @@
 use super::{Lineage, Question};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Starts a process that decodes lists with the model of a stage until its standard input closes.
 ///
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Decode {
     /// The stage that made the ranked lists.
     pub stage: Lineage,
+    /// Items that were not there at training, with their codes, as [`super::Tokenize`] writes them.
+    pub new_items: Option<PathBuf>,
     /// `auto`, `cpu` or `cuda`.
     pub device: String,
     /// How many threads libtorch uses.

@@ -2,6 +2,7 @@
 
 use super::{Lineage, Question};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Asks for the content of a result of kind `rankings`, with the names of its users and items.
 ///
@@ -13,6 +14,8 @@ pub struct Lists {
     pub stage: Lineage,
     /// How many similar items each item gets.
     pub similar: usize,
+    /// Items that were not there at training, with their codes, as [`super::Tokenize`] writes them.
+    pub new_items: Option<PathBuf>,
 }
 
 /// A line of the answer.

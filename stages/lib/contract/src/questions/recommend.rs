@@ -2,6 +2,7 @@
 
 use super::{Lineage, Question};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Asks which items a model recommends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Recommend {
     pub count: usize,
     /// The original identifiers of items that must not be recommended.
     pub exclude: Vec<String>,
+    /// Items that were not there at training, with their codes, as [`super::Tokenize`] writes them.
+    pub new_items: Option<PathBuf>,
     /// The device that decodes, `auto`, `cpu` or `cuda`.
     pub device: String,
 }

@@ -23,6 +23,8 @@ pub struct Service {
     pub content: String,
     /// The stage, with everything upstream of it.
     pub stage: Lineage,
+    /// Items that were not there at training, with their codes, as [`super::Tokenize`] writes them.
+    pub new_items: Option<PathBuf>,
     /// The program that reads results and decodes.
     pub worker: PathBuf,
     /// The folder for what the service derives from results.
