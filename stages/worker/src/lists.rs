@@ -5,7 +5,7 @@ use crate::new_items::coded::CodedItems;
 use crate::similar::{nearest_by_codes, nearest_by_embedding};
 use contract::questions::{ItemRow, Lineage, Lists, ListsHead, ListsRow, UserRow};
 use contract::{Failure, FailureKind, Result};
-use frames::{Codes, Embeddings, EmbeddingsOf, NO_ITEM, Rankings, Split};
+use frames::{Codes, Embeddings, EmbeddingsOf, ExcludedLists, NO_ITEM, Split};
 use precache::LiveModel;
 use std::io::{BufWriter, Write, stdout};
 
@@ -34,7 +34,7 @@ pub(crate) fn answer(request: &Lists) -> Result<()> {
         codes
     });
     write_items(&mut out, &catalogue, codes.as_ref(), request)?;
-    write_users(&mut out, catalogue, &Rankings::read(request.stage.output("rankings")?)?)?;
+    write_users(&mut out, catalogue, ExcludedLists::open(request.stage.output("rankings")?)?)?;
     out.flush().map_err(|error| unwritable(&error))
 }
 
@@ -104,21 +104,22 @@ fn embeddings(stage: &Lineage, items: usize) -> Result<Option<Embeddings>> {
     Ok(Embeddings::read(&bound.path, EmbeddingsOf::Items).ok().filter(|embeddings| embeddings.len() == items))
 }
 
-fn write_users(out: &mut impl Write, catalogue: Catalogue, rankings: &Rankings) -> Result<()> {
-    let mut lists = vec![None; catalogue.users.len()];
-    for list in &rankings.excluded {
-        let slot = lists.get_mut(list.user as usize).ok_or_else(|| {
-            let message = format!("the lists have user {}, the interactions {}", list.user, catalogue.users.len());
-            Failure::new(FailureKind::Conflict, message)
-        })?;
-        *slot = Some(list);
-    }
+/// Users and lists both come in the order of users' numbers.
+fn write_users(out: &mut impl Write, catalogue: Catalogue, mut lists: ExcludedLists) -> Result<()> {
     let histories = catalogue.interactions.before_test();
     let users = catalogue.users.len() as u64;
-    for ((id, history), list) in catalogue.users.into_iter().zip(histories).zip(lists) {
-        let listed = list.into_iter().flat_map(|list| list.items.iter().copied());
-        let list = listed.filter(|(item, _)| *item != NO_ITEM).collect();
+    let mut next = lists.next_list()?;
+    for ((number, id), history) in (0..).zip(catalogue.users).zip(histories) {
+        let mut list = Vec::new();
+        if let Some(of_user) = next.take_if(|list| list.user == number) {
+            list.extend(of_user.items.into_iter().filter(|(item, _)| *item != NO_ITEM));
+            next = lists.next_list()?;
+        }
         write(out, &ListsRow::User(UserRow { id, history, list }))?;
+    }
+    if let Some(list) = next {
+        let message = format!("the lists have user {}, the interactions {users}", list.user);
+        return Err(Failure::new(FailureKind::Conflict, message));
     }
     write(out, &ListsRow::End { users })
 }

@@ -29,6 +29,33 @@ impl Table {
         Ok(Self { path, frame })
     }
 
+    /// Reads some rows of the file, from the first of them on, and some of its columns or all.
+    pub(crate) fn read_rows(
+        folder: &Path,
+        name: &str,
+        first: usize,
+        count: usize,
+        columns: Option<&[&str]>,
+    ) -> Result<Self> {
+        let path = folder.join(name);
+        let file = File::open(&path).map_err(|error| Failure::reading(&path, error))?;
+        let frame = ParquetReader::new(file)
+            .with_slice(Some((first, count)))
+            .with_columns(columns.map(|columns| columns.iter().map(ToString::to_string).collect()))
+            .set_rechunk(true)
+            .finish()
+            .map_err(|error| Failure::reading(&path, error).hint("expected a whole Parquet file; make it again"))?;
+        Ok(Self { path, frame })
+    }
+
+    /// The number of rows of the file, of which none is read.
+    pub(crate) fn count_rows(folder: &Path, name: &str) -> Result<usize> {
+        let path = folder.join(name);
+        let file = File::open(&path).map_err(|error| Failure::reading(&path, error))?;
+        let rows = ParquetReader::new(file).num_rows();
+        rows.map_err(|error| Failure::reading(&path, error).hint("expected a whole Parquet file; make it again"))
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -56,6 +83,13 @@ impl Table {
         let column = self.typed(name, &DataType::UInt32)?;
         let values = column.u32().map_err(|error| self.unreadable(name, error))?;
         Ok(values.iter().collect())
+    }
+
+    /// A column of 32-bit floats.
+    pub(crate) fn f32(&self, name: &str) -> Result<Vec<f32>> {
+        let column = self.column(name, &DataType::Float32)?;
+        let values = column.f32().map_err(|error| self.unreadable(name, error))?;
+        Ok(values.into_no_null_iter().collect())
     }
 
     /// A column of signed 64-bit integers.

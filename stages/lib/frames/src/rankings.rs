@@ -1,13 +1,13 @@
 //! Ranked lists of items for users.
 
 use crate::finite::{NotFinite, Rows, check_finite};
-use crate::parquet::{Table, column, write};
+use crate::parquet::{Table, column, write_rows};
 use crate::ranking_rows::rows;
 use contract::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-const TABLE: &str = "rankings.parquet";
+pub(crate) const TABLE: &str = "rankings.parquet";
 
 /// Stands in a list for a place that counts although no item is there: codes were written that no item has. The only number
 /// that may occur several times in a list.
@@ -97,31 +97,42 @@ impl Rankings {
     /// [`FailureKind::Diverged`](contract::FailureKind::Diverged) when a score is not finite; the message names the
     /// users. When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let (mut seen, mut user, mut rank) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut item, mut score) = (Vec::new(), Vec::new());
-        for sort in [Seen::Excluded, Seen::Kept] {
-            let mut lists: Vec<&RankedList> = self.lists(sort).iter().collect();
-            lists.sort_by_key(|list| list.user);
-            for list in lists {
-                for (place, &(ranked, points)) in (1_u32..).zip(&list.items) {
-                    seen.push(sort.as_str());
-                    user.push(list.user);
-                    rank.push(place);
-                    item.push(ranked);
-                    score.push(points);
-                }
-            }
+        self.check_scores()?;
+        let rows = [Seen::Excluded, Seen::Kept].into_iter().flat_map(|sort| {
+            let ranked = move |list: &RankedList| {
+                let (user, items) = (list.user, list.items.clone());
+                (1_u32..).zip(items).map(move |(rank, (item, score))| (user, sort, rank, item, score))
+            };
+            self.by_user(sort).into_iter().flat_map(ranked)
+        });
+        write_rows(folder, TABLE, rows, |_, rows| {
+            vec![
+                column("user", rows.iter().map(|row| row.0).collect::<Vec<_>>()),
+                column("seen", rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>()),
+                column("rank", rows.iter().map(|row| row.2).collect::<Vec<_>>()),
+                column("item", rows.iter().map(|row| row.3).collect::<Vec<_>>()),
+                column("score", rows.iter().map(|row| row.4).collect::<Vec<_>>()),
+            ]
+        })
+    }
+
+    /// The lists of one of the two sorts, by user.
+    fn by_user(&self, sort: Seen) -> Vec<&RankedList> {
+        let mut lists: Vec<&RankedList> = self.lists(sort).iter().collect();
+        lists.sort_by_key(|list| list.user);
+        lists
+    }
+
+    fn check_scores(&self) -> Result<()> {
+        let is_finite = |list: &RankedList| list.items.iter().all(|(_, score)| score.is_finite());
+        if self.excluded.iter().chain(&self.kept).all(is_finite) {
+            return Ok(());
         }
+        let lists = [Seen::Excluded, Seen::Kept].into_iter().flat_map(|sort| self.by_user(sort));
+        let (user, score): (Vec<u32>, Vec<f32>) =
+            lists.flat_map(|list| list.items.iter().map(|(_, score)| (list.user, *score))).unzip();
         let rows = Rows { of: "user", numbers: Some(&user), ids: None };
-        check_finite("scores of the ranked items", &score, 1, rows).map_err(NotFinite::computed)?;
-        let columns = vec![
-            column("user", user),
-            column("seen", seen),
-            column("rank", rank),
-            column("item", item),
-            column("score", score),
-        ];
-        write(folder, TABLE, columns)
+        check_finite("scores of the ranked items", &score, 1, rows).map_err(NotFinite::computed)
     }
 
     fn lists_mut(&mut self, seen: Seen) -> &mut Vec<RankedList> {
@@ -135,6 +146,7 @@ impl Rankings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parquet::write;
 
     fn two_users() -> Rankings {
         let list = |user, items: &[(u32, f32)]| RankedList { user, items: items.to_vec() };
