@@ -10,8 +10,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// How many rows are written in one step.
-const BATCH: usize = 1000;
+/// How many rows are written in one step. With more of them sled keeps many versions of its pages: 1,000,000 users took 165 MiB with
+/// 200 rows a step, 690 MiB with 1,000 and 3.3 GiB with 20,000, and none was faster.
+const BATCH: usize = 200;
 
 /// How many similar items are kept for each item.
 const SIMILAR: usize = 20;

@@ -48,6 +48,6 @@ fn text(stats: &StoreStats) -> String {
 }
 
 fn row(name: &str, amount: Amount) -> Map<String, Value> {
-    let cells = [("what", json!(name)), ("count", json!(amount.count)), ("size", json!(size(amount.bytes)))];
+    let cells = [("part", json!(name)), ("count", json!(amount.count)), ("size", json!(size(amount.bytes)))];
     cells.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

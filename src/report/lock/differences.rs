@@ -28,11 +28,11 @@ impl LockDifference {
         match self {
             Self::Changed(stage, differences) => differences
                 .iter()
-                .map(|d| json!({ "stage": stage, "what": "changed", "field": d.field.to_string(), "old": d.old, "new": d.new }))
+                .map(|d| json!({ "stage": stage, "change": "changed", "field": d.field.to_string(), "old": d.old, "new": d.new }))
                 .collect(),
-            Self::Added(stage) => vec![json!({ "stage": stage, "what": "added" })],
-            Self::Removed(stage) => vec![json!({ "stage": stage, "what": "removed" })],
-            Self::Unknown(stage) => vec![json!({ "stage": stage, "what": "unknown" })],
+            Self::Added(stage) => vec![json!({ "stage": stage, "change": "added" })],
+            Self::Removed(stage) => vec![json!({ "stage": stage, "change": "removed" })],
+            Self::Unknown(stage) => vec![json!({ "stage": stage, "change": "unknown" })],
         }
     }
 }

@@ -92,7 +92,7 @@ fn one_report(stage: &StageView, report: &ReportView, pictures: &mut Pictures) -
             @let more = rows.len().saturating_sub(ROWS);
             details open[rows.len() <= 24] {
                 summary { (name) ", " (rows.len()) " values" }
-                (table(&format!("{} of {}", name, stage.name), &["what".to_owned(), "value".to_owned()], set(rows)))
+                (table(&format!("{} of {}", name, stage.name), &["name".to_owned(), "value".to_owned()], set(rows)))
                 @if more > 0 { p.note { "and " (more) " more" } }
             }
         }
@@ -181,7 +181,7 @@ fn identity(stage: &StageView, result: &ResultView) -> Markup {
         @if !result.parameters.is_empty() {
             (table(&format!("Parameters of {}", stage.name), &["parameter".to_owned(), "value".to_owned()], parameters.collect()))
         }
-        (table(&format!("Inputs and outputs of {}", stage.name), &["what", "digest", "size"].map(str::to_owned), digests.collect()))
+        (table(&format!("Inputs and outputs of {}", stage.name), &["name", "digest", "size"].map(str::to_owned), digests.collect()))
     }
 }
 
