@@ -51,7 +51,9 @@ impl ExcludedLists {
         for first in self.left.clone().step_by(ROWS_PER_GROUP) {
             let table = Table::read_rows(&self.folder, TABLE, first, ROWS_PER_GROUP, Some(&["seen", "user", "rank"]))?;
             let seen = table.enumeration("seen", Seen::parse, "kept or excluded");
-            let (Ok(seen), Ok(users), Ok(ranks)) = (seen, table.u32("user"), table.u32("rank")) else { return Ok(false) };
+            let (Ok(seen), Ok(users), Ok(ranks)) = (seen, table.u32("user"), table.u32("rank")) else {
+                return Ok(false);
+            };
             for ((seen, user), rank) in seen.into_iter().zip(users).zip(ranks) {
                 let is_next = (seen, user) == (before.0, before.1) && rank == before.2 + 1;
                 let is_new = rank == 1 && ((seen, user) > (before.0, before.1) || before.2 == 0);
@@ -130,7 +132,8 @@ mod tests {
             column("score", [0.5_f32, 0.1, 0.2].as_slice()),
         ];
         write(folder.path(), TABLE, columns).unwrap();
-        let expected = [RankedList { user: 1, items: vec![(9, 0.2), (8, 0.1)] }, RankedList { user: 4, items: vec![(7, 0.5)] }];
+        let expected =
+            [RankedList { user: 1, items: vec![(9, 0.2), (8, 0.1)] }, RankedList { user: 4, items: vec![(7, 0.5)] }];
         assert_eq!(all(folder.path()), expected);
     }
 }
