@@ -98,6 +98,25 @@ fn force_runs_what_is_there_already() {
 }
 
 #[test]
+fn links_lead_to_what_a_forced_stage_made_last() {
+    let space = Space::new();
+    let ran = space.path("ran").display().to_string();
+    space.write(
+        "p.toml",
+        format!(
+            "name = 'p'\n[stage.a]\nuses = 'command'\noutputs = {{ o = 'text' }}\n\
+             command = ['sh', '-c', 'echo x >> {ran}; wc -l < {ran} > {{outputs.o}}/n']\n"
+        ),
+    );
+    let made = || std::fs::read_to_string(space.path("artifacts/p/a/o/n")).unwrap().trim().to_owned();
+    space.succeed(&["run", "p"]);
+    assert_eq!(made(), "1");
+    let forced = space.succeed(&["run", "p", "--force"]);
+    assert!(forced.err.contains("it is not reproducible"), "{}", forced.err);
+    assert_eq!(made(), "2");
+}
+
+#[test]
 fn a_dry_run_runs_nothing() {
     let space = Space::quick();
     space.succeed(&["run", "quick", "--dry-run"]);

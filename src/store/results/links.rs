@@ -19,17 +19,18 @@ impl Store {
         let folder = self.root.join(pipeline).join(stage.as_str());
         let up = Path::new("../..");
         let record = up.join("actions").join(format!("{}.json", action.key));
-        if std::fs::read_link(folder.join(RECORD)).is_ok_and(|now| now == record) {
-            return Ok(());
-        }
-        durable::make_folder(&self.disk, &folder)?;
         let outputs = action
             .outputs
             .iter()
             .map(|(port, artifact)| (port.as_str().to_owned(), up.join("store").join(artifact.digest.to_string())));
-        for (name, target) in outputs.chain([(RECORD.to_owned(), record)]) {
-            let link = folder.join(name);
-            replace_link(&self.disk, &link, &target)?;
+        let links: Vec<(String, PathBuf)> = outputs.chain([(RECORD.to_owned(), record)]).collect();
+        // A key may lead to other outputs than before, where a stage was forced that is not reproducible.
+        if links.iter().all(|(name, target)| std::fs::read_link(folder.join(name)).is_ok_and(|now| now == *target)) {
+            return Ok(());
+        }
+        durable::make_folder(&self.disk, &folder)?;
+        for (name, target) in links {
+            replace_link(&self.disk, &folder.join(name), &target)?;
         }
         Ok(())
     }
