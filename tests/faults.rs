@@ -230,7 +230,7 @@ fn all_but_running(engine: &Engine, store: &Store) -> Result<usize, Error> {
         if let Lookup::Cached(cached) = store.lookup(action.key)? {
             assert_eq!(cached.outputs, action.outputs);
             needs.add_result(&cached)?;
-            store.link("chain", &pipe::key::StageName::new(stage.as_str()), &cached)?;
+            store.link("chain", &pipe::key::StageName::new(stage.as_str()), &cached, false)?;
             found += 1;
         }
         if let Some(lease) = store.lease(action.key)? {

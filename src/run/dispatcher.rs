@@ -261,7 +261,7 @@ impl Dispatcher<'_, '_> {
 
     fn end(&mut self, stage: NodeIndex, action: &Action, record: StageRecord, ending: &Ending<'_>) {
         let name = &self.graph.stages[stage].name;
-        if let Err(error) = self.store.link(&self.graph.pipeline, name, action) {
+        if let Err(error) = self.store.link(&self.graph.pipeline, name, action, matches!(ending, Ending::Done { .. })) {
             tracing::warn!("the links of {name} could not be set: {error}");
         }
         self.observer.ended(name, ending);

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 const RECORD: &str = "action.json";
 
 impl Store {
-    /// Points the links of a stage to this result, the one to its record last: where that is right, the others are.
-    pub fn link(&self, pipeline: &str, stage: &StageName, action: &Action) -> Result<()> {
+    /// Points the links of a stage to this result, the one to its record last: where that is right, the others are, unless the result is
+    /// new.
+    pub fn link(&self, pipeline: &str, stage: &StageName, action: &Action, is_new: bool) -> Result<()> {
         let folder = self.root.join(pipeline).join(stage.as_str());
         let up = Path::new("../..");
         let record = up.join("actions").join(format!("{}.json", action.key));
@@ -24,8 +25,12 @@ impl Store {
             .iter()
             .map(|(port, artifact)| (port.as_str().to_owned(), up.join("store").join(artifact.digest.to_string())));
         let links: Vec<(String, PathBuf)> = outputs.chain([(RECORD.to_owned(), record)]).collect();
-        // A key may lead to other outputs than before, where a stage was forced that is not reproducible.
-        if links.iter().all(|(name, target)| std::fs::read_link(folder.join(name)).is_ok_and(|now| now == *target)) {
+        let is_there =
+            |(name, target): &(String, PathBuf)| std::fs::read_link(folder.join(name)).is_ok_and(|now| now == *target);
+        // Of a cached result the record's link tells enough. What was just made may be other outputs of the same key, where a stage was
+        // forced that is not reproducible.
+        let looked_at = if is_new { &links[..] } else { &links[links.len() - 1..] };
+        if looked_at.iter().all(is_there) {
             return Ok(());
         }
         durable::make_folder(&self.disk, &folder)?;
