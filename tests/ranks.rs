@@ -22,62 +22,10 @@ fn has_mpirun() -> bool {
 
 /// A small training and its lists, each by so many ranks.
 fn pipeline(finetune: usize, precache: usize) -> String {
-    format!(
-        r#"name = "p"
-[stage.sample]
-uses = "sample"
-users = 120
-items = 60
-
-[stage.ingest]
-uses = "ingest"
-inputs = {{ reviews = "sample.reviews", metadata = "sample.metadata" }}
-
-[stage.cooccurrence]
-uses = "cooccurrence"
-inputs = {{ interactions = "ingest.interactions" }}
-dim = 8
-
-[stage.llm]
-uses = "llama"
-inputs = {{ items = "ingest.items", reviews = "ingest.reviews" }}
-vocabulary = 512
-hidden = 32
-layers = 1
-heads = 2
-kv_heads = 1
-intermediate = 64
-
-[stage.codebook]
-uses = "codebook"
-inputs = {{ items = "cooccurrence.items" }}
-method = "residual-k-means"
-levels = 2
-codes = 8
-llm_alignment = false
-
-[stage.tasks]
-uses = "tasks"
-inputs = {{ interactions = "ingest.interactions", codes = "codebook.codes", items = "ingest.items", reviews = "ingest.reviews" }}
-negatives = 1
-
-[stage.finetune]
-uses = "finetune"
-inputs = {{ tasks = "tasks.prompts", codes = "codebook.codes", llm = "llm.model" }}
-train = "all"
-learning_rate = 2e-3
-epochs = 2
-batch_tokens = 4096
-resources = {{ threads = 1, ranks = {finetune} }}
-
-[stage.precache]
-uses = "precache"
-inputs = {{ interactions = "ingest.interactions", codes = "codebook.codes", llm = "llm.model", model = "finetune.model" }}
-top_k = 10
-batch = 4
-resources = {{ threads = 1, ranks = {precache} }}
-"#
-    )
+    let resources = |ranks: usize| format!("resources = {{ threads = 1, ranks = {ranks} }}");
+    space::LANGUAGE_MODEL
+        .replace("epochs = 1\n", &format!("epochs = 2\nbatch_tokens = 1024\n{}\n", resources(finetune)))
+        .replace("uses = \"precache\"", &format!("uses = \"precache\"\nbatch = 4\n{}", resources(precache)))
 }
 
 /// What the output of a stage is linked to, which its digest names.
@@ -97,7 +45,7 @@ fn ranks_end_like_one_process_and_repeat_exactly() {
         return;
     }
     let [alone, two, again] = [1, 2, 2].map(|ranks| {
-        let space = Space::new();
+        let space = Space::quick();
         space.write("p.toml", pipeline(ranks, 1));
         space.succeed(&["run", "p"]);
         space
@@ -138,7 +86,7 @@ fn ranks_of(space: &Space, number: usize) -> Vec<i32> {
 
 /// Starts the pipeline with two ranks, and waits until some steps are done.
 fn start(space: &Space) -> Live {
-    space.write("p.toml", pipeline(2, 1).replace("epochs = 2", "epochs = 12"));
+    space.write("p.toml", pipeline(2, 1).replace("epochs = 2\nbatch_tokens", "epochs = 12\nbatch_tokens"));
     let mut command = space.command(&["run", "p", "--json", "--until", "finetune"]);
     command.env("PIPE_CHECKPOINT_SECONDS", "0");
     let mut run = Live::start(command);
@@ -153,7 +101,7 @@ fn the_end_of_one_rank_ends_all() {
     if !has_mpirun() {
         return;
     }
-    let space = Space::new();
+    let space = Space::quick();
     let run = start(&space);
     let [second] = ranks_of(&space, 1)[..] else { panic!("there is one second rank") };
     rustix::process::kill_process(rustix::process::Pid::from_raw(second).unwrap(), rustix::process::Signal::KILL)
@@ -169,12 +117,12 @@ fn a_killed_run_leaves_no_rank_and_another_number_of_ranks_goes_on() {
     if !has_mpirun() {
         return;
     }
-    let space = Space::new();
+    let space = Space::quick();
     let run = start(&space);
     assert_eq!([ranks_of(&space, 0).len(), ranks_of(&space, 1).len()], [1, 1]);
     run.kill();
     wait_until("ranks outlive the run", || ranks_of(&space, 0).is_empty() && ranks_of(&space, 1).is_empty());
-    space.write("p.toml", pipeline(1, 1).replace("epochs = 2", "epochs = 12"));
+    space.write("p.toml", pipeline(1, 1).replace("epochs = 2\nbatch_tokens", "epochs = 12\nbatch_tokens"));
     let again = space.succeed(&["run", "p", "--json", "--until", "finetune"]);
     let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on from step"));
     assert!(again.events().iter().any(went_on), "{}", again.out);

@@ -133,56 +133,6 @@ fn digests_and_keys_are_those_of_local_runs() {
     assert_eq!(cluster.space.stored("tmp/jobs"), Vec::<String>::new(), "nothing is left of jobs that have ended");
 }
 
-/// A small training of two ranks, and what it needs.
-const RANKS: &str = r#"
-name = "p"
-[stage.sample]
-uses = "sample"
-users = 120
-items = 60
-
-[stage.ingest]
-uses = "ingest"
-inputs = { reviews = "sample.reviews", metadata = "sample.metadata" }
-
-[stage.cooccurrence]
-uses = "cooccurrence"
-inputs = { interactions = "ingest.interactions" }
-dim = 8
-
-[stage.llm]
-uses = "llama"
-inputs = { items = "ingest.items", reviews = "ingest.reviews" }
-vocabulary = 512
-hidden = 32
-layers = 1
-heads = 2
-kv_heads = 1
-intermediate = 64
-
-[stage.codebook]
-uses = "codebook"
-inputs = { items = "cooccurrence.items" }
-method = "residual-k-means"
-levels = 2
-codes = 8
-llm_alignment = false
-
-[stage.tasks]
-uses = "tasks"
-inputs = { interactions = "ingest.interactions", codes = "codebook.codes" }
-query = false
-negatives = 0
-text = false
-
-[stage.finetune]
-uses = "finetune"
-inputs = { tasks = "tasks.prompts", codes = "codebook.codes", llm = "llm.model" }
-train = "all"
-epochs = 1
-resources = { threads = 1, ranks = 2 }
-"#;
-
 #[test]
 fn ranks_of_a_job_end_as_they_do_here() {
     let Some(cluster) = Cluster::start() else { return };
@@ -191,11 +141,16 @@ fn ranks_of_a_job_end_as_they_do_here() {
         return;
     }
     let model = || std::fs::read_link(cluster.space.path("artifacts/p/finetune/model")).unwrap();
-    cluster.space.write("p.toml", RANKS);
-    cluster.space.succeed(&["run", "p"]);
+    let pipeline = |more: &str| {
+        let stage = format!("uses = \"finetune\"\nresources = {{ threads = 1, ranks = 2 }}{more}");
+        space::LANGUAGE_MODEL.replace("uses = \"finetune\"", &stage)
+    };
+    cluster.space.write("quick.toml", space::QUICK);
+    cluster.space.write("p.toml", pipeline(""));
+    cluster.space.succeed(&["run", "p", "--until", "finetune"]);
     let here = model();
-    cluster.space.write("p.toml", RANKS.replace("uses = \"finetune\"", "uses = \"finetune\"\nexecutor = \"slurm\""));
-    let output = cluster.command(&["run", "p", "--force", "finetune"]).output().unwrap();
+    cluster.space.write("p.toml", pipeline("\nexecutor = \"slurm\""));
+    let output = cluster.command(&["run", "p", "--until", "finetune", "--force", "finetune"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(cluster.jobs("finetune").len(), 1);
     assert_eq!(model(), here);

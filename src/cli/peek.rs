@@ -5,17 +5,17 @@
 use crate::cli::completion;
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
-use crate::cli::target::{Target, current};
+use crate::cli::target::{Target, all_current, among};
 use crate::error::{Error, Result};
 use crate::key::PortName;
-use crate::plan::SelectionOptions;
-use crate::store::Store;
+use crate::store::{Action, Store};
 use crate::terminal::{print, size, styled, table};
 use crate::worker;
 use anstyle::AnsiColor;
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
+use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub(crate) struct PeekArguments {
     pub(super) rows: usize,
 }
 
+/// The current results of stages.
+type Current = BTreeMap<NodeIndex, Box<Action>>;
+
 /// What stands around the text that carries loss.
 const MARKS: (&str, &str) = ("\u{27e6}", "\u{27e7}");
 
@@ -43,11 +46,12 @@ pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
     let _lock = session.store.lock_shared()?;
     let description = &session.graph.stages[target.stage].description;
     let kind = |port: &str| description.outputs.iter().find(|output| output.name == port).map(|o| o.kind.clone());
-    let outputs = folders(&session, &target)?
+    let current = all_current(&session)?;
+    let outputs = folders(&session, &current, &target)?
         .into_iter()
         .map(|(port, folder)| PeekOutput { kind: kind(port.as_str()), port: port.to_string(), folder })
         .collect();
-    let names = names(&session, &target)?;
+    let names = names(&session, &current, &target);
     let files = worker::ask(&session.worker, &Peek { outputs, rows: arguments.rows, names })?;
     let text = if arguments.pipeline.output.json {
         format!("{}\n", json!(files))
@@ -76,8 +80,8 @@ fn meant(arguments: &PeekArguments) -> Result<(Session, String)> {
 }
 
 /// The folders of what the stage made: for what the pipeline says now, or else the newest there are.
-fn folders(session: &Session, target: &Target) -> Result<Vec<(PortName, PathBuf)>> {
-    let missing = match current(session, std::slice::from_ref(target)) {
+fn folders(session: &Session, current: &Current, target: &Target) -> Result<Vec<(PortName, PathBuf)>> {
+    let missing = match among(session, current, std::slice::from_ref(target)) {
         Ok(actions) => {
             let outputs = actions.iter().flat_map(|action| &action.outputs);
             let meant = outputs.filter(|(port, _)| target.ports.contains(*port));
@@ -100,8 +104,7 @@ fn folders(session: &Session, target: &Target) -> Result<Vec<(PortName, PathBuf)
 }
 
 /// The artifacts upstream of the target, or of it, that have identifiers. A kind that several stages make is left out.
-fn names(session: &Session, target: &Target) -> Result<BTreeMap<String, PathBuf>> {
-    let current = session.current(&session.select(&SelectionOptions::default())?)?;
+fn names(session: &Session, current: &Current, target: &Target) -> BTreeMap<String, PathBuf> {
     let upstream = session.graph.upstream(target.stage);
     let folder = |kind: &str| {
         let mut folders = current.iter().filter(|(stage, _)| upstream.contains(stage)).flat_map(|(stage, action)| {
@@ -113,7 +116,7 @@ fn names(session: &Session, target: &Target) -> Result<BTreeMap<String, PathBuf>
         });
         folders.next().filter(|_| folders.next().is_none())
     };
-    Ok(Peek::NAMING.iter().filter_map(|kind| Some(((*kind).to_owned(), folder(kind)?))).collect())
+    Peek::NAMING.iter().filter_map(|kind| Some(((*kind).to_owned(), folder(kind)?))).collect()
 }
 
 fn file_text(file: &PeekedFile) -> String {

@@ -9,6 +9,7 @@ use crate::cli::options::PipelineArguments;
 use crate::cli::rankings::ranking_stage;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
+use crate::fs::{Disk, file_digest};
 use crate::key::PortName;
 use crate::plan::SelectionOptions;
 use crate::terminal::print_line;
@@ -88,7 +89,7 @@ fn resolve(arguments: &ServeArguments) -> Result<Service> {
     let action = current.get(&stage).ok_or_else(lacks)?;
     let artifact = action.outputs.get(&PortName::new("rankings")).ok_or_else(lacks)?;
     let name = &session.graph.stages[stage].name;
-    let new_items = arguments.new_items.as_deref().map(digest).transpose()?;
+    let new_items = arguments.new_items.as_deref().map(with_digest).transpose()?;
     let root = std::path::absolute(session.store.root()).unwrap_or_else(|_| session.store.root().to_owned());
     Ok(Service {
         protocol: PROTOCOL,
@@ -108,10 +109,10 @@ fn resolve(arguments: &ServeArguments) -> Result<Service> {
 }
 
 /// The absolute path of a file, and the digest of its content.
-fn digest(path: &Path) -> Result<(PathBuf, String)> {
-    let bytes = fs_err::read(path).map_err(|error| Error::io("reading", path, error))?;
+fn with_digest(path: &Path) -> Result<(PathBuf, String)> {
+    let digest = file_digest(&Disk::default(), path)?;
     let path = std::path::absolute(path).map_err(|error| Error::io("reading", path, error))?;
-    Ok((path, blake3::hash(&bytes).to_string()))
+    Ok((path, digest.to_string()))
 }
 
 fn server(arguments: &ServeArguments) -> Result<PathBuf> {

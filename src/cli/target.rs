@@ -76,7 +76,23 @@ impl Target {
 /// # Errors
 /// When one has none.
 pub(super) fn current(session: &Session, targets: &[Target]) -> Result<Vec<Action>> {
-    let found: BTreeMap<NodeIndex, Box<Action>> = session.current(&session.select(&SelectionOptions::default())?)?;
+    among(session, &all_current(session)?, targets)
+}
+
+/// The current results of all stages that have one.
+pub(super) fn all_current(session: &Session) -> Result<BTreeMap<NodeIndex, Box<Action>>> {
+    session.current(&session.select(&SelectionOptions::default())?)
+}
+
+/// Those of the targets among them, in their order.
+///
+/// # Errors
+/// When one has none.
+pub(super) fn among(
+    session: &Session,
+    found: &BTreeMap<NodeIndex, Box<Action>>,
+    targets: &[Target],
+) -> Result<Vec<Action>> {
     let result = |target: &Target| {
         found.get(&target.stage).map(|action| Action::clone(action)).ok_or_else(|| {
             let (pipeline, stage) = (&session.graph.pipeline, &session.graph.stages[target.stage].name);

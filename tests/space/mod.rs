@@ -38,6 +38,12 @@ inputs.interactions = "ingest.interactions"
 inputs.rankings = { popularity = "popularity.rankings" }
 "#;
 
+/// The pipeline `p`: a small language model and its lists, on the data of [`QUICK`] in `quick.toml`.
+pub(crate) const LANGUAGE_MODEL: &str = concat!(
+    "extends = \"quick.toml\"\nname = \"p\"\n[stage.sample]\nflaws = 0.0\n\n",
+    include_str!("../fixtures/language_model.toml")
+);
+
 /// The folder.
 pub(crate) struct Space {
     folder: tempfile::TempDir,

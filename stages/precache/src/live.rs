@@ -84,6 +84,12 @@ impl LiveModel {
         Ok(Live { ranker, of: self })
     }
 
+    /// The codes of the items.
+    #[must_use]
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
     /// The number of items.
     #[must_use]
     pub fn items(&self) -> usize {

@@ -3,7 +3,7 @@
 use crate::new_items::coded::CodedItems;
 use contract::questions::{Decode, DecodeEvent, DecodeRequest};
 use contract::{Context, Failure, FailureKind, Result, Spec};
-use frames::{Codes, Interactions};
+use frames::Interactions;
 use precache::{Live, LiveModel, LiveRequest};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
@@ -20,12 +20,12 @@ type Waiting = (DecodeRequest, Instant);
 /// When the model cannot be loaded.
 pub(crate) fn serve(request: &Decode) -> Result<()> {
     let max_history = Interactions::read(request.stage.input("interactions")?)?.dataset.max_history;
-    let codes = Codes::read(request.stage.input("codes")?)?;
-    let new = CodedItems::read(request.new_items.as_deref(), &codes)?;
+    let model = LiveModel::of(&request.stage, max_history)?;
+    let new = CodedItems::read(request.new_items.as_deref(), model.codes())?;
     if let Some(message) = new.warning() {
         say(&DecodeEvent::Log { message })?;
     }
-    let model = LiveModel::of(&request.stage, max_history)?.with_new_items(&new.codes)?;
+    let model = model.with_new_items(&new.codes)?;
     let live = model.load(start(&request.device, request.threads)?)?;
     say(&DecodeEvent::Ready)?;
     let waiting = receive()?;

@@ -99,11 +99,10 @@ impl Rankings {
     pub fn write(&self, folder: &Path) -> Result<()> {
         self.check_scores()?;
         let rows = [Seen::Excluded, Seen::Kept].into_iter().flat_map(|sort| {
-            let ranked = move |list: &RankedList| {
-                let (user, items) = (list.user, list.items.clone());
-                (1_u32..).zip(items).map(move |(rank, (item, score))| (user, sort, rank, item, score))
-            };
-            self.by_user(sort).into_iter().flat_map(ranked)
+            self.by_user(sort).into_iter().flat_map(move |list| {
+                let ranked = (1_u32..).zip(&list.items);
+                ranked.map(move |(rank, &(item, score))| (list.user, sort, rank, item, score))
+            })
         });
         write_rows(folder, TABLE, rows, |_, rows| {
             vec![

@@ -22,10 +22,6 @@ impl Transport for Alone {
     fn exchange(&self, parts: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
         Ok(parts.to_vec())
     }
-
-    fn abort(&self, _: u8) {}
-
-    fn finish(&self) {}
 }
 
 /// A rank that is a thread.
@@ -70,8 +66,4 @@ impl Transport for Threads {
         let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.iter().map(|receiver| receiver.recv().map_err(|error| gone(error.to_string()))).collect()
     }
-
-    fn abort(&self, _: u8) {}
-
-    fn finish(&self) {}
 }

@@ -21,7 +21,7 @@ const NUMBERS: i64 = 4;
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn answer(request: &Peek) -> Result<Vec<PeekedFile>> {
-    let names = Names::read(&request.names)?;
+    let names = Names::of(&request.names);
     let mut answer = Vec::new();
     for output in &request.outputs {
         if output.kind.as_ref().is_some_and(|kind| kind.0 == "prompts") {
@@ -75,7 +75,7 @@ fn samples(folder: &Path, count: usize) -> Result<Content> {
     Ok(Content::Prompts { of: prompts.len(), samples: places.into_iter().map(sample).collect() })
 }
 
-fn content(path: &Path, count: usize, names: &Names) -> Result<Content> {
+fn content(path: &Path, count: usize, names: &Names<'_>) -> Result<Content> {
     let bytes = std::fs::metadata(path).map_err(|error| Failure::reading(path, error))?.len();
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("parquet") => rows::first(path, count, names),

@@ -3,43 +3,60 @@
 use contract::Result;
 use frames::{Items, Users, kinds};
 use serde_json::{Map, Value};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Identifiers by number; none where they are not known.
+/// Identifiers by number, read when a table first has such a number.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    users: Vec<String>,
-    items: Vec<String>,
+pub(super) struct Names<'a> {
+    folders: BTreeMap<&'a str, &'a Path>,
+    users: OnceCell<Vec<String>>,
+    items: OnceCell<Vec<String>>,
 }
 
-impl Names {
-    /// Reads them from artifacts, by kind.
-    pub(super) fn read(folders: &BTreeMap<String, PathBuf>) -> Result<Self> {
-        let users = folders.get(kinds::USERS).map(|folder| Users::read(folder)).transpose()?;
-        let items = folders.get(kinds::ITEMS).map(|folder| Items::read(folder)).transpose()?;
-        let (users, items) = (users.map(|users| users.id), items.map(|items| items.id));
-        Ok(Self { users: users.unwrap_or_default(), items: items.unwrap_or_default() })
+impl<'a> Names<'a> {
+    /// Those of artifacts, by kind.
+    pub(super) fn of(folders: &'a BTreeMap<String, PathBuf>) -> Self {
+        let folders = folders.iter().map(|(kind, folder)| (kind.as_str(), folder.as_path())).collect();
+        Self { folders, ..Self::default() }
+    }
+
+    /// The identifiers behind the numbers of a column; none where they are not known.
+    fn ids(&self, column: &str) -> Result<&[String]> {
+        let (ids, kind) = match column {
+            "user" => (&self.users, kinds::USERS),
+            "item" => (&self.items, kinds::ITEMS),
+            _ => return Ok(&[]),
+        };
+        if let Some(ids) = ids.get() {
+            return Ok(ids);
+        }
+        let read = match (kind, self.folders.get(kind)) {
+            (_, None) => Vec::new(),
+            (kinds::USERS, Some(folder)) => Users::read(folder)?.id,
+            (_, Some(folder)) => Items::read(folder)?.id,
+        };
+        Ok(ids.get_or_init(|| read))
     }
 
     /// A row with `user_id` behind `user` and `item_id` behind `item`. A row that has an `id` is of the table that gives it.
-    pub(super) fn beside(&self, row: Map<String, Value>) -> Map<String, Value> {
+    ///
+    /// # Errors
+    /// When the identifiers cannot be read.
+    pub(super) fn beside(&self, row: Map<String, Value>) -> Result<Map<String, Value>> {
         if row.contains_key("id") {
-            return row;
+            return Ok(row);
         }
         let mut named = Map::new();
         for (column, value) in row {
-            let ids = match column.as_str() {
-                "user" => &self.users[..],
-                "item" => &self.items[..],
-                _ => &[],
-            };
+            let ids = self.ids(&column)?;
             let id = value.as_u64().and_then(|number| ids.get(number as usize)).cloned();
             let beside = id.map(|id| (format!("{column}_id"), Value::String(id)));
             named.insert(column, value);
             named.extend(beside);
         }
-        named
+        Ok(named)
     }
 }
 
@@ -50,8 +67,9 @@ mod tests {
 
     #[test]
     fn identifiers_follow_their_numbers_where_they_are_known() {
-        let names = Names { users: vec!["U0".to_owned(), "U1".to_owned()], items: Vec::new() };
-        let beside = |row: Value| Value::Object(names.beside(row.as_object().unwrap().clone())).to_string();
+        let names = Names::default();
+        names.users.set(vec!["U0".to_owned(), "U1".to_owned()]).unwrap();
+        let beside = |row: Value| Value::Object(names.beside(row.as_object().unwrap().clone()).unwrap()).to_string();
         assert_eq!(beside(json!({"user": 1, "item": 0, "rank": 1})), r#"{"user":1,"user_id":"U1","item":0,"rank":1}"#);
         assert_eq!(beside(json!({"user": 7})), r#"{"user":7}"#);
         assert_eq!(beside(json!({"user": 0, "id": "U0"})), r#"{"user":0,"id":"U0"}"#);

@@ -11,7 +11,7 @@ use std::path::Path;
 const NUMBERS: usize = 4;
 
 /// The first rows of a Parquet file, and how many there are.
-pub(super) fn first(path: &Path, count: usize, names: &Names) -> Result<Content> {
+pub(super) fn first(path: &Path, count: usize, names: &Names<'_>) -> Result<Content> {
     let file = std::fs::File::open(path).map_err(|error| Failure::reading(path, error))?;
     let frame = ParquetReader::new(file).finish().map_err(|error| Failure::reading(path, error))?;
     let head = frame.head(Some(count));
@@ -21,7 +21,8 @@ pub(super) fn first(path: &Path, count: usize, names: &Names) -> Result<Content>
         };
         head.columns().iter().map(cell).collect()
     };
-    Ok(Content::Table { of: frame.height(), rows: (0..head.height()).map(|place| names.beside(row(place))).collect() })
+    let rows = (0..head.height()).map(|place| names.beside(row(place))).collect::<Result<_>>()?;
+    Ok(Content::Table { of: frame.height(), rows })
 }
 
 fn shown(value: &AnyValue<'_>) -> Value {
