@@ -12,7 +12,7 @@ S3 := --manifest-path tests/s3/server/Cargo.toml --target-dir target/s3
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help book run reproduce test test-s3 reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-models bench-baselines bench-ingest bench-serve bench-slurm bench-ranks bench-remote build libtorch model
+.PHONY: help book run reproduce test test-s3 reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-decode bench-models bench-baselines bench-ingest bench-serve bench-slurm bench-ranks bench-remote build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-engine: build ## time make, ninja, doit, DVC, Snakemake and pipe side by s
 
 bench-train: build ## time fine-tuning beside transformers and peft; TRAIN holds options
 	python3 benches/train $(TRAIN)
+
+bench-decode: build ## time precaching beside transformers' generate; DECODE holds options
+	python3 benches/decode $(DECODE)
 
 bench-remote: build ## time pushes and pulls of the store REMOTE beside the AWS CLI
 	$(CARGO) build $(S3)

@@ -268,6 +268,65 @@ fn a_killed_training_goes_on_and_ends_in_the_same_bytes() {
     assert!(killed.stored("checkpoints").is_empty());
 }
 
+/// The shop and two models that are trained epoch by epoch, and choose their number first.
+const BY_EPOCHS: &str = r#"
+[stage.sasrec]
+uses = "sasrec"
+inputs = { interactions = "ingest.interactions" }
+dim = 16
+batch = 64
+epochs = 6
+resources = { threads = 1 }
+
+[stage.residual]
+uses = "codebook"
+inputs = { items = "dccf.items" }
+levels = 2
+codes = 8
+llm_alignment = false
+
+[stage.tiger]
+uses = "tiger"
+inputs = { interactions = "ingest.interactions", codes = "residual.codes" }
+dim = 16
+heads = 2
+head_dim = 8
+inner_dim = 32
+layers = 1
+batch = 64
+epochs = 4
+validation_users = 40
+resources = { threads = 1 }
+"#;
+
+#[test]
+fn a_killed_training_by_epochs_goes_on_and_ends_in_the_same_bytes() {
+    let shop = &TRAINING[..TRAINING.find("[stage.llm]").unwrap()];
+    for (stage, during) in [("sasrec", "choice of the epochs, epoch 3"), ("tiger", "training, epoch 2")] {
+        let (whole, killed) = (Space::new(), Space::new());
+        for space in [&whole, &killed] {
+            space.write("p.toml", format!("{shop}{BY_EPOCHS}"));
+        }
+        let mut command = killed.command(&["run", "p", "--until", stage, "--json"]);
+        command.env("PIPE_CHECKPOINT_SECONDS", "0");
+        let mut run = Live::start(command);
+        run.wait_until("the stage never came to that epoch", |event| {
+            event["stage"] == stage && event["message"].as_str().is_some_and(|text| text.contains(during))
+        });
+        run.kill();
+        assert_eq!(killed.stored("checkpoints").len(), 1);
+        let again = killed.succeed(&["run", "p", "--until", stage, "--json"]);
+        let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind epoch"));
+        assert!(again.events().iter().any(went_on), "{}", again.out);
+        whole.succeed(&["run", "p", "--until", stage]);
+        for output in ["rankings", "validation", "report"] {
+            let output = format!("{stage}/{output}");
+            assert_eq!(linked(&killed, &output), linked(&whole, &output), "{output}");
+        }
+        assert!(killed.stored("checkpoints").is_empty());
+    }
+}
+
 #[test]
 fn a_killed_search_for_lists_goes_on_and_ends_in_the_same_bytes() {
     let (whole, killed) = (Space::new(), Space::new());

@@ -86,6 +86,16 @@ fn without_links(line: &str) -> String {
 }
 
 #[test]
+fn documents_have_the_version_of_the_protocol() {
+    for name in ["reference/stages.md", "concepts/architecture.md"] {
+        let text = std::fs::read_to_string(repository().join("docs").join(name)).unwrap();
+        let versions: Vec<&str> =
+            text.split("\"protocol\": ").skip(1).filter_map(|rest| rest.split(',').next()).collect();
+        assert_eq!(versions, [contract::questions::PROTOCOL.to_string()], "docs/{name}");
+    }
+}
+
+#[test]
 fn every_pipeline_of_the_repository_fits_its_stages() {
     let space = space::Space::new();
     let (pipelines, tables) = (repository().join("pipelines"), repository().join("pipelines/tables"));

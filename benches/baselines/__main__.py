@@ -20,6 +20,7 @@ sys.path.insert(0, str(REPOSITORY / "benches/engine"))
 
 from machine import this_machine  # noqa: E402
 from processes import children_seconds, high_water  # noqa: E402
+from worker import stage_request  # noqa: E402
 
 _DATA = Path(os.environ.get("PIPE_DATA", REPOSITORY / "../shared/data"))
 _PEER = Path(__file__).with_name("recbole_peer.py")
@@ -131,7 +132,7 @@ class Bench:
             "uses": uses, "parameters": parameters, "inputs": inputs, "outputs": outputs, "seed": 2024,
             "threads": self.given.threads, "device": "cpu", "checkpoint": None,
         }
-        request = json.dumps({"protocol": self.given.protocol, "request": spec}) + "\n"
+        request = stage_request(self.given.worker, spec)
         begin, before = time.perf_counter(), children_seconds()
         _, peak = self._run([self.given.worker, "stage"], request)
         runs.append((time.perf_counter() - begin, children_seconds() - before, peak))
@@ -172,7 +173,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--users", type=int, help="only so many users")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads of both; all cores when not given")
     parser.add_argument("--worker", type=Path, default=REPOSITORY / "target/debug/pipe-worker", help="which pipe-worker; pipe stands beside it")
-    parser.add_argument("--protocol", type=int, default=2, help=argparse.SUPPRESS)
     parser.add_argument("--loaded", action="store_true", help="measure even if the machine is busy")
     given = parser.parse_args()
     if given.epochs < 2:

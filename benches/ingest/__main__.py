@@ -5,7 +5,6 @@ same two tables: interactions, and cleaned reviews. `decompress and parse` does 
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 from machine import this_machine  # noqa: E402
 from processes import high_water  # noqa: E402
+from worker import stage_request  # noqa: E402
 
 _FOLDER = Path(__file__).resolve().parent
 _ROOT = _FOLDER.parents[1]
@@ -95,7 +95,7 @@ def _worker(folder: Path, stage: str, inputs: dict[str, Path], parameters: dict,
         "device": "cpu",
     }
     worker = os.environ.get("PIPE_WORKER", str(_ROOT / "target/debug/pipe-worker"))
-    return _measure([worker, "stage"], json.dumps({"protocol": 2, "request": spec}) + "\n")
+    return _measure([worker, "stage"], stage_request(worker, spec))
 
 
 def _measure(command: list[str], request: str | None = None) -> Measured:

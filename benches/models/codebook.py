@@ -22,6 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
+
+from worker import stage_request  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 CODES = 256
 LEVELS = [2, 3, 4, 5]
@@ -95,10 +99,11 @@ def ours(rows: np.ndarray, levels: int, parameters: dict, options: argparse.Name
             "device": "cpu",
             "checkpoint": None,
         }
+        request = stage_request(options.worker, spec)
         started = time.perf_counter()
         worker = subprocess.Popen([options.worker, "stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert worker.stdin and worker.stdout
-        worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
+        worker.stdin.write(request)
         worker.stdin.flush()  # It ends when its input closes, so that stays open.
         output: list[str] = []
         reader = threading.Thread(target=output.extend, args=(worker.stdout,))

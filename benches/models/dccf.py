@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "benches/engine"))
 
 from processes import children_seconds, high_water  # noqa: E402
+from worker import stage_request  # noqa: E402
 
 _DATA = Path(os.environ.get("PIPE_DATA", REPOSITORY / "../shared/data"))
 _PEER = Path(__file__).with_name("dccf_torch.py")
@@ -85,7 +86,7 @@ def _ours(name: str, settings: dict, folder: Path, given: argparse.Namespace) ->
             "device": "cpu",
             "checkpoint": None,
         }
-        runs.append(_timed([given.worker, "stage"], json.dumps({"protocol": 2, "request": spec}) + "\n"))
+        runs.append(_timed([given.worker, "stage"], stage_request(given.worker, spec)))
     none, one = runs
     return Measured(one.seconds - none.seconds, one.cpu - none.cpu, one.peak)
 

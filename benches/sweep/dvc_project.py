@@ -9,7 +9,8 @@ from typing import Any
 
 from pipe_project import Stage
 
-_WORKER_STAGE = Path(__file__).with_name("worker_stage.py")
+_FOLDER = Path(__file__).parent
+_SCRIPTS = [_FOLDER / "worker_stage.py", _FOLDER.parent / "engine/worker.py"]
 
 
 class DvcProject:
@@ -25,7 +26,8 @@ class DvcProject:
         }
         for command in (["git", "init", "--quiet"], [str(program), "init", "--quiet"]):
             self._call(command)
-        shutil.copy(_WORKER_STAGE, folder / "worker_stage.py")
+        for script in _SCRIPTS:
+            shutil.copy(script, folder / script.name)
         parameters = {stage.name: stage.parameters | {"_seed": stage.seed} for stage in stages}
         # JSON is YAML too.
         (folder / "params.yaml").write_text(json.dumps(parameters, indent=1))

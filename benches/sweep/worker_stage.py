@@ -8,6 +8,9 @@ from pathlib import Path
 
 import yaml
 
+# The project has a copy of it beside this file.
+from worker import stage_request
+
 
 def main() -> int:
     name = sys.argv[1]
@@ -34,7 +37,7 @@ def main() -> int:
     }
     worker = subprocess.Popen([os.environ["PIPE_WORKER"], "stage"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert worker.stdin and worker.stdout
-    worker.stdin.write(json.dumps({"protocol": 2, "request": spec}) + "\n")
+    worker.stdin.write(stage_request(os.environ["PIPE_WORKER"], spec))
     worker.stdin.flush()
     # It ends when its input closes, so that stays open until it has answered.
     last = ""

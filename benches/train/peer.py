@@ -34,16 +34,38 @@ def batch(chosen):
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def model(path, tokens, device):
-    kind = torch.bfloat16 if device == "cuda" else torch.float32
+def model(path, tokens, device, kind):
+    """The model with adapters; of the tokens' rows those of new tokens train, those of old ones stay."""
     base = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=kind, attn_implementation="sdpa").to(device)
+    old = base.get_input_embeddings().weight.shape[0]
     base.resize_token_embeddings(tokens, mean_resizing=False)
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    new, tables = list(range(old, tokens)), ["embed_tokens"]
+    if not base.config.tie_word_embeddings:
+        tables.append("lm_head")
     config = peft.LoraConfig(
-        r=8, lora_alpha=32, lora_dropout=0.0, target_modules=targets, modules_to_save=["embed_tokens", "lm_head"],
+        r=8, lora_alpha=32, lora_dropout=0.0, target_modules=targets, trainable_token_indices={name: new for name in tables},
         task_type="CAUSAL_LM",
     )
     return peft.get_peft_model(base, config).train()
+
+
+def weights_of_blocks(tuned):
+    """How many weights the matrices of the blocks have, without adapters."""
+    named = tuned.named_parameters()
+    return sum(one.numel() for name, one in named if ".layers." in name and one.dim() == 2 and "lora" not in name)
+
+
+def peak(device, kind):
+    """Operations a second of a large product, the best of three."""
+    size = 8192 if device == "cuda" else 2048
+    left, right = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
+    best = float("inf")
+    for _ in range(4):
+        begin = time.perf_counter()
+        (left @ right).sum().item()
+        best = min(best, time.perf_counter() - begin)
+    return 2 * size**3 / best
 
 
 def gradients(tuned, chosen, rows_at_once, device):
@@ -64,8 +86,9 @@ def main():
     samples = json.load(open(asked["samples"]))[0]["content"]["prompts"]["samples"]
     encoded = list(rows(tokenizer, samples))
     random.Random(0).shuffle(encoded)
-    device = asked["device"]
-    tuned = model(asked["model"], len(tokenizer), device)
+    device, kind = asked["device"], {"f32": torch.float32, "bf16": torch.bfloat16}[asked["precision"]]
+    reachable = peak(device, kind)
+    tuned = model(asked["model"], len(tokenizer), device, kind)
     optimizer = torch.optim.AdamW([one for one in tuned.parameters() if one.requires_grad], lr=1e-4, weight_decay=0.01)
     size, counted, seconds, step = asked["samples_a_step"], 0, 0.0, 0
     while seconds < asked["seconds"]:
@@ -85,7 +108,8 @@ def main():
         step += 1
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     name = f"transformers {transformers.__version__}, peft {peft.__version__}"
-    print(json.dumps({"name": name, "speed": counted / seconds, "memory": memory, "steps": step}))
+    about = {"name": name, "steps": step, "weights": weights_of_blocks(tuned), "peak": reachable}
+    print(json.dumps({**about, "speed": counted / seconds, "memory": memory}))
 
 
 if __name__ == "__main__":

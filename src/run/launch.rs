@@ -19,13 +19,13 @@ const PASSED: [&str; 9] =
 const PASSED_BEGINNINGS: [&str; 9] =
     ["CUDA_", "NVIDIA_", "NCCL_", "OMPI_", "PMIX_", "PRTE_", "MALLOC_", "RUST_", "PIPE_"];
 
-/// Has the C library keep memory that was freed instead of giving it back to the kernel, which would clear it again for
-/// the next tensor: training spent half of its time on that.
-const KEPT_MEMORY: &str = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184";
-
 /// Has a thread look that often whether there is more to do before it sleeps, a fraction of a millisecond: about as long as
 /// the work between two tensor operations, so that a short one does not wait for threads to wake up.
 const WAITING_ROUNDS: &str = "20000";
+
+/// How many compiled matrix products in bf16 oneDNN keeps. Each takes memory, and there is one for each shape: a few hundred in
+/// training, whose batches have few shapes, but many more where each prompt has a length of its own.
+const KEPT_PRODUCTS: &str = "512";
 
 /// The folder for temporary files of a command, in its own.
 const TEMPORARY: &str = "tmp";
@@ -73,8 +73,8 @@ fn worker_environment(request: &ExecutionRequest) -> Environment {
     let passed = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let mut environment: Environment = passed.filter(|(name, _)| is_passed(name)).collect();
     environment.extend(resource_variables(request));
-    environment.insert("GLIBC_TUNABLES".to_owned(), KEPT_MEMORY.into());
     environment.insert("GOMP_SPINCOUNT".to_owned(), WAITING_ROUNDS.into());
+    environment.insert("ONEDNN_PRIMITIVE_CACHE_CAPACITY".to_owned(), KEPT_PRODUCTS.into());
     environment
 }
 

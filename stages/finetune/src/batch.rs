@@ -1,12 +1,12 @@
 //! Trees as tensors, and their loss.
 
-use crate::batching::Rows;
+use crate::batching::{Rows, row_multiple};
 use crate::objective::Objective;
 use crate::targets::{MOST_LOGITS, Targets, Term};
 use crate::tree::TokenTree;
 use contract::Result;
-use nn::{AttentionMask, failed};
-use tch::{Device, Kind, TchError, Tensor};
+use nn::{AttentionMask, Llama, failed};
+use tch::{Kind, TchError, Tensor};
 
 /// B rows of T tokens with trees side by side.
 #[derive(Debug)]
@@ -35,9 +35,11 @@ pub(crate) struct NextItems {
 }
 
 impl Batch {
-    /// Lays out trees for a model with `vocabulary` tokens.
-    pub(crate) fn new(trees: &[&TokenTree], rows: &Rows, vocabulary: i64, device: Device) -> Result<Self> {
-        Layout::new(trees, rows).into_batch(vocabulary, device).map_err(failed("make a batch"))
+    /// Lays out trees for that model.
+    pub(crate) fn new(trees: &[&TokenTree], rows: &Rows, model: &Llama) -> Result<Self> {
+        let mut layout = Layout::new(trees, rows);
+        layout.fill_up(row_multiple(model));
+        layout.into_batch(model).map_err(failed("make a batch"))
     }
 
     /// The weighted sum of the tokens' cross-entropies, a scalar.
@@ -188,8 +190,17 @@ impl Layout {
         }
     }
 
-    fn into_batch(self, vocabulary: i64, device: Device) -> std::result::Result<Batch, TchError> {
+    /// Repeats the last place, without terms, to the next multiple.
+    fn fill_up(&mut self, multiple: usize) {
+        if let Some(&last) = self.places.last() {
+            self.places.resize(self.places.len().next_multiple_of(multiple), last);
+        }
+    }
+
+    fn into_batch(self, model: &Llama) -> std::result::Result<Batch, TchError> {
         let Self { rows, width, .. } = self;
+        let (vocabulary, device) = (model.tokens(), model.device());
+        let at_once = (MOST_LOGITS / vocabulary) as usize / row_multiple(model) * row_multiple(model);
         let numbers = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
         let mask = if self.chains {
             AttentionMask::Causal
@@ -202,7 +213,7 @@ impl Layout {
             positions: numbers(&self.positions)?.f_view([rows, width])?,
             mask,
             places: numbers(&self.places)?,
-            targets: Targets::new(&self.terms, self.places.len() as i64, vocabulary, MOST_LOGITS, device)?,
+            targets: Targets::new(&self.terms, self.places.len() as i64, vocabulary, at_once, device)?,
             items: self.items,
             next_items: self.next_items,
         })

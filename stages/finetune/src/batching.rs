@@ -1,8 +1,10 @@
 //! Which trees are computed together.
 
+use nn::Llama;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
+use tch::Kind;
 
 /// The groups of each step of an epoch: shuffled, then taken until a step has `batch_tokens` tokens.
 pub(crate) fn steps(sizes: &[usize], batch_tokens: usize, seed: u64, epoch: u32) -> Vec<Vec<u32>> {
@@ -33,11 +35,17 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<usize>>,
 }
 
+/// Of what number the tokens of a row, and the states that logits are made of, are a multiple: in bf16 a CPU's matrix products are compiled
+/// for each number of rows, which takes longer than a few rows more.
+pub(crate) fn row_multiple(model: &Llama) -> usize {
+    if model.precision() == Kind::BFloat16 { 64 } else { 1 }
+}
+
 /// Packs trees of those sizes into parts of at most `memory_tokens` tokens, if a tree alone has not more.
 ///
-/// Trees are sorted by size. A part's rows are as wide as its longest tree, and shorter trees fill what is left of
-/// them (first fit, decreasing).
-pub(crate) fn pack(sizes: &[usize], memory_tokens: usize) -> Vec<Rows> {
+/// Trees are sorted by size. A part's rows are as wide as its longest tree, to the next multiple of `multiple`, and shorter trees
+/// fill what is left of them (first fit, decreasing).
+pub(crate) fn pack(sizes: &[usize], memory_tokens: usize, multiple: usize) -> Vec<Rows> {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by_key(|&tree| (std::cmp::Reverse(sizes[tree]), tree));
     let mut parts: Vec<Rows> = Vec::new();
@@ -56,8 +64,9 @@ pub(crate) fn pack(sizes: &[usize], memory_tokens: usize) -> Vec<Rows> {
                 continue;
             }
         }
-        parts.push(Rows { width: size, rows: vec![vec![tree]] });
-        free = vec![0];
+        let width = size.next_multiple_of(multiple);
+        parts.push(Rows { width, rows: vec![vec![tree]] });
+        free = vec![width - size];
     }
     parts
 }
@@ -82,8 +91,9 @@ mod tests {
 
     #[test]
     fn short_trees_fill_the_rows_of_long_ones() {
-        assert_eq!(pack(&[4, 10, 6, 3], 30), [Rows { width: 10, rows: vec![vec![1], vec![2, 0], vec![3]] }]);
-        let parts = pack(&[4, 10, 6, 3], 10);
+        assert_eq!(pack(&[4, 10, 6, 3], 30, 1), [Rows { width: 10, rows: vec![vec![1], vec![2, 0], vec![3]] }]);
+        assert_eq!(pack(&[4, 10, 6, 3], 32, 16), [Rows { width: 16, rows: vec![vec![1, 2], vec![0, 3]] }]);
+        let parts = pack(&[4, 10, 6, 3], 10, 1);
         assert_eq!(parts[1], Rows { width: 6, rows: vec![vec![2]] });
         let mut trees: Vec<usize> = parts.into_iter().flat_map(|part| part.rows).flatten().collect();
         trees.sort_unstable();

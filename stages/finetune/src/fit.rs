@@ -1,6 +1,5 @@
 //! One training: a model is read, gets the codes' tokens and, where asked for, an item head, and learns the samples.
 
-use crate::checkpoint::Checkpoints;
 use crate::curve::Curve;
 use crate::new_tokens::{self, Check};
 use crate::parameters::{Keep, Parameters, Train};
@@ -12,7 +11,7 @@ use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
 use frames::{Codes, Prompts};
-use nn::{Llama, LoraConfig, Parameter, Precision};
+use nn::{Llama, LoraConfig, Parameter, Precision, TrainingCheckpoints};
 use ranks::Ranks;
 use recommender::beam::Trie;
 use std::path::Path;
@@ -82,11 +81,11 @@ impl Task<'_> {
         };
         let learner = Learner { model: &model, items: head.as_ref().map(|head| (head, &codes)) };
         let (validation, checkpoints) = match evaluation {
-            Evaluation::None => (Validation::default(), Checkpoints::of(context)),
+            Evaluation::None => (Validation::default(), TrainingCheckpoints::of(context)),
             Evaluation::Loss(_) => {
                 let trees = questions.groups.iter().map(|group| TokenTree::merge(group, Some(&codes)));
                 let keeps_best = parameters.keep == Keep::Best;
-                (Validation::by_loss(trees.collect(), keeps_best), Checkpoints::of(context))
+                (Validation::by_loss(trees.collect(), keeps_best), TrainingCheckpoints::of(context))
             }
             Evaluation::Lists(_) => {
                 let scoring = if head.is_some() { Scoring::Head } else { Scoring::Beam };
@@ -95,7 +94,7 @@ impl Task<'_> {
                 context
                     .log(format!("chooses the epoch by the NDCG@10 of lists for {} held-out items", questions.len()));
                 let validation = Validation::by_lists(questions, parameters.patience);
-                (validation, Checkpoints::of(context).named("choice"))
+                (validation, TrainingCheckpoints::of(context).named("choice"))
             }
         };
         let mut training = Training::new(learner, trained, &samples, validation, parameters, context.seed())?;

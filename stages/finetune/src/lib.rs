@@ -32,7 +32,6 @@
 mod average;
 mod batch;
 mod batching;
-mod checkpoint;
 mod curve;
 mod fit;
 mod memory;

@@ -1,12 +1,11 @@
 //! Several ranks against one process: the same losses, gradients and weights but for the last bits, and the same in every run.
 
-use crate::checkpoint::Checkpoints;
 use crate::samples::Samples;
 use crate::tests::{alone, groups, validation, with_adapters, with_checkpoint};
 use crate::training::{Learner, Training};
 use crate::{Keep, Parameters};
 use contract::Context;
-use nn::{Llama, Parameter};
+use nn::{Llama, Parameter, TrainingCheckpoints};
 use ranks::Ranks;
 use std::collections::HashSet;
 use std::path::Path;
@@ -34,9 +33,9 @@ fn train(ranks: usize, parameters: &Parameters, folder: &Path, steps: Option<usi
                 let mut training = training.unwrap().shared(&ranks).unwrap();
                 match steps {
                     Some(steps) => (0..steps).for_each(|_| training.step().unwrap()),
-                    None => training.run(&context, Checkpoints::of(&context)).unwrap(),
+                    None => training.run(&context, TrainingCheckpoints::of(&context)).unwrap(),
                 }
-                Checkpoints::of(&context).write(&training.state(), &context);
+                TrainingCheckpoints::of(&context).write(&training.state(), &context);
                 let curve = training.finish().unwrap();
                 (curve.losses, curve.validation, values)
             })

@@ -38,9 +38,9 @@ pub(crate) struct Term {
 }
 
 impl Targets {
-    /// The terms of `rows` hidden states, sorted by row, for `vocabulary` tokens, in parts of at most that many logits.
-    pub(crate) fn new(terms: &[Term], rows: i64, vocabulary: i64, most_logits: i64, device: Device) -> Torch<Self> {
-        let at_once = (most_logits / vocabulary.max(1)).max(1);
+    /// The terms of `rows` hidden states, sorted by row, for `vocabulary` tokens, in parts of at most `at_once` states.
+    pub(crate) fn new(terms: &[Term], rows: i64, vocabulary: i64, at_once: usize, device: Device) -> Torch<Self> {
+        let at_once = at_once.max(1) as i64;
         let mut parts = Vec::new();
         // Without any row there is one part, and its loss is 0.
         for first in (0..rows.max(1)).step_by(at_once as usize) {
@@ -130,7 +130,7 @@ mod tests {
         let terms: Vec<Term> = [(0, 3, 1.0), (0, 4, 2.0), (2, 10, 1.0), (3, 0, 0.5), (4, 7, 1.0)]
             .map(|(row, token, weight)| Term { row, token, weight })
             .to_vec();
-        let of_parts = |most_logits: i64, smoothing: f64| {
+        let of_parts = |at_once: usize, smoothing: f64| {
             let mut model = small_model();
             let trained = model.train_all().unwrap();
             for (number, parameter) in trained.iter().enumerate() {
@@ -139,7 +139,7 @@ mod tests {
                 tch::no_grad(|| parameter.tensor.shallow_clone().copy_(&values));
             }
             let states = Tensor::arange(40, (Kind::Float, Device::Cpu)).sin().view([5, 8]).set_requires_grad(true);
-            let targets = Targets::new(&terms, 5, 11, most_logits, Device::Cpu).unwrap();
+            let targets = Targets::new(&terms, 5, 11, at_once, Device::Cpu).unwrap();
             let value = targets.loss(&model, &states, 2.0, smoothing).unwrap();
             let without = tch::no_grad(|| targets.loss(&model, &states.detach(), 2.0, smoothing).unwrap());
             assert!((value.double_value(&[]) - without.double_value(&[])).abs() < 1e-6);
@@ -148,10 +148,10 @@ mod tests {
             (targets.parts.len(), value.double_value(&[]), states.grad(), trained[0].tensor.grad())
         };
         for smoothing in [0.0, 0.1] {
-            let (one, whole, of_states, of_rows) = of_parts(MOST_LOGITS, smoothing);
+            let (one, whole, of_states, of_rows) = of_parts(5, smoothing);
             assert_eq!(one, 1);
-            for (most_logits, count) in [(1, 5), (22, 3), (44, 2)] {
-                let (parts, value, states, rows) = of_parts(most_logits, smoothing);
+            for (at_once, count) in [(1, 5), (2, 3), (4, 2)] {
+                let (parts, value, states, rows) = of_parts(at_once, smoothing);
                 assert_eq!(parts, count);
                 assert!((value - whole).abs() < 1e-6);
                 assert!(states.allclose(&of_states, 1e-5, 1e-6, false));
@@ -167,7 +167,7 @@ mod tests {
         let model = small_model();
         let states = Tensor::arange(24, (Kind::Float, Device::Cpu)).sin().view([3, 8]);
         let terms = [(0, 3), (1, 10), (2, 0)].map(|(row, token)| Term { row, token, weight: 1.0 });
-        let targets = Targets::new(&terms, 3, 11, MOST_LOGITS, Device::Cpu).unwrap();
+        let targets = Targets::new(&terms, 3, 11, 3, Device::Cpu).unwrap();
         let ours = targets.loss(&model, &states, 3.0, 0.2).unwrap().double_value(&[]);
         let labels = Tensor::from_slice(&[3_i64, 10, 0]);
         let logits = model.logits(&states).unwrap();

@@ -1,7 +1,6 @@
 //! The packed loss against the plain one, and whole runs of the stage on a tiny model.
 
 use crate::batch::Terms;
-use crate::checkpoint::Checkpoints;
 use crate::fit::with_way_out;
 use crate::objective::{ItemObjective, Negatives, Objective};
 use crate::samples::{Sample, Samples};
@@ -12,7 +11,7 @@ use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train};
 use contract::{Context, Failure, FailureKind, Result, Spec, Stage};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
 use frames::{Codes, Prompt, Prompts, TaskKind};
-use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter};
+use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter, TrainingCheckpoints};
 use ranks::Ranks;
 use recommender::Stopping;
 use recommender::beam::{Constraint, Support, Trie};
@@ -290,7 +289,7 @@ fn finish(samples: &Samples, parameters: &Parameters, context: &Context) -> (Vec
     let mut training =
         Training::new(Learner { model: &model, items: None }, trained, samples, validation(parameters), parameters, 5)
             .unwrap();
-    training.run(context, Checkpoints::of(context)).unwrap();
+    training.run(context, TrainingCheckpoints::of(context)).unwrap();
     let curve = training.finish().unwrap();
     (curve.losses, curve.validation, values)
 }
@@ -312,7 +311,7 @@ fn begin(samples: &Samples, parameters: &Parameters, steps: usize, context: &Con
     for _ in 0..steps {
         training.step().unwrap();
     }
-    Checkpoints::of(context).write(&training.state(), context);
+    TrainingCheckpoints::of(context).write(&training.state(), context);
 }
 
 #[test]
@@ -353,7 +352,9 @@ fn the_weights_of_the_best_epoch_are_kept() {
             5,
         )
         .unwrap();
-        training.run(&with_checkpoint(folder.path()), Checkpoints::of(&with_checkpoint(folder.path()))).unwrap();
+        training
+            .run(&with_checkpoint(folder.path()), TrainingCheckpoints::of(&with_checkpoint(folder.path())))
+            .unwrap();
         let mut after = validation(&parameters);
         let curve = training.finish().unwrap();
         after.measure(&Objective::tokens(&model), &[], 1000, &Ranks::alone()).unwrap();
@@ -399,7 +400,7 @@ fn a_damaged_checkpoint_is_none() {
             damage(&mut bytes);
             fs_err::write(&path, bytes).unwrap();
         }
-        assert!(Checkpoints::of(&context).read(&context).is_none());
+        assert!(TrainingCheckpoints::of(&context).read(&context).is_none());
         assert_eq!(finish(&samples, &parameters, &context), expected);
     }
 }

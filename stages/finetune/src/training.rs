@@ -2,8 +2,7 @@
 
 use crate::average::Average;
 use crate::batch::{Batch, Terms};
-use crate::batching::{pack, steps};
-use crate::checkpoint::{Checkpoints, State};
+use crate::batching::{pack, row_multiple, steps};
 use crate::curve::Curve;
 use crate::memory::tokens_at_once;
 use crate::objective::{ItemObjective, Negatives, Objective};
@@ -13,7 +12,10 @@ use crate::tree::TokenTree;
 use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{ItemCodes, ItemHead};
-use nn::{AdamW, CosineSchedule, Llama, Parameter, clip_gradients, failed, gradients_or_zeros};
+use nn::{
+    AdamW, CosineSchedule, Llama, Parameter, TrainingCheckpoints, TrainingState, clip_gradients, failed,
+    gradients_or_zeros,
+};
 use ranks::Ranks;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -143,7 +145,7 @@ impl<'a> Training<'a> {
     ///
     /// # Errors
     /// [`FailureKind::Diverged`] when the loss is no number any more.
-    pub(crate) fn run(&mut self, context: &Context, mut checkpoints: Checkpoints) -> Result<()> {
+    pub(crate) fn run(&mut self, context: &Context, mut checkpoints: TrainingCheckpoints) -> Result<()> {
         let total = self.steps.len() as u64;
         if let Some(state) = checkpoints.read(context) {
             if self.restore(&state)? {
@@ -265,8 +267,8 @@ impl<'a> Training<'a> {
     }
 
     /// All that is needed to go on from here.
-    pub(crate) fn state(&self) -> State {
-        State {
+    pub(crate) fn state(&self) -> TrainingState {
+        TrainingState {
             losses: self.curve.losses.clone(),
             validation: self.validation.values.clone(),
             best: self.validation.best.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect(),
@@ -275,7 +277,7 @@ impl<'a> Training<'a> {
     }
 
     /// Goes on from a state. Says whether it is one of this training; if not, nothing is changed.
-    pub(crate) fn restore(&mut self, state: &State) -> Result<bool> {
+    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<bool> {
         let epochs = self.epoch_ends.range(..=state.losses.len()).count();
         let expected = if self.validation.is_empty() { 0 } else { epochs };
         if state.losses.len() > self.steps.len() || state.validation.len() != expected {
@@ -306,8 +308,8 @@ pub(crate) fn gradients(
     let sizes: Vec<usize> = trees.iter().map(|tree| tree.len()).collect();
     let model = objective.model;
     let mut loss = 0.0;
-    for rows in pack(&sizes, memory_tokens) {
-        let batch = Batch::new(trees, &rows, model.tokens(), model.device())?;
+    for rows in pack(&sizes, memory_tokens, row_multiple(model)) {
+        let batch = Batch::new(trees, &rows, model)?;
         let part = batch.backward(objective, terms, by_block)?;
         loss += f64::try_from(&part).map_err(failed("read the loss"))?;
     }

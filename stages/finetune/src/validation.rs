@@ -1,7 +1,7 @@
 //! What is measured after each epoch, and the weights of the best one: the loss on held-out questions, or the NDCG@10 of lists.
 
 use crate::batch::Batch;
-use crate::batching::pack;
+use crate::batching::{pack, row_multiple};
 use crate::objective::Objective;
 use crate::questions::Questions;
 use crate::tree::TokenTree;
@@ -134,8 +134,8 @@ fn mean_loss(objective: &Objective<'_>, trees: &[TokenTree], memory_tokens: usiz
     let sizes: Vec<usize> = own.iter().map(|tree| tree.len()).collect();
     let model = objective.model;
     let mut loss = 0.0;
-    for rows in pack(&sizes, memory_tokens) {
-        let batch = Batch::new(&own, &rows, model.tokens(), model.device())?;
+    for rows in pack(&sizes, memory_tokens, row_multiple(model)) {
+        let batch = Batch::new(&own, &rows, model)?;
         loss += f64::try_from(&batch.loss(objective, false)?).map_err(failed("read the loss"))?;
     }
     let [loss] = ranks.sum_few([loss])?;

@@ -42,6 +42,7 @@ impl Stage for P5 {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = P5Parameters;
 
     fn inputs() -> Vec<InputPort> {

@@ -21,6 +21,7 @@ impl Stage for Tiger {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = TigerParameters;
 
     fn inputs() -> Vec<InputPort> {

@@ -13,6 +13,7 @@ use recommender::ChoiceSplit;
 use recommender::beam::{Leaf, Support, Supporters, Trie, ranked_items};
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Instant;
 use tch::Device;
 
 /// A tuned model and all that it needs to rank.
@@ -162,6 +163,7 @@ impl<'a> Ranker<'a> {
         let progress = context.progress(users_of(&own));
         let mut done = 0;
         let mut made = Batches::new();
+        let begun = Instant::now();
         for number in own {
             let batch = batches[number];
             let ids: Vec<&[i64]> = batch.iter().map(|prompt| prompt.ids.as_slice()).collect();
@@ -179,6 +181,8 @@ impl<'a> Ranker<'a> {
             blocks.keep(number, &rankings, context);
             made.insert(number, rankings);
         }
+        let seconds = begun.elapsed().as_secs_f64().max(1e-9);
+        context.log(format!("{done} users in {seconds:.1} s: {:.2} users a second", done as f64 / seconds));
         let mut all = gathering::on_first(made, ranks)?;
         if ranks.is_first() {
             all.extend(kept);

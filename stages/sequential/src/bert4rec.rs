@@ -65,6 +65,7 @@ impl Stage for Bert4rec {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = Bert4recParameters;
 
     fn inputs() -> Vec<InputPort> {

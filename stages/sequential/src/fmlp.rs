@@ -52,6 +52,7 @@ impl Stage for Fmlp {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = FmlpParameters;
 
     fn inputs() -> Vec<InputPort> {

@@ -47,6 +47,7 @@ impl Stage for Gru4rec {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = Gru4recParameters;
 
     fn inputs() -> Vec<InputPort> {

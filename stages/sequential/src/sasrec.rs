@@ -53,6 +53,7 @@ impl Stage for Sasrec {
     const VERSION: &'static str = env!("STAGE_VERSION");
     const SEEDED: bool = true;
     const THREADS: Threads = Threads::All;
+    const CHECKPOINTS: bool = true;
     type Parameters = SasrecParameters;
 
     fn inputs() -> Vec<InputPort> {

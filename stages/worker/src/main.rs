@@ -38,6 +38,10 @@ use serde::Serialize;
 use std::io::{Read as _, Write as _, stderr, stdin, stdout};
 use std::process::ExitCode;
 
+/// Reuses the memory of freed tensors of any size, where the C library's heap falls into pieces.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USAGE: &str = "\
 pipe-worker does the work of one stage; the program to call is pipe.
 

@@ -116,6 +116,22 @@ impl<'a> Network<'a> {
             .map_err(failed("restore the weights"))
     }
 
+    /// All that a later network needs to go on as this one.
+    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+        self.optimizer.state()
+    }
+
+    /// Goes on from the state of a network that had made that many steps. Says whether it is one of this network; if not, nothing is
+    /// changed.
+    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
+        let state = state.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+        let restored = self.optimizer.restore(&state, steps as i32)?;
+        if restored {
+            self.steps = steps as u64;
+        }
+        Ok(restored)
+    }
+
     /// How many numbers are trained.
     pub(crate) fn size(&self) -> usize {
         self.replicas[0].parameters.iter().map(|one| one.tensor.numel()).sum()

@@ -11,7 +11,7 @@
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
 //! * [`write_merged`] writes a tuned model as one plain folder.
 //! * [`T5`] is the encoder-decoder of Raffel et al. (2020), in the Hugging Face layout; [`Dropout`] draws its masks.
-//! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it.
+//! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it; [`TrainingCheckpoints`] keep how far a training is.
 
 mod adapter;
 mod attention;
@@ -38,6 +38,7 @@ mod settings;
 mod t5;
 mod token_table;
 mod tokenizer;
+mod training_checkpoint;
 
 pub use adapter::load_tuned;
 pub use attention::{AttentionMask, KvCache};
@@ -55,6 +56,7 @@ pub use schedule::CosineSchedule;
 pub use settings::copy_settings;
 pub use t5::{DecoderCache, Memory, T5, T5Config};
 pub use tokenizer::{read_tokenizer, write_tokenizer};
+pub use training_checkpoint::{TrainingCheckpoints, TrainingState};
 
 use contract::{Failure, FailureKind};
 use tch::TchError;

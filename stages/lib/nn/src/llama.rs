@@ -1,6 +1,7 @@
 //! The decoder: blocks of RMSNorm, rotary attention and SwiGLU.
 
 use crate::attention::{AttentionMask, KernelMask, KvCache, attend};
+use crate::dropout::drop_numbers;
 use crate::llama_config::LlamaConfig;
 use crate::lora::{Lora, LoraConfig};
 use crate::mapped_rows::MappedRows;
@@ -397,7 +398,7 @@ impl Llama {
     }
 
     fn drop(&self, x: Tensor, train: bool) -> Torch<Tensor> {
-        if train && self.dropout > 0.0 { x.f_dropout(self.dropout, true) } else { Ok(x) }
+        if train && self.dropout > 0.0 { drop_numbers(&x, self.dropout) } else { Ok(x) }
     }
 }
 

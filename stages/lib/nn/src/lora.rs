@@ -1,6 +1,7 @@
 //! Low-rank adapters (Hu et al., 2021): a projection W x becomes W x + (α / r) · B A dropout(x).
 
 use crate::Torch;
+use crate::dropout::drop_numbers;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -41,10 +42,13 @@ impl Lora {
         Self { a, b, scale: config.alpha / config.r as f64, dropout: config.dropout }
     }
 
-    /// (α / r) · A dropout(x) of `[.., inputs]`: `[.., r]` in the kind of the activations; the adapter stays in f32.
-    pub(crate) fn down_project(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
-        let x = if train && self.dropout > 0.0 { x.f_dropout(self.dropout, true)? } else { x.shallow_clone() };
-        x.f_linear(&self.a.f_to_kind(x.kind())?, None::<&Tensor>)?.f_mul_scalar(self.scale)
+    /// (α / r) · A dropout(x) of `[.., inputs]` for the A of each of those adapters, side by side: `[.., sum of ranks]` in the kind of
+    /// the activations. The adapters stay in f32, have one configuration and see the same mask.
+    pub(crate) fn down_project(adapters: &[&Self], x: &Tensor, train: bool) -> Torch<Tensor> {
+        let (ratio, scale) = adapters.first().map_or((0.0, 1.0), |first| (first.dropout, first.scale));
+        let x = if train && ratio > 0.0 { drop_numbers(x, ratio)? } else { x.shallow_clone() };
+        let a = Tensor::f_cat(&adapters.iter().map(|adapter| &adapter.a).collect::<Vec<_>>(), 0)?;
+        x.f_linear(&a.f_to_kind(x.kind())?, None::<&Tensor>)?.f_mul_scalar(scale)
     }
 }
 

@@ -39,12 +39,11 @@ impl Projection {
     /// `[.., inputs]` to `[.., sum of outputs]`.
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Torch<Tensor> {
         let plain = x.f_linear(&self.weight.f_to_kind(x.kind())?, None::<&Tensor>)?;
-        if self.parts.iter().all(|part| part.lora.is_none()) {
+        let adapters: Vec<&Lora> = self.parts.iter().filter_map(|part| part.lora.as_ref()).collect();
+        if adapters.is_empty() {
             return Ok(plain);
         }
-        let adapters = self.parts.iter().filter_map(|part| part.lora.as_ref());
-        let down = adapters.map(|lora| lora.down_project(x, train)).collect::<Torch<Vec<_>>>()?;
-        let down = Tensor::f_cat(&down, -1)?.f_flatten(0, -2)?;
+        let down = Lora::down_project(&adapters, x, train)?.f_flatten(0, -2)?;
         let output = plain.f_flatten(0, -2)?.f_addmm(&down, &self.up_projection(x.kind())?.f_transpose(0, 1)?)?;
         output.f_view_as(&plain)
     }

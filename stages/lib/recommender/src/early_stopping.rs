@@ -24,6 +24,27 @@ impl<W> EarlyStopping<W> {
         Self { patience, evaluations: Vec::new(), best: None }
     }
 
+    /// Goes on behind these evaluations, of the best of which the weights were kept. `None` where there are no weights for evaluations,
+    /// or the other way round.
+    #[must_use]
+    pub fn behind(patience: usize, evaluations: Vec<Evaluated>, weights: Option<W>) -> Option<Self> {
+        let better = |best: usize, latest: usize| {
+            if evaluations[latest].value > evaluations[best].value { latest } else { best }
+        };
+        let best = (0..evaluations.len()).reduce(better);
+        match (best, weights) {
+            (Some(best), Some(weights)) => Some(Self { patience, evaluations, best: Some((best, weights)) }),
+            (None, None) => Some(Self::new(patience)),
+            _ => None,
+        }
+    }
+
+    /// Whether `patience` evaluations in a row were not better than the best one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.best.as_ref().is_some_and(|(best, _)| self.evaluations.len() - 1 - best >= self.patience)
+    }
+
     /// Adds an evaluation, and keeps `weights()` where it is the best so far. Returns whether to stop.
     ///
     /// # Errors
@@ -31,14 +52,14 @@ impl<W> EarlyStopping<W> {
     pub fn add<E>(&mut self, found: Evaluated, weights: impl FnOnce() -> Result<W, E>) -> Result<bool, E> {
         let latest = self.evaluations.len();
         self.evaluations.push(found);
-        let best = match &self.best {
-            Some((best, _)) if found.value <= self.evaluations[*best].value || found.value.is_nan() => *best,
-            _ => {
-                self.best = Some((latest, weights()?));
-                latest
-            }
-        };
-        Ok(latest - best >= self.patience)
+        let is_worse = self
+            .best
+            .as_ref()
+            .is_some_and(|(best, _)| found.value <= self.evaluations[*best].value || found.value.is_nan());
+        if !is_worse {
+            self.best = Some((latest, weights()?));
+        }
+        Ok(self.is_over())
     }
 
     /// The evaluations, in order.
@@ -53,7 +74,13 @@ impl<W> EarlyStopping<W> {
         self.best.as_ref().map(|(best, _)| self.evaluations[*best])
     }
 
-    /// The weights of the best evaluation, if there was any.
+    /// The weights of the best evaluation so far, if there was any.
+    #[must_use]
+    pub fn best_weights(&self) -> Option<&W> {
+        self.best.as_ref().map(|(_, weights)| weights)
+    }
+
+    /// The same, taken out.
     #[must_use]
     pub fn into_best_weights(self) -> Option<W> {
         self.best.map(|(_, weights)| weights)
@@ -78,5 +105,27 @@ mod tests {
         assert_eq!(stopping.evaluations().len(), 4);
         assert_eq!(stopping.into_best_weights(), Some(20));
         assert_eq!(EarlyStopping::<u8>::new(1).best(), None);
+    }
+
+    #[test]
+    fn it_goes_on_behind_evaluations_as_if_it_had_made_them() {
+        let values = [0.1, 0.4, f64::NAN, 0.4, 0.5, 0.2, 0.3];
+        let evaluated = |count: usize| (1..).zip(values).take(count).map(|(epoch, value)| Evaluated { epoch, value });
+        for made in 0..values.len() {
+            let (mut whole, mut stops) = (EarlyStopping::new(2), Vec::new());
+            for found in evaluated(values.len()) {
+                stops.push(whole.add(found, || Ok::<_, Infallible>(found.epoch)).unwrap());
+                if stops.len() == made {
+                    let mut resumed =
+                        EarlyStopping::behind(2, evaluated(made).collect(), whole.best_weights().copied()).unwrap();
+                    assert_eq!((resumed.is_over(), resumed.best()), (stops[made - 1], whole.best()));
+                    let rest = evaluated(values.len()).skip(made);
+                    rest.for_each(|found| drop(resumed.add(found, || Ok::<_, Infallible>(found.epoch)).unwrap()));
+                    assert_eq!(resumed.into_best_weights(), Some(5));
+                }
+            }
+        }
+        assert!(EarlyStopping::behind(1, Vec::new(), Some(3)).is_none());
+        assert!(EarlyStopping::<u8>::behind(1, evaluated(2).collect(), None).is_none());
     }
 }

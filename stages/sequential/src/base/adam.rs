@@ -1,6 +1,7 @@
 //! The Adam optimiser (Kingma and Ba 2015) with β₁ 0.9, β₂ 0.999 and ε 1e-8.
 
 use super::Torch;
+use std::collections::BTreeMap;
 use tch::{Tensor, no_grad};
 
 const BETA_1: f64 = 0.9;
@@ -44,6 +45,31 @@ impl Adam {
             }
             Ok(())
         })
+    }
+
+    /// All that a later optimiser of the same weights needs to go on as this one: the weights and both moments of their gradients.
+    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+        let named = (0..).zip(self.weights.iter().zip(&self.moments)).flat_map(|(number, (weight, (mean, square)))| {
+            let tensors = [("value", weight), ("mean", mean), ("square", square)];
+            tensors.map(|(part, tensor): (&str, &Tensor)| (format!("{part}.{number}"), tensor.shallow_clone()))
+        });
+        named.collect()
+    }
+
+    /// Goes on from the state of an optimiser that had made that many steps. Says whether the state is one of the same weights; if not,
+    /// nothing is changed.
+    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: i32) -> Torch<bool> {
+        let found: BTreeMap<&str, &Tensor> = state.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let own = self.state();
+        let fits = |(name, tensor): &(String, Tensor)| {
+            found.get(name.as_str()).is_some_and(|found| found.size() == tensor.size() && found.kind() == tensor.kind())
+        };
+        if own.len() != found.len() || !own.iter().all(fits) {
+            return Ok(false);
+        }
+        no_grad(|| own.into_iter().try_for_each(|(name, mut tensor)| tensor.f_copy_(found[name.as_str()])))?;
+        self.steps = steps;
+        Ok(true)
     }
 
     fn update(&self, mut weight: Tensor, mut mean: Tensor, mut square: Tensor, mut scratch: Tensor) -> Torch<()> {

@@ -127,6 +127,21 @@ impl<M: Model> Network<M> {
         no_grad(|| self.weights.iter_mut().zip(weights).try_for_each(put)).map_err(failed("restore the weights"))
     }
 
+    /// All that a later network needs to go on as this one.
+    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+        self.adam.state()
+    }
+
+    /// Goes on from the state of a network that had made that many steps. Says whether it is one of this network; if not, nothing is
+    /// changed.
+    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
+        let restored = self.adam.restore(state, steps as i32).map_err(failed("restore the network"))?;
+        if restored {
+            self.steps = steps as u64;
+        }
+        Ok(restored)
+    }
+
     /// `[items, dim]`.
     pub(crate) fn item_embeddings(&self) -> Result<Tensor> {
         let rows = |table: &Tensor| -> Torch<Tensor> {

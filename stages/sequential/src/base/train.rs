@@ -8,6 +8,7 @@ use super::samples::Samples;
 use super::stream::{Purpose, stream};
 use crate::parameters::Shared;
 use contract::{Context, Failure, FailureKind, Result};
+use nn::{TrainingCheckpoints, TrainingState};
 use recommender::{EarlyStopping, Evaluated};
 use serde::Serialize;
 use std::time::Instant;
@@ -60,9 +61,16 @@ impl Training<'_> {
         let batches = self.samples.len().div_ceil(self.shared.batch);
         let progress = context.progress((most * batches) as u64);
         let started = Instant::now();
-        let mut epochs = Vec::with_capacity(most);
-        let mut stopping: EarlyStopping<Vec<Tensor>> = EarlyStopping::new(self.shared.patience);
-        for epoch in 1..=most {
+        let mut checkpoints = TrainingCheckpoints::of(context).named(&self.name.replace(' ', "-"));
+        let (mut epochs, mut stopping) = match checkpoints.read(context) {
+            Some(state) => self.go_on(&state, network, most, evaluator.is_some(), context)?,
+            None => self.beginning(),
+        };
+        let before = epochs.len();
+        for epoch in before + 1..=most {
+            if stopping.is_over() {
+                break;
+            }
             let (mut sum, mut targets) = (0.0, 0);
             for (number, batch) in (1..).zip(self.samples.epoch(context.seed(), epoch, self.shared.batch)) {
                 let step = ((epoch - 1) * batches + number) as u64;
@@ -73,24 +81,30 @@ impl Training<'_> {
                 }
                 let count: usize = batch.iter().map(|sample| sample.targets.len()).sum();
                 (sum, targets) = (sum + loss * count as f64, targets + count);
-                let left = started.elapsed().as_secs_f64() / step as f64 * ((most * batches) as f64 - step as f64);
+                let done = step - (before * batches) as u64;
+                let left = started.elapsed().as_secs_f64() / done as f64 * ((most * batches) as f64 - step as f64);
                 let place = format!("{}, epoch {epoch} of at most {most}, batch {number} of {batches}", self.name);
                 progress.set(step, format!("{place}: loss {loss:.4}, at most {left:.0} s left"));
             }
             let loss = sum / targets as f64;
             epochs.push(Epoch { epoch, loss });
-            let is_due = epoch.is_multiple_of(self.shared.evaluate_every) || epoch == most;
-            if let Some(evaluator) = evaluator.filter(|_| is_due) {
+            if let Some(evaluator) = evaluator.filter(|_| self.is_due(epoch, most)) {
                 let quality = evaluator.measure(network)?;
                 let (ndcg, hr) = (quality.ndcg, quality.hr);
                 context.log(format!("{}, epoch {epoch}: loss {loss:.4}, NDCG@10 {ndcg:.5}, HR@10 {hr:.5}", self.name));
-                if stopping.add(Evaluated { epoch, value: ndcg }, || network.copy_weights())? {
-                    break;
-                }
+                stopping.add(Evaluated { epoch, value: ndcg }, || network.copy_weights())?;
+            }
+            if checkpoints.is_due() && epoch < most {
+                checkpoints.write(&state(&epochs, &stopping, network), context);
             }
         }
+        if evaluator.is_some() {
+            // So that a run that goes on does not choose again.
+            checkpoints.write(&state(&epochs, &stopping, network), context);
+        }
         let steps = epochs.len() * batches;
-        context.log(format!("{}: {steps} steps in {:.0} s", self.name, started.elapsed().as_secs_f64()));
+        let own = steps - before * batches;
+        context.log(format!("{}: {own} steps in {:.0} s", self.name, started.elapsed().as_secs_f64()));
         let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
         let evaluations = stopping.evaluations().iter().map(evaluation).collect();
         let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
@@ -100,10 +114,55 @@ impl Training<'_> {
         Ok(Trained { epochs, evaluations, chosen, steps })
     }
 
+    /// Where a training begins: no epochs, no evaluations.
+    fn beginning(&self) -> (Vec<Epoch>, EarlyStopping<Vec<Tensor>>) {
+        (Vec::new(), EarlyStopping::new(self.shared.patience))
+    }
+
+    /// The epochs and evaluations of a checkpoint, from which the network goes on; the beginning where it is of another training.
+    fn go_on<M: Model>(
+        &self,
+        state: &TrainingState,
+        network: &mut Network<M>,
+        most: usize,
+        is_evaluated: bool,
+        context: &Context,
+    ) -> Result<(Vec<Epoch>, EarlyStopping<Vec<Tensor>>)> {
+        let epochs: Vec<Epoch> = (1..).zip(&state.losses).map(|(epoch, &loss)| Epoch { epoch, loss }).collect();
+        let steps = epochs.len() * self.samples.len().div_ceil(self.shared.batch);
+        let due = (1..=epochs.len()).filter(|&epoch| is_evaluated && self.is_due(epoch, most));
+        let evaluations: Vec<Evaluated> =
+            due.zip(&state.validation).map(|(epoch, &value)| Evaluated { epoch, value }).collect();
+        let fits = evaluations.len() == state.validation.len() && epochs.len() <= most;
+        let stopping = EarlyStopping::behind(self.shared.patience, evaluations, state.best_weights());
+        match stopping.filter(|_| fits) {
+            Some(stopping) if network.restore(&state.tensors, steps)? => {
+                context.log(format!("{}: going on behind epoch {}", self.name, epochs.len()));
+                Ok((epochs, stopping))
+            }
+            _ => {
+                context.log("the checkpoint is one of another training, so training begins again");
+                Ok(self.beginning())
+            }
+        }
+    }
+
+    /// Whether held-out items are ranked after an epoch.
+    fn is_due(&self, epoch: usize, most: usize) -> bool {
+        epoch.is_multiple_of(self.shared.evaluate_every) || epoch == most
+    }
+
     fn diverged(&self, epoch: usize, batch: usize, loss: f64) -> Failure {
         let message =
             format!("{}: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number", self.name);
         Failure::new(FailureKind::Diverged, message)
             .hint(format!("set learning_rate below {}", self.shared.learning_rate))
     }
+}
+
+/// Where a training stands between two epochs.
+fn state<M: Model>(epochs: &[Epoch], stopping: &EarlyStopping<Vec<Tensor>>, network: &Network<M>) -> TrainingState {
+    let losses = epochs.iter().map(|epoch| epoch.loss).collect();
+    let validation = stopping.evaluations().iter().map(|found| found.value).collect();
+    TrainingState::of_epochs(losses, validation, stopping.best_weights().map(Vec::as_slice), network.state())
 }

@@ -1,8 +1,9 @@
-//! Checkpoints: what training needs to go on where it was stopped.
+//! TrainingCheckpoints: what training needs to go on where it was stopped.
 //!
 //! A checkpoint is one safetensors file, named by the digest of its content, and `checkpoint.json`, which names it and is
 //! written last. A checkpoint that is damaged, or of another training, is none.
 
+use crate::safetensors_file;
 use contract::{Context, Failure, Result};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 
 /// The version of a checkpoint's format.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The file that names the checkpoint.
 const INDEX: &str = "checkpoint.json";
@@ -26,20 +27,43 @@ const BEST: &str = "best.";
 
 /// Where training stands.
 #[derive(Debug)]
-pub(crate) struct State {
-    /// The loss of each step so far.
-    pub(crate) losses: Vec<f64>,
-    /// The measure on validation after each epoch so far.
-    pub(crate) validation: Vec<f64>,
+pub struct TrainingState {
+    /// The loss of each step so far, or of each epoch where checkpoints stand between epochs.
+    pub losses: Vec<f64>,
+    /// Each measure on validation so far.
+    pub validation: Vec<f64>,
     /// The best weights so far, where they are kept.
-    pub(crate) best: Vec<(String, Tensor)>,
-    /// The optimizer's tensors.
-    pub(crate) tensors: Vec<(String, Tensor)>,
+    pub best: Vec<(String, Tensor)>,
+    /// The weights and the optimizer's tensors.
+    pub tensors: Vec<(String, Tensor)>,
+}
+
+impl TrainingState {
+    /// Where a training stands between two epochs: the loss of each, the measures on validation, the weights of the best one, and
+    /// what the network goes on from.
+    #[must_use]
+    pub fn of_epochs(
+        losses: Vec<f64>,
+        validation: Vec<f64>,
+        best: Option<&[Tensor]>,
+        tensors: Vec<(String, Tensor)>,
+    ) -> Self {
+        let named = |(number, weight): (usize, &Tensor)| (format!("{number:05}"), weight.shallow_clone());
+        let best = best.unwrap_or_default().iter().enumerate().map(named).collect();
+        Self { losses, validation, best, tensors }
+    }
+
+    /// The weights of the best epoch, in the order in which they were given.
+    #[must_use]
+    pub fn best_weights(&self) -> Option<Vec<Tensor>> {
+        let weights = || self.best.iter().map(|(_, weight)| weight.shallow_clone()).collect();
+        (!self.best.is_empty()).then(weights)
+    }
 }
 
 /// The checkpoints of one training.
 #[derive(Debug)]
-pub(crate) struct Checkpoints {
+pub struct TrainingCheckpoints {
     folder: Option<PathBuf>,
     pause: Duration,
     last: Instant,
@@ -51,26 +75,29 @@ struct Index {
     digest: String,
 }
 
-impl Checkpoints {
+impl TrainingCheckpoints {
     /// The checkpoints in the context's folder; without one there are none.
-    pub(crate) fn of(context: &Context) -> Self {
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
         let folder = context.checkpoint().map(Path::to_owned);
         Self { folder, pause: context.checkpoint_pause(), last: Instant::now() }
     }
 
     /// Those of another training of the same stage, in a folder of that name.
-    pub(crate) fn named(self, name: &str) -> Self {
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
         let folder = self.folder.map(|folder| folder.join(name)).filter(|folder| fs::create_dir_all(folder).is_ok());
         Self { folder, ..self }
     }
 
     /// Whether it is time for the next.
-    pub(crate) fn is_due(&self) -> bool {
+    #[must_use]
+    pub fn is_due(&self) -> bool {
         self.folder.is_some() && self.last.elapsed() >= self.pause
     }
 
     /// Writes a checkpoint in place of the last one, where this is the only rank or the first. Training goes on without it when it cannot be written.
-    pub(crate) fn write(&mut self, state: &State, context: &Context) {
+    pub fn write(&mut self, state: &TrainingState, context: &Context) {
         let Some(folder) = self.folder.as_deref().filter(|_| context.is_first()) else { return };
         if let Err(failure) = write(folder, state) {
             context.log(format!("no checkpoint was written: {failure}"));
@@ -79,7 +106,8 @@ impl Checkpoints {
     }
 
     /// The last checkpoint, if there is one that can be used.
-    pub(crate) fn read(&self, context: &Context) -> Option<State> {
+    #[must_use]
+    pub fn read(&self, context: &Context) -> Option<TrainingState> {
         let folder = self.folder.as_deref().filter(|folder| index(folder).exists())?;
         match read(folder) {
             Ok(state) => Some(state),
@@ -95,14 +123,14 @@ fn index(folder: &Path) -> PathBuf {
     folder.join(INDEX)
 }
 
-fn write(folder: &Path, state: &State) -> Result<()> {
+fn write(folder: &Path, state: &TrainingState) -> Result<()> {
     let beside = folder.join("new.safetensors");
     let own = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
     let best = state.best.iter().map(|(name, tensor)| (format!("{BEST}{name}"), tensor.shallow_clone()));
     let mut tensors: Vec<(String, Tensor)> = own.chain(best).collect();
     tensors.push((LOSSES.to_owned(), Tensor::from_slice(&state.losses)));
     tensors.push((VALIDATION.to_owned(), Tensor::from_slice(&state.validation)));
-    nn::safetensors_file::write(&beside, &tensors)?;
+    safetensors_file::write(&beside, &tensors)?;
     let place = || -> io::Result<(PathBuf, String)> {
         fs::File::open(&beside)?.sync_all()?;
         let digest = digest(&beside)?;
@@ -126,7 +154,7 @@ fn remove_others(folder: &Path, home: &Path) {
     }
 }
 
-fn read(folder: &Path) -> Result<State> {
+fn read(folder: &Path) -> Result<TrainingState> {
     let path = index(folder);
     let bytes = fs::read(&path).map_err(|error| Failure::reading(&path, error))?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|error| Failure::reading(&path, error))?;
@@ -137,14 +165,14 @@ fn read(folder: &Path) -> Result<State> {
     if digest(&file).map_err(|error| Failure::reading(&file, error))? != index.digest {
         return Err(Failure::reading(&file, "its content is not what was written"));
     }
-    let mut tensors = nn::safetensors_file::read(&file)?;
+    let mut tensors = safetensors_file::read(&file)?;
     let mut numbers = |name| {
         let losses = tensors.remove(name).filter(|losses| losses.kind() == Kind::Double);
         let losses = losses.and_then(|losses| Vec::<f64>::try_from(&losses).ok());
         losses.ok_or_else(|| Failure::reading(&file, format!("it has no {name}")))
     };
     let (losses, validation) = (numbers(LOSSES)?, numbers(VALIDATION)?);
-    let mut state = State { losses, validation, best: Vec::new(), tensors: Vec::new() };
+    let mut state = TrainingState { losses, validation, best: Vec::new(), tensors: Vec::new() };
     for (name, tensor) in tensors {
         match name.strip_prefix(BEST) {
             Some(name) => state.best.push((name.to_owned(), tensor)),
