@@ -316,7 +316,8 @@ fn a_killed_training_by_epochs_goes_on_and_ends_in_the_same_bytes() {
         run.kill();
         assert_eq!(killed.stored("checkpoints").len(), 1);
         let again = killed.succeed(&["run", "p", "--until", stage, "--json"]);
-        let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind epoch"));
+        let went_on =
+            |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind epoch"));
         assert!(again.events().iter().any(went_on), "{}", again.out);
         whole.succeed(&["run", "p", "--until", stage]);
         for output in ["rankings", "validation", "report"] {

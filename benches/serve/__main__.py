@@ -134,16 +134,17 @@ def _cached(given: argparse.Namespace, folder: Path) -> None:
             same = all(_body(18080, user) == _body(18081, user) for user in users[:: max(1, len(users) // 200)])
             print(f"{len(users)} users; bodies are equal: {'yes' if same else 'NO'}.")
             print(f"Ready after {made:.2f} s when the store is made, {again:.2f} s after a SIGKILL.\n")
-            rows: dict[str, list[tuple]] = {"pipe serve": [], "Redis behind axum": []}
+            rows: dict[tuple[str, str], list[tuple]] = {}
             for _ in range(given.turns):
-                for name, port in (("pipe serve", 18080), ("Redis behind axum", 18081)):
-                    rows[name].append(_wrk(given, folder, port))
+                for pace, pause in (("as fast as they can", 0), ("a pause of 1 ms", 1)):
+                    for name, port in (("pipe serve", 18080), ("Redis behind axum", 18081)):
+                        rows.setdefault((pace, name), []).append(_wrk(given, folder, port, pause))
             memory = {"pipe serve": ours.resident(), "Redis behind axum": peer.resident() + redis.resident()}
-    print("| | requests a second | p50 | p99 | errors | memory |\n|---|---|---|---|---|---|")
-    for name, turns in rows.items():
+    print("| connections ask | | requests a second | p50 | p99 | errors | memory |\n|---|---|---|---|---|---|---|")
+    for (pace, name), turns in sorted(rows.items()):
         rate, p50, p99 = (statistics.median(turn[place] for turn in turns) for place in range(3))
         errors = sum(turn[3] for turn in turns)
-        print(f"| {name} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {errors} | {memory[name]:.0f} MiB |")
+        print(f"| {pace} | {name} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {errors} | {memory[name]:.0f} MiB |")
     print()
 
 
@@ -174,10 +175,10 @@ def _fill(socket: Path, users: list[str]) -> None:
     client.wait()
 
 
-def _wrk(given: argparse.Namespace, folder: Path, port: int) -> tuple[float, float, float, int]:
-    """Requests a second, p50 and p99 in milliseconds, and errors."""
+def _wrk(given: argparse.Namespace, folder: Path, port: int, pause: int) -> tuple[float, float, float, int]:
+    """Requests a second, p50 and p99 in milliseconds, and errors; a connection waits `pause` milliseconds before it asks again."""
     command = ["wrk", "-t", "2", "-c", str(given.connections), "-d", f"{given.seconds}s", "-s", str(_HERE / "users.lua")]
-    environment = {**os.environ, "USERS": str(folder / "users.txt")}
+    environment = {**os.environ, "USERS": str(folder / "users.txt"), "PAUSE": str(pause)}
     done = subprocess.run([*command, f"http://127.0.0.1:{port}"], env=environment, check=True, capture_output=True, text=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
     requests, microseconds, p50, p99, _, errors = map(int, line.split()[1:])

@@ -6,6 +6,12 @@ function init(arguments)
   math.randomseed(os.time() + tonumber(tostring({}):match("0x(%x+)"), 16) % 100000)
 end
 
+-- Milliseconds between an answer and the next request of a connection.
+local pause = tonumber(os.getenv("PAUSE"))
+if pause > 0 then
+  function delay() return pause end
+end
+
 function request()
   return wrk.format("GET", "/v1/users/" .. users[math.random(#users)] .. "/recommendations")
 end

@@ -14,7 +14,7 @@ use recommender::beam::{Leaf, Support, Supporters, Trie, ranked_items};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
-use tch::Device;
+use tch::{Device, Kind};
 
 /// A tuned model and all that it needs to rank.
 pub(crate) struct Ranker<'a> {
@@ -148,9 +148,11 @@ impl<'a> Ranker<'a> {
         let supporters = Supporters::new(trie, weight, support_floor);
         let Users { users, histories, max_history, support } = users;
         let prompts = self.by_length(users, histories, *max_history)?;
-        // Prompts of one length need no padding, and come sorted by length.
-        let equal = prompts.chunk_by(|a, b| a.ids.len() == b.ids.len());
-        let batches: Vec<&[UserPrompt]> = equal.flat_map(|equal| equal.chunks(batch)).collect();
+        // Prompts of one length need no padding, and come sorted by length. In bf16, where lists differ in last digits anyway, batches are
+        // filled whatever the lengths: a CPU compiles a product for each number of rows.
+        let fills = self.model.precision() == Kind::BFloat16;
+        let together = prompts.chunk_by(|a, b| fills || a.ids.len() == b.ids.len());
+        let batches: Vec<&[UserPrompt]> = together.flat_map(|prompts| prompts.chunks(batch)).collect();
         let in_batches: Vec<Vec<u32>> =
             batches.iter().map(|batch| batch.iter().map(|prompt| prompt.user).collect()).collect();
         let kept = blocks.read(&in_batches, context);

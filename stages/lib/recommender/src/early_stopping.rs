@@ -119,8 +119,9 @@ mod tests {
                     let mut resumed =
                         EarlyStopping::behind(2, evaluated(made).collect(), whole.best_weights().copied()).unwrap();
                     assert_eq!((resumed.is_over(), resumed.best()), (stops[made - 1], whole.best()));
-                    let rest = evaluated(values.len()).skip(made);
-                    rest.for_each(|found| drop(resumed.add(found, || Ok::<_, Infallible>(found.epoch)).unwrap()));
+                    for found in evaluated(values.len()).skip(made) {
+                        resumed.add(found, || Ok::<_, Infallible>(found.epoch)).unwrap();
+                    }
                     assert_eq!(resumed.into_best_weights(), Some(5));
                 }
             }
