@@ -173,19 +173,15 @@ impl<'a> Decoder<'a> {
     }
 
     fn log_probabilities(&self, hidden: &Tensor, level: usize) -> Result<LogProbabilities> {
-        let logits = self.model.logits(hidden)?;
         let tokens = self.codes.tokens(level);
-        let values = self.normalised(&logits, tokens).map_err(failed("compute log-probabilities"))?;
-        check(&values, tokens.len())?;
-        Ok(LogProbabilities { values, slots: hidden.size()[1] as usize, columns: tokens.len() })
-    }
-
-    fn normalised(&self, logits: &Tensor, tokens: &[i64]) -> std::result::Result<Vec<f32>, TchError> {
-        let logits = logits.f_to_kind(Kind::Float)?;
-        let sum = logits.f_logsumexp(-1, true)?;
-        let tokens = Tensor::f_from_slice(tokens)?.f_to_device(self.model.device())?;
-        let chosen = logits.f_index_select(-1, &tokens)?.f_sub(&sum)?.f_contiguous()?;
-        Vec::try_from(chosen.f_view(-1)?)
+        let columns = tokens.len();
+        let tokens = Tensor::f_from_slice(tokens).and_then(|tokens| tokens.f_to_device(self.model.device()));
+        let tokens = tokens.map_err(failed("move tokens to the device"))?;
+        let log_p = self.model.log_probabilities(hidden, &tokens)?;
+        let values = log_p.f_contiguous().and_then(|log_p| Vec::try_from(log_p.f_view(-1)?));
+        let values: Vec<f32> = values.map_err(failed("compute log-probabilities"))?;
+        check(&values, columns)?;
+        Ok(LogProbabilities { values, slots: hidden.size()[1] as usize, columns })
     }
 
     /// An i64 matrix of that many rows on the model's device.

@@ -151,6 +151,16 @@ impl Llama {
         self.head.as_ref().unwrap_or(&self.embedding).scores(hidden).map_err(failed("compute logits"))
     }
 
+    /// log p f32 `[.., n]` of those tokens i64 `[n]` after hidden states `[.., h]`, over all tokens. The logits of a large vocabulary are
+    /// never held together.
+    ///
+    /// # Errors
+    /// When a token is unknown or the device has too little memory.
+    pub fn log_probabilities(&self, hidden: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+        let table = self.head.as_ref().unwrap_or(&self.embedding);
+        table.log_probabilities(hidden, tokens).map_err(failed("compute log-probabilities"))
+    }
+
     /// The input-layer embeddings `[B, T, h]` of tokens `[B, T]`.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ use crate::Torch;
 use crate::mapped_rows::MappedRows;
 use tch::{Kind, Tensor};
 
+/// How many logits are computed at once where only their sum is kept: 8 MiB in f32, about what the caches of a core hold.
+const MOST_LOGITS: i64 = 1 << 21;
+
 /// Rows `[V, h]`, and rows of tokens that were added later, which can be trained while the others stay.
 #[derive(Debug)]
 pub(crate) struct TokenTable {
@@ -69,6 +72,24 @@ impl TokenTable {
         }
     }
 
+    /// log p of those tokens i64 `[n]` after hidden states `[.., h]`: f32 `[.., n]`.
+    pub(crate) fn log_probabilities(&self, hidden: &Tensor, tokens: &Tensor) -> Torch<Tensor> {
+        let (kind, width) = (hidden.kind(), hidden.size().last().copied().unwrap_or(1));
+        let states = hidden.numel() as i64 / width.max(1);
+        let at_once = (MOST_LOGITS / states.max(1)).max(1);
+        let parts = [Some(self.base.shallow_clone()), self.added.as_ref().map(Added::rows).transpose()?];
+        let mut sums = Vec::new();
+        for rows in parts.into_iter().flatten() {
+            for block in rows.f_split(at_once, 0)? {
+                let logits = hidden.f_linear(&block.f_to_kind(kind)?, None::<&Tensor>)?;
+                sums.push(logits.f_to_kind(Kind::Float)?.f_logsumexp(-1, true)?);
+            }
+        }
+        let sum = Tensor::f_cat(&sums, -1)?.f_logsumexp(-1, true)?;
+        let chosen = self.lookup(tokens)?.f_to_kind(kind)?;
+        hidden.f_linear(&chosen, None::<&Tensor>)?.f_to_kind(Kind::Float)?.f_sub(&sum)
+    }
+
     /// The rows of the tokens from `first` on.
     pub(crate) fn rows_from(&self, first: i64) -> Torch<Tensor> {
         match &self.added {
@@ -86,5 +107,24 @@ impl TokenTable {
             Some(added) => Tensor::f_cat(&[self.base.shallow_clone(), added.rows()?.f_to_kind(self.base.kind())?], 0),
             None => Ok(self.base.shallow_clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    #[test]
+    fn log_probabilities_in_blocks_are_those_of_all_logits() {
+        let options = (Kind::Float, Device::Cpu);
+        let mut table = TokenTable::new(Tensor::randn([70_000, 4], options));
+        table.extend(70_000, 3, 0.5).unwrap();
+        let hidden = Tensor::randn([2, 30, 4], options);
+        let tokens = Tensor::from_slice(&[0_i64, 69_999, 70_002, 35_000, 7]);
+        let expected = table.scores(&hidden).unwrap().log_softmax(-1, Kind::Float).index_select(-1, &tokens);
+        let found = table.log_probabilities(&hidden, &tokens).unwrap();
+        assert_eq!(found.size(), [2, 30, 5]);
+        assert!(found.allclose(&expected, 1e-5, 1e-4, false));
     }
 }
