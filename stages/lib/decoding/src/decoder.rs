@@ -117,7 +117,9 @@ impl<'a> Decoder<'a> {
             None => AttentionMask::Causal,
         };
         let hidden = self.model.forward_embedded(&embedded, &positions, &mask, cache, false)?;
-        hidden.f_narrow(1, padded.length as i64 - 1, 1).map_err(failed("take the last hidden state"))
+        // A product with a part of a tensor would copy the other matrix for each user.
+        let last = hidden.f_narrow(1, padded.length as i64 - 1, 1).and_then(|last| last.f_contiguous());
+        last.map_err(failed("take the last hidden state"))
     }
 
     /// The items of prompts: where each ends in the rows laid out one after the other, and its code's number.
