@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// How many threads answer requests.
     #[arg(long, value_name = "N", default_value_t = cpus())]
     pub(crate) threads: usize,
+    /// How many MiB of users' rows are held in memory; others are read from disk.
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub(crate) cache: u64,
     /// How many connections may be open; further ones wait.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     pub(crate) max_connections: usize,

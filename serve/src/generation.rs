@@ -71,7 +71,7 @@ impl Generation {
     /// # Errors
     /// When the store cannot be made.
     pub(crate) fn load(service: Service, arguments: &Arguments, metrics: &Arc<Metrics>) -> Result<Self, LoadError> {
-        let (store, items) = OnlineStore::open(&service)?;
+        let (store, items) = OnlineStore::open(&service, arguments.cache << 20)?;
         let catalogue = Catalogue::new(items, store.head());
         let decoder = match &store.head().not_live {
             Some(reason) => Err(reason.clone()),

@@ -2,7 +2,7 @@
 
 use super::folder::Slot;
 use super::record::{UserRecord, checksum, encode_json};
-use super::{FORMAT, StoreError, Summary, database, item_key};
+use super::{CACHE_OF_BUILD, FORMAT, StoreError, Summary, database, item_key};
 use contract::questions::{ItemRow, Lists, ListsHead, ListsRow, Question as _, Request, Service, UserRow};
 use contract::{Event, Failure};
 use std::fs::File;
@@ -49,7 +49,7 @@ pub(super) fn build(service: &Service, slot: &Slot) -> Result<(), StoreError> {
 fn fill(service: &Service, folder: &Path) -> Result<Summary, StoreError> {
     let mut child = start(service)?;
     let lines = BufReader::new(child.stdout.take().ok_or_else(|| worker(service, "it has no output"))?);
-    let db = database(folder)?;
+    let db = database(folder, CACHE_OF_BUILD)?;
     let mut writer = Writer::new(&db, service)?;
     for line in lines.split(b'\n') {
         let line = line.map_err(|error| worker(service, error))?;

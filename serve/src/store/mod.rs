@@ -25,8 +25,8 @@ const ITEMS: &str = "items";
 /// How long sled may hold its lock after a store was closed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many bytes of rows sled keeps in memory.
-const CACHE: u64 = 64 << 20;
+/// How many bytes of rows sled keeps in memory while a store is made.
+const CACHE_OF_BUILD: u64 = 64 << 20;
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -107,15 +107,16 @@ pub(crate) struct OnlineStore {
 }
 
 impl OnlineStore {
-    /// Opens the store of a service with all of its items, and makes it first where it is not there or damaged.
+    /// Opens the store of a service with all of its items, and makes it first where it is not there or damaged. Of users' rows `cache`
+    /// bytes are held in memory.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn open(service: &Service) -> Result<(Self, Vec<ItemRow>), StoreError> {
+    pub(crate) fn open(service: &Service, cache: u64) -> Result<(Self, Vec<ItemRow>), StoreError> {
         let slot = Slot::take(&service.folder, &service.content)?;
         let start = Instant::now();
         if slot.folder.exists() {
-            match read(&slot.folder, &service.content) {
+            match read(&slot.folder, &service.content, cache) {
                 Ok((users, items, summary)) => {
                     tracing::info!(
                         users = summary.users,
@@ -130,7 +131,7 @@ impl OnlineStore {
         // Old folders go first, for the room that they take.
         folder::remove_unused(&service.folder, 2);
         build::build(service, &slot)?;
-        let (users, items, summary) = read(&slot.folder, &service.content)?;
+        let (users, items, summary) = read(&slot.folder, &service.content, cache)?;
         tracing::info!(users = summary.users, seconds = start.elapsed().as_secs_f64(), "store made");
         Ok((Self { users, count: summary.users, head: summary.head, _slot: slot }, items))
     }
@@ -168,7 +169,7 @@ impl OnlineStore {
 }
 
 /// Opens a store and reads every row of it.
-fn read(folder: &Path, content: &str) -> Result<(sled::Tree, Vec<ItemRow>, Summary), StoreError> {
+fn read(folder: &Path, content: &str, cache: u64) -> Result<(sled::Tree, Vec<ItemRow>, Summary), StoreError> {
     let damaged = |problem: String| StoreError::Damaged { path: folder.to_owned(), problem };
     let path = folder.join(Summary::FILE);
     let bytes = std::fs::read(&path).map_err(|error| StoreError::Io { path, error })?;
@@ -179,7 +180,7 @@ fn read(folder: &Path, content: &str) -> Result<(sled::Tree, Vec<ItemRow>, Summa
     }
     // On damaged files sled panics as often as it reports an error.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let db = database(folder)?;
+        let db = database(folder, cache)?;
         let tree = |name: &str| db.open_tree(name).map_err(|error| StoreError::of_sled(folder, error));
         let (users, items) = (tree(USERS)?, tree(ITEMS)?);
         let mut found = Summary { users: 0, items: 0, checksums: 0, ..expected.clone() };
@@ -219,12 +220,12 @@ fn count(tree: &sled::Tree, checksums: &mut u64, folder: &Path) -> Result<u64, S
 }
 
 /// The database in a store's folder. sled lets go of its lock some time after it was closed, so this waits a moment.
-fn database(folder: &Path) -> Result<sled::Db, StoreError> {
+fn database(folder: &Path, cache: u64) -> Result<sled::Db, StoreError> {
     let path = folder.join("sled");
     remove_half_written_snapshots(&path);
     let start = Instant::now();
     loop {
-        let opened = sled::Config::new().path(&path).cache_capacity(CACHE).flush_every_ms(None).open();
+        let opened = sled::Config::new().path(&path).cache_capacity(cache).flush_every_ms(None).open();
         match opened {
             Ok(db) => return Ok(db),
             Err(error) if error.to_string().contains("could not acquire lock") && start.elapsed() < PATIENCE => {
