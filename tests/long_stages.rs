@@ -242,30 +242,51 @@ fn linked(space: &Space, output: &str) -> PathBuf {
     std::fs::read_link(space.path(&format!("artifacts/p/{output}"))).unwrap()
 }
 
-/// Runs the pipeline and kills the run as soon as some steps of a stage are done.
-fn kill_in_the_middle(space: &Space, stage: &str) {
-    let mut command = space.command(&["run", "p", "--json"]);
+/// Runs the pipeline up to a stage and kills the run as soon as an event of that stage is the one waited for.
+fn kill_in_the_middle(space: &Space, stage: &str, is_waited_for: impl Fn(&Value) -> bool) {
+    let mut command = space.command(&["run", "p", "--until", stage, "--json"]);
     command.env("PIPE_CHECKPOINT_SECONDS", "0");
     let mut run = Live::start(command);
-    run.wait_until("the stage never came to its third step", |event| {
-        event["event"] == "progress" && event["stage"] == stage && event["done"].as_u64().unwrap_or(0) >= 3
-    });
+    run.wait_until("the stage never came so far", |event| event["stage"] == stage && is_waited_for(event));
     run.kill();
+    assert_eq!(space.stored("checkpoints").len(), 1);
+}
+
+/// Whether the stage came to its third step.
+fn is_third_step(event: &Value) -> bool {
+    event["event"] == "progress" && event["done"].as_u64().unwrap_or(0) >= 3
+}
+
+fn says(event: &Value, text: &str) -> bool {
+    event["message"].as_str().is_some_and(|message| message.contains(text))
+}
+
+/// Runs the pipeline up to the stage, which goes on where it was killed, as its log says, and ends in the same bytes as in a run that
+/// was not killed.
+fn goes_on_to_the_same_bytes(killed: &Space, whole: &Space, stage: &str, log: &str, outputs: &[&str]) {
+    let again = killed.succeed(&["run", "p", "--until", stage, "--json"]);
+    assert!(again.events().iter().any(|event| says(event, log)), "{}", again.out);
+    whole.succeed(&["run", "p", "--until", stage]);
+    for output in outputs {
+        let output = format!("{stage}/{output}");
+        assert_eq!(linked(killed, &output), linked(whole, &output), "{output}");
+    }
+    assert!(killed.stored("checkpoints").is_empty());
+}
+
+/// Two spaces with that pipeline.
+fn twice(pipeline: &str) -> (Space, Space) {
+    let spaces = (Space::new(), Space::new());
+    spaces.0.write("p.toml", pipeline);
+    spaces.1.write("p.toml", pipeline);
+    spaces
 }
 
 #[test]
 fn a_killed_training_goes_on_and_ends_in_the_same_bytes() {
-    let (whole, killed) = (Space::new(), Space::new());
-    whole.write("p.toml", TRAINING);
-    killed.write("p.toml", TRAINING);
-    kill_in_the_middle(&killed, "finetune");
-    assert_eq!(killed.stored("checkpoints").len(), 1);
-    let again = killed.succeed(&["run", "p", "--json"]);
-    let went_on = |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on from step"));
-    assert!(again.events().iter().any(went_on), "{}", again.out);
-    whole.succeed(&["run", "p"]);
-    assert_eq!(linked(&killed, "finetune/model"), linked(&whole, "finetune/model"));
-    assert!(killed.stored("checkpoints").is_empty());
+    let (whole, killed) = twice(TRAINING);
+    kill_in_the_middle(&killed, "finetune", is_third_step);
+    goes_on_to_the_same_bytes(&killed, &whole, "finetune", "going on from step", &["model"]);
 }
 
 /// The shop and two models that are trained epoch by epoch, and choose their number first.
@@ -303,43 +324,16 @@ resources = { threads = 1 }
 fn a_killed_training_by_epochs_goes_on_and_ends_in_the_same_bytes() {
     let shop = &TRAINING[..TRAINING.find("[stage.llm]").unwrap()];
     for (stage, during) in [("sasrec", "choice of the epochs, epoch 3"), ("tiger", "training, epoch 2")] {
-        let (whole, killed) = (Space::new(), Space::new());
-        for space in [&whole, &killed] {
-            space.write("p.toml", format!("{shop}{BY_EPOCHS}"));
-        }
-        let mut command = killed.command(&["run", "p", "--until", stage, "--json"]);
-        command.env("PIPE_CHECKPOINT_SECONDS", "0");
-        let mut run = Live::start(command);
-        run.wait_until("the stage never came to that epoch", |event| {
-            event["stage"] == stage && event["message"].as_str().is_some_and(|text| text.contains(during))
-        });
-        run.kill();
-        assert_eq!(killed.stored("checkpoints").len(), 1);
-        let again = killed.succeed(&["run", "p", "--until", stage, "--json"]);
-        let went_on =
-            |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind epoch"));
-        assert!(again.events().iter().any(went_on), "{}", again.out);
-        whole.succeed(&["run", "p", "--until", stage]);
-        for output in ["rankings", "validation", "report"] {
-            let output = format!("{stage}/{output}");
-            assert_eq!(linked(&killed, &output), linked(&whole, &output), "{output}");
-        }
-        assert!(killed.stored("checkpoints").is_empty());
+        let (whole, killed) = twice(&format!("{shop}{BY_EPOCHS}"));
+        kill_in_the_middle(&killed, stage, |event| says(event, during));
+        let outputs = ["rankings", "validation", "report"];
+        goes_on_to_the_same_bytes(&killed, &whole, stage, "going on behind epoch", &outputs);
     }
 }
 
 #[test]
 fn a_killed_search_for_lists_goes_on_and_ends_in_the_same_bytes() {
-    let (whole, killed) = (Space::new(), Space::new());
-    let pipeline = TRAINING.replace("epochs = 2", "epochs = 1") + PRECACHE;
-    whole.write("p.toml", &pipeline);
-    killed.write("p.toml", &pipeline);
-    kill_in_the_middle(&killed, "precache");
-    let again = killed.succeed(&["run", "p", "--json"]);
-    let went_on =
-        |event: &Value| event["message"].as_str().is_some_and(|text| text.contains("going on behind the lists"));
-    assert!(again.events().iter().any(went_on), "{}", again.out);
-    whole.succeed(&["run", "p"]);
-    assert_eq!(linked(&killed, "precache/rankings"), linked(&whole, "precache/rankings"));
-    assert!(killed.stored("checkpoints").is_empty());
+    let (whole, killed) = twice(&(TRAINING.replace("epochs = 2", "epochs = 1") + PRECACHE));
+    kill_in_the_middle(&killed, "precache", is_third_step);
+    goes_on_to_the_same_bytes(&killed, &whole, "precache", "going on behind the lists", &["rankings"]);
 }

@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from machine import this_machine  # noqa: E402
+from machine import idle_machine  # noqa: E402
+from pipe_program import PipeProgram, ask_peer  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINE = """
@@ -39,7 +39,6 @@ batch = {batch}
 precision = "{precision}"
 """
 EVERYTHING = "100000000"
-_MOST_LOAD = 0.5
 
 
 class Ours:
@@ -47,14 +46,14 @@ class Ours:
 
     def __init__(self, given: argparse.Namespace, folder: Path) -> None:
         self.given, self.folder = given, folder
+        self.pipe = PipeProgram("decode", given.program, folder, given.threads)
 
     def run(self, precision: str) -> dict[str, Any]:
         """Users a second, peak memory, and the lists: by user, codes in order with their scores."""
         file = self._write(precision)
-        self._pipe("run", file, "--until", "precache")
-        speed = re.search(r"([\d.]+) users a second", self._pipe("logs", "latest", "precache"))
-        run = json.loads(self._pipe("show", "latest", "--json"))
-        memory = next(stage["provenance"]["peak_memory"] for stage in run["stages"] if stage["stage"] == "precache")
+        self.pipe("run", file, "--until", "precache")
+        speed = re.search(r"([\d.]+) users a second", self.pipe("logs", "latest", "precache"))
+        memory = self.pipe.peak_memory("precache")
         codes, lists = self.codes(file), {}
         for row in self._rows(file, "precache.rankings", "rankings.parquet"):
             if row["seen"] == "kept":
@@ -75,8 +74,8 @@ class Ours:
                 histories.setdefault(row["user"], []).append(row["item"])
         longest = dataset["max_history"]
         prompts = {user: [codes[item] for item in items[-longest:]] for user, items in histories.items()}
-        path = lambda output: self._pipe("cache", "path", file, output).strip()  # noqa: E731
-        return {"model": path("llm.model"), "tuned": path("finetune.model"), "prompts": prompts, "codes": list(codes.values())}
+        model, tuned = self.pipe.path(file, "llm.model"), self.pipe.path(file, "finetune.model")
+        return {"model": model, "tuned": tuned, "prompts": prompts, "codes": list(codes.values())}
 
     def codes(self, file: str) -> dict[int, list[int]]:
         """The codes of every item."""
@@ -87,7 +86,7 @@ class Ours:
         return self._content(file, output, name)["table"]["rows"]
 
     def _content(self, file: str, output: str, name: str) -> dict[str, Any]:
-        found = json.loads(self._pipe("peek", file, output, "-n", EVERYTHING, "--json"))
+        found = json.loads(self.pipe("peek", file, output, "-n", EVERYTHING, "--json"))
         return next(one["content"] for one in found if one["name"] == name)
 
     def _write(self, precision: str) -> str:
@@ -102,20 +101,10 @@ class Ours:
         file.write_text(text)
         return str(file)
 
-    def _pipe(self, command: str, *arguments: str) -> str:
-        slots = [] if command in ("logs", "show") else ["--slots", f"threads={self.given.threads}"]
-        asked = [str(self.given.program), command, *arguments, "--store", str(self.folder / "store"), *slots]
-        answer = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=self.folder)
-        if answer.returncode:
-            sys.exit(f"decode: {' '.join(asked)}\n{answer.stderr}")
-        return answer.stdout
-
 
 def main() -> int:
     given = _parse()
-    machine = this_machine(given.folder)
-    if machine.load > _MOST_LOAD and not given.loaded:
-        sys.exit(f"decode: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
+    machine = idle_machine("decode", given.folder, given.loaded)
     model = f"SmolLM2-135M, {given.layers} of its blocks, users of Toys" if given.pretrained else "0.9 million weights, users of Instruments"
     print("# Beam search side by side\n")
     print(f"{machine.cores} cores of {machine.cpu}, {given.threads} threads; load before it began: {machine.load:.2f}.")
@@ -163,11 +152,7 @@ def _peer(given: argparse.Namespace, material: dict[str, Any], precision: str) -
         **material, "prompts": {user: material["prompts"][user] for user in users}, "threads": given.threads, "beam": given.beam,
         "rows": given.rows, "precision": precision,
     }
-    peer = Path(__file__).with_name("peer.py")
-    answer = subprocess.run([given.python, peer], input=json.dumps(asked), capture_output=True, text=True, check=False)
-    if answer.returncode:
-        sys.exit(f"decode: {given.python} {peer}\n{answer.stderr}")
-    return json.loads(answer.stdout.splitlines()[-1])
+    return ask_peer("decode", given.python, Path(__file__).with_name("peer.py"), asked)
 
 
 def _parse() -> argparse.Namespace:

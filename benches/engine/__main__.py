@@ -12,21 +12,18 @@ import report
 from arguments import REPOSITORY, Arguments
 from bench import Bench
 from measurements import Measurement, Result, Unit
-from machine import this_machine
+from machine import idle_machine
 from peers import Peers
 from processes import Failed, Processes, Repetition
 from scenarios import SCENARIOS, Scenario
 from targets import targets
 from tools import TOOLS, Tool
 
-_MOST_LOAD = 0.5
 
 
 def main() -> int:
     given = arguments.parse()
-    machine = this_machine(given.folder)
-    if machine.load > _MOST_LOAD and not given.loaded:
-        sys.exit(f"engine: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
+    machine = idle_machine("engine", given.folder, given.loaded)
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in given.scenarios]
     peers, names = Peers(given.peers), _wanted(scenarios, given.tools)
     if given.install:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,17 @@ class Machine:
     """Of the folder in which the projects are made."""
     load: float
     """The mean number of processes that wanted to run in the minute before the benchmark began."""
+
+
+_MOST_LOAD = 0.5
+
+
+def idle_machine(bench: str, folder: Path, loaded: bool) -> Machine:
+    """This machine; ends the benchmark of that name where something else runs on it, unless `loaded`."""
+    machine = this_machine(folder)
+    if machine.load > _MOST_LOAD and not loaded:
+        sys.exit(f"{bench}: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
+    return machine
 
 
 def this_machine(folder: Path) -> Machine:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from machine import this_machine  # noqa: E402
+from machine import idle_machine  # noqa: E402
 from processes import high_water  # noqa: E402
 from worker import stage_request  # noqa: E402
 
 _FOLDER = Path(__file__).resolve().parent
 _ROOT = _FOLDER.parents[1]
 _PER_USER = 9
-_MOST_LOAD = 0.5
 _PEERS = {"decompress and parse": "parse_peer.py", "polars": "polars_peer.py", "duckdb": "duckdb_peer.py", "pandas": "pandas_peer.py"}
 
 
@@ -36,9 +35,7 @@ class Measured:
 
 def main() -> int:
     given = _parse()
-    machine = this_machine(_FOLDER)
-    if machine.load > _MOST_LOAD and not given.loaded:
-        sys.exit(f"ingest: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
+    machine = idle_machine("ingest", _FOLDER, given.loaded)
     memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
     print("# Ingest side by side\n")
     print(f"{machine.cores} cores of {machine.cpu}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")

@@ -11,18 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from machine import this_machine  # noqa: E402
+from machine import idle_machine  # noqa: E402
 
 BENCHMARKS = ("dccf", "codebook")
 _FOLDER = Path(__file__).resolve().parent
-_MOST_LOAD = 0.5
 
 
 def main() -> int:
     given = _parse()
-    machine = this_machine(_FOLDER)
-    if machine.load > _MOST_LOAD and not given.loaded:
-        sys.exit(f"models: the load is {machine.load:.2f}, more than {_MOST_LOAD}: wait, or measure anyway by --loaded")
+    machine = idle_machine("models", _FOLDER, given.loaded)
     print("# Models side by side\n")
     memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
     print(f"{machine.cores} cores of {machine.cpu}, {memory}, {machine.system}; load before it began: {machine.load:.2f}.")

@@ -16,7 +16,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from machine import this_machine  # noqa: E402
+from machine import idle_machine  # noqa: E402
+from pipe_program import PipeProgram, ask_peer  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RANDOM_MODEL = """
@@ -117,17 +118,16 @@ class Ours:
 
     def __init__(self, given: argparse.Namespace, folder: Path, negatives: int) -> None:
         self.given, self.folder, self.negatives = given, folder, negatives
-        self.store = folder / "store"
+        self.pipe = PipeProgram("train", given.program, folder, given.threads)
 
     def run(self, precision: str, packing: bool = True) -> dict[str, Any]:
         """Label tokens a second, peak memory, and what was trained on."""
         file, given = self._write(precision, packing), self.given
         with Card(given.device) as card:
-            self._pipe("run", file, "--until", "finetune", "--device", given.device)
-        log = self._pipe("logs", "latest", "finetune")
+            self.pipe("run", file, "--until", "finetune", "--device", given.device)
+        log = self.pipe("logs", "latest", "finetune")
         speed = re.search(r"([\d.]+) label tokens a second", log)
-        run = json.loads(self._pipe("show", "latest", "--json"))
-        memory = next(stage["provenance"]["peak_memory"] for stage in run["stages"] if stage["stage"] == "finetune")
+        memory = self.pipe.peak_memory("finetune")
         report = self._report(file)
         merged = report["merged_tokens"] if packing else report["plain_tokens"]
         computed = merged / report["loss_terms"]
@@ -135,19 +135,18 @@ class Ours:
 
     def reproduces(self, precision: str) -> str:
         """What `pipe reproduce` says of two trainings."""
-        return self._pipe("reproduce", self._write(precision), "--stage", "finetune", "--device", self.given.device).splitlines()[-1]
+        return self.pipe("reproduce", self._write(precision), "--stage", "finetune", "--device", self.given.device).splitlines()[-1]
 
     def material(self, precision: str) -> dict[str, str]:
         """Where the model, the tokenizer with the codes' tokens, and the samples are."""
         file = self._write(precision)
         samples = self.folder / "samples.json"
-        samples.write_text(self._pipe("peek", file, "tasks.prompts", "-n", "100000000", "--json"))
-        path = lambda output: self._pipe("cache", "path", file, output).strip()  # noqa: E731
-        return {"model": path("llm.model"), "tokenizer": path("finetune.model"), "samples": str(samples)}
+        samples.write_text(self.pipe("peek", file, "tasks.prompts", "-n", "100000000", "--json"))
+        model, tokenizer = self.pipe.path(file, "llm.model"), self.pipe.path(file, "finetune.model")
+        return {"model": model, "tokenizer": tokenizer, "samples": str(samples)}
 
     def _report(self, file: str) -> dict[str, Any]:
-        folder = self._pipe("cache", "path", file, "finetune.curve").strip()
-        return json.loads((Path(folder) / "report.json").read_text())
+        return json.loads((Path(self.pipe.path(file, "finetune.curve")) / "report.json").read_text())
 
     def _write(self, precision: str, packing: bool = True) -> str:
         given = self.given
@@ -161,20 +160,10 @@ class Ours:
         file.write_text(text)
         return str(file)
 
-    def _pipe(self, command: str, *arguments: str) -> str:
-        store = [] if command in ("logs", "show") else ["--slots", f"threads={self.given.threads}"]
-        arguments = [str(self.given.program), command, *arguments, "--store", str(self.store), *store]
-        answer = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=self.folder)
-        if answer.returncode:
-            sys.exit(f"train: {' '.join(arguments)}\n{answer.stderr}")
-        return answer.stdout
-
 
 def main() -> int:
     given = _parse()
-    machine = this_machine(given.folder)
-    if machine.load > 0.5 and not given.loaded:
-        sys.exit(f"train: the load is {machine.load:.2f}, more than 0.5: wait, or measure anyway by --loaded")
+    machine = idle_machine("train", given.folder, given.loaded)
     print("# Fine-tuning side by side\n")
     print(f"{machine.cores} cores of {machine.cpu}, {given.threads} threads; load before it began: {machine.load:.2f}.")
     print(f"{described(given)}. Ratios are to the faster peer.\n")
@@ -213,12 +202,8 @@ def _peer(given: argparse.Namespace, ours: Ours, packed: dict[str, Any], precisi
         "device": given.device, "precision": precision,
         "samples_a_step": max(1, round(packed["samples"] / packed["steps"])),
     }
-    peer = Path(__file__).with_name("peer.py")
     with Card(given.device) as card:
-        answer = subprocess.run([given.python, peer], input=json.dumps(request), capture_output=True, text=True, check=False)
-    if answer.returncode:
-        sys.exit(f"train: {given.python} {peer}\n{answer.stderr}")
-    said = json.loads(answer.stdout.splitlines()[-1])
+        said = ask_peer("train", given.python, Path(__file__).with_name("peer.py"), request)
     return {**said, "memory": card.most or said["memory"]}
 
 

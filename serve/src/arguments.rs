@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = cpus())]
     pub(crate) threads: usize,
     /// How many MiB of users' rows are held in memory; others are read from disk.
-    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub(crate) cache: u64,
     /// How many connections may be open; further ones wait.
     #[arg(long, value_name = "N", default_value_t = 1024)]

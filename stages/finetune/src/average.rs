@@ -3,7 +3,7 @@
 //! After step t, from 1, `a ← d a + (1 − d) w` with `d = min(decay, (1 + t) / (10 + t))`: early weights are soon forgotten.
 
 use contract::Result;
-use nn::{Parameter, failed};
+use nn::{Parameter, failed, restore_tensors};
 use tch::{Tensor, no_grad};
 
 /// What the names of its tensors begin with in a checkpoint.
@@ -66,14 +66,11 @@ impl Average {
     }
 
     /// Takes over the tensors of a checkpoint. Says whether they are of the same parameters; if not, nothing is changed.
-    pub(crate) fn restore(&mut self, tensors: &[(String, Tensor)]) -> bool {
-        let find = |(name, own): &(String, Tensor)| {
-            let (_, tensor) = tensors.iter().find(|(found, _)| found == name)?;
-            (tensor.size() == own.size() && tensor.kind() == own.kind()).then(|| (name.clone(), tensor.shallow_clone()))
-        };
-        let Some(named) = self.named.iter().map(find).collect() else { return false };
-        self.named = named;
-        true
+    ///
+    /// # Errors
+    /// When the tensors cannot be copied.
+    pub(crate) fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<bool> {
+        restore_tensors(self.state(), tensors)
     }
 }
 
@@ -108,7 +105,7 @@ mod tests {
         let state = average.state();
         average.swap(&trained).unwrap();
         assert_eq!(trained[0].tensor.double_value(&[0]), 2.0);
-        assert!(average.restore(&state) && !average.restore(&[]));
+        assert!(average.restore(&state).unwrap() && !average.restore(&[]).unwrap());
         average.swap(&trained).unwrap();
         assert_eq!(trained[0].tensor.double_value(&[0]), 2.0, "what the checkpoint held was the weights");
     }

@@ -2,7 +2,7 @@
 
 use crate::batching::{Rows, row_multiple};
 use crate::objective::Objective;
-use crate::targets::{MOST_LOGITS, Targets, Term};
+use crate::targets::{Targets, Term, states_at_once};
 use crate::tree::TokenTree;
 use contract::Result;
 use nn::{AttentionMask, Llama, failed};
@@ -37,9 +37,7 @@ pub(crate) struct NextItems {
 impl Batch {
     /// Lays out trees for that model.
     pub(crate) fn new(trees: &[&TokenTree], rows: &Rows, model: &Llama) -> Result<Self> {
-        let mut layout = Layout::new(trees, rows);
-        layout.fill_up(row_multiple(model));
-        layout.into_batch(model).map_err(failed("make a batch"))
+        Layout::new(trees, rows).filled_up(row_multiple(model)).into_batch(model).map_err(failed("make a batch"))
     }
 
     /// The weighted sum of the tokens' cross-entropies, a scalar.
@@ -191,16 +189,16 @@ impl Layout {
     }
 
     /// Repeats the last place, without terms, to the next multiple.
-    fn fill_up(&mut self, multiple: usize) {
+    fn filled_up(mut self, multiple: usize) -> Self {
         if let Some(&last) = self.places.last() {
             self.places.resize(self.places.len().next_multiple_of(multiple), last);
         }
+        self
     }
 
     fn into_batch(self, model: &Llama) -> std::result::Result<Batch, TchError> {
         let Self { rows, width, .. } = self;
         let (vocabulary, device) = (model.tokens(), model.device());
-        let at_once = (MOST_LOGITS / vocabulary) as usize / row_multiple(model) * row_multiple(model);
         let numbers = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
         let mask = if self.chains {
             AttentionMask::Causal
@@ -213,7 +211,7 @@ impl Layout {
             positions: numbers(&self.positions)?.f_view([rows, width])?,
             mask,
             places: numbers(&self.places)?,
-            targets: Targets::new(&self.terms, self.places.len() as i64, vocabulary, at_once, device)?,
+            targets: Targets::new(&self.terms, self.places.len() as i64, vocabulary, states_at_once(model), device)?,
             items: self.items,
             next_items: self.next_items,
         })

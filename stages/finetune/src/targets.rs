@@ -2,6 +2,7 @@
 //!
 //! The loss is a sum over its terms, so the gradient of each part is taken as soon as the part is computed, and its logits go.
 
+use crate::batching::row_multiple;
 use contract::Result;
 use nn::{Llama, failed};
 use tch::{Device, Kind, TchError, Tensor};
@@ -10,7 +11,14 @@ use tch::{Device, Kind, TchError, Tensor};
 type Torch<T> = std::result::Result<T, TchError>;
 
 /// How many logits a part has at most, if a single row has not more: 64 MiB in f32.
-pub(crate) const MOST_LOGITS: i64 = 1 << 24;
+const MOST_LOGITS: i64 = 1 << 24;
+
+/// How many states have so many logits together: a multiple of those of a row, if they are that many.
+pub(crate) fn states_at_once(model: &Llama) -> usize {
+    let most = (MOST_LOGITS / model.tokens().max(1)) as usize;
+    let multiple = row_multiple(model);
+    if most < multiple { most } else { most / multiple * multiple }
+}
 
 /// What is to be predicted after R hidden states.
 #[derive(Debug)]

@@ -285,11 +285,11 @@ impl<'a> Training<'a> {
         }
         let copies = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
         let (of_average, tensors): (Vec<_>, Vec<_>) = copies.partition(|(name, _)| Average::has(name));
-        let tensors = tensors.into_iter().collect();
         let steps = i32::try_from(state.losses.len()).unwrap_or(i32::MAX);
-        let restored = self.average.as_mut().map_or(of_average.is_empty(), |average| average.restore(&of_average))
-            && self.optimizer.restore(&tensors, steps)?
-            && self.validation.restore(&state.validation, &state.best, self.optimizer.parameters());
+        let restored =
+            self.average.as_mut().map_or(Ok(of_average.is_empty()), |average| average.restore(&of_average))?
+                && self.optimizer.restore(&tensors, steps)?
+                && self.validation.restore(&state.validation, &state.best, self.optimizer.parameters());
         if restored {
             self.curve.losses.clone_from(&state.losses);
         }

@@ -1,6 +1,7 @@
 //! The parameters that both models have, and those of each.
 
 use contract::{Failure, FailureKind, Result};
+use nn::Epochs;
 use recommender::Stopping;
 
 /// The settings that both models share.
@@ -135,6 +136,12 @@ macro_rules! parameters {
 pub(crate) use parameters;
 
 impl Shared {
+    /// How long a training of that name goes on, for at most so many epochs.
+    pub(crate) fn epochs<'a>(&self, name: &'a str, most: usize) -> Epochs<'a> {
+        let Self { evaluate_every, patience, learning_rate, .. } = *self;
+        Epochs { name, most, evaluate_every, patience, learning_rate }
+    }
+
     /// Refuses values with which nothing could be trained.
     pub(crate) fn check(&self) -> Result<()> {
         let counts = [

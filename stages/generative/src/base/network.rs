@@ -5,7 +5,7 @@ use super::stream::{Purpose, stream};
 use crate::language::{Language, PAD};
 use crate::parameters::Shared;
 use contract::{Failure, Result};
-use nn::{AdamW, AttentionMask, Dropout, Parameter, T5, T5Config, clip_gradients, failed};
+use nn::{AdamW, AttentionMask, Dropout, Parameter, T5, T5Config, TrainedNetwork, clip_gradients, failed};
 use rayon::prelude::*;
 use serde_json::json;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
@@ -100,8 +100,14 @@ impl<'a> Network<'a> {
         })
     }
 
-    /// Copies of the weights.
-    pub(crate) fn copy_weights(&self) -> Result<Vec<Tensor>> {
+    /// How many numbers are trained.
+    pub(crate) fn size(&self) -> usize {
+        self.replicas[0].parameters.iter().map(|one| one.tensor.numel()).sum()
+    }
+}
+
+impl TrainedNetwork for Network<'_> {
+    fn copy_weights(&self) -> Result<Vec<Tensor>> {
         let weights = self.replicas[0].parameters.iter();
         weights
             .map(|one| one.tensor.f_detach_copy())
@@ -109,32 +115,22 @@ impl<'a> Network<'a> {
             .map_err(failed("copy the weights"))
     }
 
-    /// Puts copies of weights back.
-    pub(crate) fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
+    fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
         let own = self.replicas[0].parameters.iter_mut();
         no_grad(|| own.zip(weights).try_for_each(|(own, weight)| own.tensor.f_copy_(weight)))
             .map_err(failed("restore the weights"))
     }
 
-    /// All that a later network needs to go on as this one.
-    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         self.optimizer.state()
     }
 
-    /// Goes on from the state of a network that had made that many steps. Says whether it is one of this network; if not, nothing is
-    /// changed.
-    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
-        let state = state.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
-        let restored = self.optimizer.restore(&state, steps as i32)?;
+    fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
+        let restored = self.optimizer.restore(state, steps as i32)?;
         if restored {
             self.steps = steps as u64;
         }
         Ok(restored)
-    }
-
-    /// How many numbers are trained.
-    pub(crate) fn size(&self) -> usize {
-        self.replicas[0].parameters.iter().map(|one| one.tensor.numel()).sum()
     }
 }
 

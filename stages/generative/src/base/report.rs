@@ -1,6 +1,6 @@
 //! The stage's report.
 
-use super::train::{Epoch, Evaluation, Trained};
+use nn::{Epoch, Evaluation, Trained};
 use recommender::HeldOut;
 use serde::Serialize;
 

@@ -5,11 +5,12 @@ use super::report::{Choice, Report};
 use super::samples::Samples;
 use super::search::Decoding;
 use super::stream::{Purpose, stream};
-use super::train::{Evaluator, Trained, Training};
+use super::train::{Evaluator, Training};
 use crate::language::Language;
 use crate::parameters::Shared;
 use contract::{Context, Failure, FailureKind, OutputPort, Result};
 use frames::{Interactions, Rankings, Split, kinds, write_json};
+use nn::Trained;
 use rand::seq::SliceRandom as _;
 use recommender::{ChoiceSplit, HeldOut, Stopping, tested_users};
 use tch::Device;
@@ -152,8 +153,8 @@ impl<'a> Run<'a> {
             decoding: Decoding { top_k: CUTOFF, ..self.decoding(&unknown) },
         });
         let mut network = Network::new(self.language, self.shared, self.context.seed(), self.device)?;
-        let training = Training { samples: &samples, shared: self.shared, name };
-        let trained = training.run(&mut network, epochs, evaluator.as_ref(), self.context)?;
+        let training = Training::new(&samples, self.shared, evaluator.as_ref(), self.context.seed());
+        let trained = self.shared.epochs(name, epochs).train(&training, &mut network, self.context)?;
         Ok((network, trained))
     }
 

@@ -1,39 +1,12 @@
-//! The training loop.
+//! What a network learns in an epoch, and what it is measured by.
 
 use super::network::Network;
-use super::samples::Samples;
+use super::samples::{Sample, Samples};
 use super::search::Decoding;
 use crate::parameters::Shared;
-use contract::{Context, Failure, FailureKind, Result};
-use nn::{CosineSchedule, TrainingCheckpoints, TrainingState};
-use recommender::{EarlyStopping, Evaluated, Validation};
-use serde::Serialize;
-use std::time::Instant;
-use tch::Tensor;
-
-/// The mean loss of an epoch's target tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Epoch {
-    pub(crate) epoch: usize,
-    pub(crate) loss: f64,
-}
-
-/// The NDCG@10 of the held-out items after an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Evaluation {
-    pub(crate) epoch: usize,
-    pub(crate) ndcg: f64,
-}
-
-/// How a training went.
-#[derive(Debug)]
-pub(crate) struct Trained {
-    pub(crate) epochs: Vec<Epoch>,
-    pub(crate) evaluations: Vec<Evaluation>,
-    /// The epoch whose weights the network has.
-    pub(crate) chosen: usize,
-    pub(crate) steps: usize,
-}
+use contract::Result;
+use nn::{CosineSchedule, EpochTask};
+use recommender::{Quality, Validation};
 
 /// Measures a network on held-out items.
 #[derive(Debug)]
@@ -49,128 +22,53 @@ pub(crate) struct Evaluator<'a> {
 /// What a training learns from.
 #[derive(Debug)]
 pub(crate) struct Training<'a> {
-    pub(crate) samples: &'a Samples<'a>,
-    pub(crate) shared: &'a Shared,
-    /// What it is called in messages.
-    pub(crate) name: &'a str,
+    samples: &'a Samples<'a>,
+    shared: &'a Shared,
+    evaluator: Option<&'a Evaluator<'a>>,
+    schedule: CosineSchedule,
+    seed: u64,
 }
 
-impl Training<'_> {
-    /// Trains for at most `most` epochs; with an evaluator the weights of the best evaluation are kept, and training ends when
-    /// none was better for long.
-    pub(crate) fn run(
-        &self,
-        network: &mut Network<'_>,
-        most: usize,
-        evaluator: Option<&Evaluator<'_>>,
-        context: &Context,
-    ) -> Result<Trained> {
-        let Shared { batch: size, max_length, learning_rate, warmup, .. } = *self.shared;
-        let batches = self.samples.len().div_ceil(size);
-        let schedule = CosineSchedule::new(learning_rate, warmup, (self.shared.epochs * batches) as u64);
-        let progress = context.progress((most * batches) as u64);
-        let started = Instant::now();
-        let mut checkpoints = TrainingCheckpoints::of(context).named(&self.name.replace(' ', "-"));
-        let (mut epochs, mut stopping) = match checkpoints.read(context) {
-            Some(state) => self.go_on(&state, network, most, evaluator.is_some(), context)?,
-            None => self.beginning(),
-        };
-        let before = epochs.len();
-        for epoch in before + 1..=most {
-            if stopping.is_over() {
-                break;
-            }
-            let mut sum = 0.0;
-            for (number, batch) in (1..).zip(self.samples.epoch(context.seed(), epoch, size, max_length)) {
-                let step = ((epoch - 1) * batches + number) as u64;
-                let loss = network.step(&batch, schedule.rate(step - 1))?;
-                if !loss.is_finite() {
-                    return Err(self.diverged(epoch, number, loss));
-                }
-                sum += loss * batch.len() as f64;
-                let done = step - (before * batches) as u64;
-                let left = started.elapsed().as_secs_f64() / done as f64 * ((most * batches) as f64 - step as f64);
-                let place = format!("{}, epoch {epoch} of at most {most}, batch {number} of {batches}", self.name);
-                progress.set(step, format!("{place}: loss {loss:.4}, at most {left:.0} s left"));
-            }
-            let loss = sum / self.samples.len() as f64;
-            epochs.push(Epoch { epoch, loss });
-            if let Some(evaluator) = evaluator.filter(|_| self.is_due(epoch, most)) {
-                let lists = evaluator.decoding.rank(network, evaluator.users, evaluator.histories)?;
-                let quality = evaluator.validation.measure_lists(&lists.excluded, evaluator.users.len());
-                let (ndcg, hr) = (quality.ndcg, quality.hr);
-                context.log(format!("{}, epoch {epoch}: loss {loss:.4}, NDCG@10 {ndcg:.5}, HR@10 {hr:.5}", self.name));
-                stopping.add(Evaluated { epoch, value: ndcg }, || network.copy_weights())?;
-            }
-            if checkpoints.is_due() && epoch < most {
-                checkpoints.write(&state(&epochs, &stopping, network), context);
-            }
-        }
-        if evaluator.is_some() {
-            // So that a run that goes on does not choose again.
-            checkpoints.write(&state(&epochs, &stopping, network), context);
-        }
-        let steps = epochs.len() * batches;
-        let own = steps - before * batches;
-        context.log(format!("{}: {own} steps in {:.0} s", self.name, started.elapsed().as_secs_f64()));
-        let evaluation = |found: &Evaluated| Evaluation { epoch: found.epoch, ndcg: found.value };
-        let evaluations = stopping.evaluations().iter().map(evaluation).collect();
-        let chosen = stopping.best().map_or(epochs.len(), |best| best.epoch);
-        if let Some(weights) = stopping.into_best_weights() {
-            network.set_weights(&weights)?;
-        }
-        Ok(Trained { epochs, evaluations, chosen, steps })
-    }
-
-    /// Where a training begins: no epochs, no evaluations.
-    fn beginning(&self) -> (Vec<Epoch>, EarlyStopping<Vec<Tensor>>) {
-        (Vec::new(), EarlyStopping::new(self.shared.patience))
-    }
-
-    /// The epochs and evaluations of a checkpoint, from which the network goes on; the beginning where it is of another training.
-    fn go_on(
-        &self,
-        state: &TrainingState,
-        network: &mut Network<'_>,
-        most: usize,
-        is_evaluated: bool,
-        context: &Context,
-    ) -> Result<(Vec<Epoch>, EarlyStopping<Vec<Tensor>>)> {
-        let epochs: Vec<Epoch> = (1..).zip(&state.losses).map(|(epoch, &loss)| Epoch { epoch, loss }).collect();
-        let steps = epochs.len() * self.samples.len().div_ceil(self.shared.batch);
-        let due = (1..=epochs.len()).filter(|&epoch| is_evaluated && self.is_due(epoch, most));
-        let evaluations: Vec<Evaluated> =
-            due.zip(&state.validation).map(|(epoch, &value)| Evaluated { epoch, value }).collect();
-        let fits = evaluations.len() == state.validation.len() && epochs.len() <= most;
-        let stopping = EarlyStopping::behind(self.shared.patience, evaluations, state.best_weights());
-        match stopping.filter(|_| fits) {
-            Some(stopping) if network.restore(&state.tensors, steps)? => {
-                context.log(format!("{}: going on behind epoch {}", self.name, epochs.len()));
-                Ok((epochs, stopping))
-            }
-            _ => {
-                context.log("the checkpoint is one of another training, so training begins again");
-                Ok(self.beginning())
-            }
-        }
-    }
-
-    /// Whether held-out items are ranked after an epoch.
-    fn is_due(&self, epoch: usize, most: usize) -> bool {
-        epoch.is_multiple_of(self.shared.evaluate_every) || epoch == most
-    }
-
-    fn diverged(&self, epoch: usize, batch: usize, loss: f64) -> Failure {
-        let message =
-            format!("{}: the loss of epoch {epoch}, batch {batch} is {loss}, expected a finite number", self.name);
-        Failure::new(FailureKind::Diverged, message)
-            .hint(format!("set learning_rate below {}", self.shared.learning_rate))
+impl<'a> Training<'a> {
+    /// A training whose learning rate falls over as many epochs as the parameters have.
+    pub(crate) fn new(
+        samples: &'a Samples<'a>,
+        shared: &'a Shared,
+        evaluator: Option<&'a Evaluator<'a>>,
+        seed: u64,
+    ) -> Self {
+        let steps = shared.epochs * samples.len().div_ceil(shared.batch);
+        let schedule = CosineSchedule::new(shared.learning_rate, shared.warmup, steps as u64);
+        Self { samples, shared, evaluator, schedule, seed }
     }
 }
 
-/// Where a training stands between two epochs.
-fn state(epochs: &[Epoch], stopping: &EarlyStopping<Vec<Tensor>>, network: &Network<'_>) -> TrainingState {
-    let losses = epochs.iter().map(|epoch| epoch.loss).collect();
-    let validation = stopping.evaluations().iter().map(|found| found.value).collect();
-    TrainingState::of_epochs(losses, validation, stopping.best_weights().map(Vec::as_slice), network.state())
+impl<'a, 'n> EpochTask<Network<'n>> for Training<'a> {
+    type Batch = Vec<Sample<'a>>;
+
+    fn batch_count(&self) -> usize {
+        self.samples.len().div_ceil(self.shared.batch)
+    }
+
+    fn batches(&self, epoch: usize) -> impl Iterator<Item = Self::Batch> {
+        self.samples.epoch(self.seed, epoch, self.shared.batch, self.shared.max_length).into_iter()
+    }
+
+    fn targets(batch: &Self::Batch) -> usize {
+        batch.len()
+    }
+
+    fn step(&self, network: &mut Network<'n>, batch: &Self::Batch, step: u64) -> Result<f64> {
+        network.step(batch, self.schedule.rate(step - 1))
+    }
+
+    fn is_evaluated(&self) -> bool {
+        self.evaluator.is_some()
+    }
+
+    fn evaluate(&self, network: &mut Network<'n>) -> Result<Option<Quality>> {
+        let Some(Evaluator { validation, users, histories, decoding }) = self.evaluator else { return Ok(None) };
+        let lists = decoding.rank(network, users, histories)?;
+        Ok(Some(validation.measure_lists(&lists.excluded, users.len())))
+    }
 }

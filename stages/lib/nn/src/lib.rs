@@ -11,13 +11,15 @@
 //! * [`LoraConfig`], [`Llama::save_adapter`] and [`load_tuned`] are low-rank adapters (Hu et al., 2021) as PEFT keeps them.
 //! * [`write_merged`] writes a tuned model as one plain folder.
 //! * [`T5`] is the encoder-decoder of Raffel et al. (2020), in the Hugging Face layout; [`Dropout`] draws its masks.
-//! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it; [`TrainingCheckpoints`] keep how far a training is.
+//! * [`AdamW`], [`clip_gradients`] and [`CosineSchedule`] train any of it; [`TrainingCheckpoints`] keep how far a training is, and
+//!   [`Epochs`] train epoch by epoch.
 
 mod adapter;
 mod attention;
 mod checkpoint;
 mod device;
 mod dropout;
+mod epochs;
 mod finite;
 mod gguf_model;
 mod hugging_face;
@@ -45,12 +47,13 @@ pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
 pub use device::{start, thread_pool, with_seed};
 pub use dropout::Dropout;
+pub use epochs::{Epoch, EpochTask, Epochs, Evaluation, Trained, TrainedNetwork};
 pub use hugging_face::write_hugging_face;
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;
 pub use lora::LoraConfig;
 pub use merged::write_merged;
-pub use optimizer::{AdamW, clip_gradients, gradients_or_zeros};
+pub use optimizer::{AdamW, clip_gradients, gradients_or_zeros, restore_tensors};
 pub use precision::Precision;
 pub use schedule::CosineSchedule;
 pub use settings::copy_settings;

@@ -71,19 +71,12 @@ impl AdamW {
     ///
     /// # Errors
     /// When the tensors cannot be copied.
-    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: i32) -> Result<bool> {
-        let own = self.state();
-        let fits = |(name, tensor): &(String, Tensor)| {
-            state.get(name).is_some_and(|found| found.size() == tensor.size() && found.kind() == tensor.kind())
-        };
-        if own.len() != state.len() || !own.iter().all(fits) {
-            return Ok(false);
+    pub fn restore(&mut self, state: &[(String, Tensor)], steps: i32) -> Result<bool> {
+        let restored = restore_tensors(self.state(), state)?;
+        if restored {
+            self.steps = steps;
         }
-        for (name, mut tensor) in own {
-            no_grad(|| tensor.f_copy_(&state[&name])).map_err(failed("restore the optimizer"))?;
-        }
-        self.steps = steps;
-        Ok(true)
+        Ok(restored)
     }
 
     fn update(&mut self, rate: f64) -> Torch<()> {
@@ -108,6 +101,24 @@ impl AdamW {
         }
         Ok(())
     }
+}
+
+/// Copies tensors over those of one's own that have the same names. Says whether both have the same names, shapes and kinds; if
+/// not, nothing is changed.
+///
+/// # Errors
+/// When the tensors cannot be copied.
+pub fn restore_tensors(own: Vec<(String, Tensor)>, state: &[(String, Tensor)]) -> Result<bool> {
+    let found: BTreeMap<&str, &Tensor> = state.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let fits = |(name, tensor): &(String, Tensor)| {
+        found.get(name.as_str()).is_some_and(|found| found.size() == tensor.size() && found.kind() == tensor.kind())
+    };
+    if own.len() != found.len() || !own.iter().all(fits) {
+        return Ok(false);
+    }
+    no_grad(|| own.into_iter().try_for_each(|(name, mut tensor)| tensor.f_copy_(found[name.as_str()])))
+        .map_err(failed("restore tensors"))?;
+    Ok(true)
 }
 
 /// The gradients of all parameters; of one that has none yet, zeros, which become its gradient.
@@ -188,13 +199,13 @@ mod tests {
         };
         let mut first = AdamW::new(vec![parameter(2.0)], 0.1).unwrap();
         step(&mut first);
-        let state = first.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+        let state: Vec<_> = first.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
         let mut second = AdamW::new(vec![parameter(7.0)], 0.1).unwrap();
         assert!(second.restore(&state, first.steps()).unwrap());
         step(&mut first);
         step(&mut second);
         assert_eq!(first.parameters()[0].tensor, second.parameters()[0].tensor);
-        assert!(!second.restore(&BTreeMap::new(), 1).unwrap());
+        assert!(!second.restore(&[], 1).unwrap());
     }
 
     #[test]

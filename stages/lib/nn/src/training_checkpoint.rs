@@ -1,4 +1,4 @@
-//! TrainingCheckpoints: what training needs to go on where it was stopped.
+//! Checkpoints: what training needs to go on where it was stopped.
 //!
 //! A checkpoint is one safetensors file, named by the digest of its content, and `checkpoint.json`, which names it and is
 //! written last. A checkpoint that is damaged, or of another training, is none.

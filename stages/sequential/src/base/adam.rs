@@ -1,7 +1,8 @@
 //! The Adam optimiser (Kingma and Ba 2015) with β₁ 0.9, β₂ 0.999 and ε 1e-8.
 
 use super::Torch;
-use std::collections::BTreeMap;
+use contract::Result;
+use nn::restore_tensors;
 use tch::{Tensor, no_grad};
 
 const BETA_1: f64 = 0.9;
@@ -58,18 +59,12 @@ impl Adam {
 
     /// Goes on from the state of an optimiser that had made that many steps. Says whether the state is one of the same weights; if not,
     /// nothing is changed.
-    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: i32) -> Torch<bool> {
-        let found: BTreeMap<&str, &Tensor> = state.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        let own = self.state();
-        let fits = |(name, tensor): &(String, Tensor)| {
-            found.get(name.as_str()).is_some_and(|found| found.size() == tensor.size() && found.kind() == tensor.kind())
-        };
-        if own.len() != found.len() || !own.iter().all(fits) {
-            return Ok(false);
+    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: i32) -> Result<bool> {
+        let restored = restore_tensors(self.state(), state)?;
+        if restored {
+            self.steps = steps;
         }
-        no_grad(|| own.into_iter().try_for_each(|(name, mut tensor)| tensor.f_copy_(found[name.as_str()])))?;
-        self.steps = steps;
-        Ok(true)
+        Ok(restored)
     }
 
     fn update(&self, mut weight: Tensor, mut mean: Tensor, mut square: Tensor, mut scratch: Tensor) -> Torch<()> {

@@ -9,7 +9,7 @@ use super::stream::{Purpose, stream};
 use super::{Dropout, Model, Torch};
 use crate::parameters::ModelParameters as _;
 use contract::Result;
-use nn::failed;
+use nn::{TrainedNetwork, failed};
 use rayon::prelude::*;
 use tch::{Device, Tensor, no_grad};
 
@@ -116,32 +116,6 @@ impl<M: Model> Network<M> {
         &self.gradients
     }
 
-    /// Copies of the weights.
-    pub(crate) fn copy_weights(&self) -> Result<Vec<Tensor>> {
-        self.weights.iter().map(Tensor::f_detach_copy).collect::<Torch<_>>().map_err(failed("copy the weights"))
-    }
-
-    /// Puts copies of weights back.
-    pub(crate) fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
-        let put = |(own, weight): (&mut Tensor, &Tensor)| own.f_copy_(weight);
-        no_grad(|| self.weights.iter_mut().zip(weights).try_for_each(put)).map_err(failed("restore the weights"))
-    }
-
-    /// All that a later network needs to go on as this one.
-    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
-        self.adam.state()
-    }
-
-    /// Goes on from the state of a network that had made that many steps. Says whether it is one of this network; if not, nothing is
-    /// changed.
-    pub(crate) fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
-        let restored = self.adam.restore(state, steps as i32).map_err(failed("restore the network"))?;
-        if restored {
-            self.steps = steps as u64;
-        }
-        Ok(restored)
-    }
-
     /// `[items, dim]`.
     pub(crate) fn item_embeddings(&self) -> Result<Tensor> {
         let rows = |table: &Tensor| -> Torch<Tensor> {
@@ -158,5 +132,28 @@ impl<M: Model> Network<M> {
     /// How many numbers are trained.
     pub(crate) fn size(&self) -> usize {
         self.weights.iter().map(Tensor::numel).sum()
+    }
+}
+
+impl<M: Model> TrainedNetwork for Network<M> {
+    fn copy_weights(&self) -> Result<Vec<Tensor>> {
+        self.weights.iter().map(Tensor::f_detach_copy).collect::<Torch<_>>().map_err(failed("copy the weights"))
+    }
+
+    fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
+        let put = |(own, weight): (&mut Tensor, &Tensor)| own.f_copy_(weight);
+        no_grad(|| self.weights.iter_mut().zip(weights).try_for_each(put)).map_err(failed("restore the weights"))
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.adam.state()
+    }
+
+    fn restore(&mut self, state: &[(String, Tensor)], steps: usize) -> Result<bool> {
+        let restored = self.adam.restore(state, steps as i32)?;
+        if restored {
+            self.steps = steps as u64;
+        }
+        Ok(restored)
     }
 }

@@ -12,6 +12,7 @@ use super::{Model, Store};
 use crate::bert4rec::{Bert4recModel, Bert4recParameters};
 use crate::fmlp::{FmlpModel, FmlpParameters};
 use crate::sasrec::{SasrecModel, SasrecParameters};
+use nn::TrainedNetwork as _;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;

@@ -1,10 +1,10 @@
 //! The stage's report, and its picture.
 
 use super::evaluation::CUTOFF;
-use super::train::{Epoch, Evaluation, Trained};
 use charts::{Axis, Chart, Line};
 use contract::{Context, Result};
 use frames::write_json;
+use nn::{Epoch, Evaluation, Trained};
 use recommender::HeldOut;
 use serde::Serialize;
 

@@ -6,11 +6,11 @@ use super::negatives::NegativeSampler;
 use super::network::Network;
 use super::report::{Choice, Report};
 use super::samples::Samples;
-use super::train::{Trained, Training};
+use super::train::Training;
 use crate::parameters::{ModelParameters as _, Shared};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
 use frames::{Interactions, Rankings, Split, kinds};
-use nn::thread_pool;
+use nn::{Trained, thread_pool};
 use recommender::{ChoiceSplit, HeldOut, Stopping, Validation};
 use tch::Device;
 
@@ -144,8 +144,14 @@ impl<M: Model> Run<'_, M> {
         let unknown = popularity(&occurrences);
         let evaluator = validation.map(|validation| Evaluator { validation, histories: &sequences, unknown: &unknown });
         let mut network = Network::new(self.parameters, items, self.context.seed(), self.device)?;
-        let training = Training { samples: &samples, negatives: &negatives, shared: self.shared, name };
-        let trained = training.run(&mut network, epochs, evaluator.as_ref(), self.context)?;
+        let training = Training {
+            samples: &samples,
+            negatives: &negatives,
+            evaluator: evaluator.as_ref(),
+            batch: self.shared.batch,
+            seed: self.context.seed(),
+        };
+        let trained = self.shared.epochs(name, epochs).train(&training, &mut network, self.context)?;
         Ok((network, trained))
     }
 
