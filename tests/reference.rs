@@ -19,7 +19,7 @@ const EQUATIONS: [(&str, &[&str]); 16] = [
         &["stages/finetune/src/lib.rs", "stages/finetune/src/objective.rs", "stages/lib/decoding/src/item_head.rs"],
     ),
     ("`precache`", &["stages/precache/src/lib.rs", "stages/lib/recommender/src/beam/support.rs"]),
-    ("`popularity`, `markov-chain`, `item-knn`", &["stages/baselines/src/lib.rs"]),
+    ("`popularity`, `markov-chain`, `item-knn`, `text-knn`", &["stages/baselines/src/lib.rs"]),
     ("`sasrec`", &["stages/sequential/src/sasrec.rs"]),
     ("`bert4rec`", &["stages/sequential/src/bert4rec.rs"]),
     ("`fmlp`", &["stages/sequential/src/fmlp.rs"]),

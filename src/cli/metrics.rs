@@ -21,7 +21,7 @@ pub(crate) struct MetricsArguments {
     /// Every row and every metric, not only HR@10 and NDCG@10 of each model.
     #[arg(long)]
     pub(super) full: bool,
-    /// Another table of the metrics, such as intervals or by_length.
+    /// Another table of the metrics, such as intervals, by_length or by_item.
     #[arg(long, value_name = "NAME")]
     pub(super) table: Option<String>,
 }

@@ -74,6 +74,7 @@ fn section(part: &Part, place: usize, pictures: &mut Pictures) -> Markup {
             (parts::graph(part, place, pictures))
             (metrics::intervals(part, place))
             (metrics::by_length(part, place))
+            (metrics::by_item(part, place))
             (parts::stages(part, place))
             (parts::reports(part, place, pictures))
             (parts::provenance(part, place))

@@ -18,7 +18,7 @@ const REPORT: &str = "report.json";
 const LARGEST: u64 = 1 << 20;
 
 /// The tables beside the metrics that a part shows.
-const TABLES: [&str; 2] = ["intervals", "by_length"];
+const TABLES: [&str; 3] = ["intervals", "by_length", "by_item"];
 
 impl Part {
     /// A pipeline as it is planned, with the results that are cached or, for the others, the newest there are.
@@ -96,10 +96,10 @@ impl Part {
         Ok(part)
     }
 
-    /// Adds the intervals and the metrics by length that a result has.
+    /// Adds the intervals and the metrics by groups that a result has.
     fn add_tables(&mut self, store: &Store, point: &str, action: Option<&Action>) -> Result<()> {
         let artifacts = || action.iter().flat_map(|action| action.outputs.values());
-        for (table, rows) in TABLES.into_iter().zip([&mut self.intervals, &mut self.by_length]) {
+        for (table, rows) in TABLES.into_iter().zip([&mut self.intervals, &mut self.by_length, &mut self.by_item]) {
             let has = |artifact: &Artifact, name: &str| {
                 artifact.files.iter().any(|file| file.path.as_str().strip_suffix(".json") == Some(name))
             };

@@ -176,14 +176,35 @@ pub(super) fn intervals(part: &Part, place: usize) -> Markup {
 
 /// NDCG@10, or what is there of it, by length of the history.
 pub(super) fn by_length(part: &Part, place: usize) -> Markup {
-    let rows: Vec<&Row> = part.by_length.iter().collect();
+    let table = by_range(&part.by_length, "history", "Metrics by the number of items in the history");
+    html! {
+        h3 id={ "lengths-" (place) } { "By length of the history" }
+        (table.unwrap_or_else(|| html! { p.note { "Nothing was measured by length." } }))
+    }
+}
+
+/// The same by frequency of the test item, where that was measured.
+pub(super) fn by_item(part: &Part, place: usize) -> Markup {
+    let table =
+        by_range(&part.by_item, "interactions", "Metrics by the number of training interactions of the test item");
+    html! {
+        @if let Some(table) = table {
+            h3 id={ "items-" (place) } { "By frequency of the test item" }
+            (table)
+        }
+    }
+}
+
+/// A table of rows that are each of a range; `None` where there is nothing to show.
+fn by_range(of: &[Row], range_name: &str, caption: &str) -> Option<Markup> {
+    let rows: Vec<&Row> = of.iter().collect();
     let shown: Vec<String> =
-        summary::names(&part.by_length).into_iter().filter(|name| summary::METRICS.contains(&name.as_str())).collect();
+        summary::names(of).into_iter().filter(|name| summary::METRICS.contains(&name.as_str())).collect();
     let number = |row: &Row, column: &str| row.get(column).and_then(Value::as_f64);
     let largest = |column: &String| rows.iter().filter_map(|row| number(row, column)).fold(0.0, f64::max);
     let texts: Vec<&str> = ["point", "model", "seen", "hits"].into_iter().filter(|name| has(&rows, name)).collect();
     let mut head: Vec<String> = texts.iter().map(ToString::to_string).collect();
-    head.extend(["history".to_owned(), "users".to_owned()]);
+    head.extend([range_name.to_owned(), "users".to_owned()]);
     head.extend(shown.iter().cloned());
     let cells = |row: &&Row| {
         let mut cells: Vec<Cell> = texts.iter().map(|name| Cell::Text(text(row, name))).collect();
@@ -199,11 +220,8 @@ pub(super) fn by_length(part: &Part, place: usize) -> Markup {
         }
         cells
     };
-    html! {
-        h3 id={ "lengths-" (place) } { "By length of the history" }
-        @if rows.is_empty() || shown.is_empty() { p.note { "Nothing was measured by length." } }
-        @else { (table("Metrics by the number of items in the history", &head, rows.iter().map(cells).collect())) }
-    }
+    let is_shown = !rows.is_empty() && !shown.is_empty();
+    is_shown.then(|| table(caption, &head, rows.iter().map(cells).collect()))
 }
 
 /// Whether any row has a string in a column.

@@ -37,6 +37,8 @@ pub struct Part {
     pub intervals: Vec<Row>,
     /// Its metrics by the length of the history.
     pub by_length: Vec<Row>,
+    /// Its metrics by the frequency of the test item.
+    pub by_item: Vec<Row>,
 }
 
 /// A stage.

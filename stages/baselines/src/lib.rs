@@ -1,4 +1,4 @@
-//! Rankings that need no training, the baselines of every model: popularity, a Markov chain and item-kNN.
+//! Rankings that need no training, the baselines of every model: popularity, a Markov chain, item-kNN and text-kNN.
 //!
 //! Statistics come from training rows only. A user's history is everything before the test item. Every item is ranked,
 //! none is sampled, and equal scores are in the order of [`recommender::tie_order`]. With n_j how often item j occurs:
@@ -10,8 +10,10 @@
 //!   `i` and `j`: `sim(i, j) = (a_ij + before a_ji) / (n_i^history_power n_j^item_power + shrinkage)`, of which each i keeps the `neighbours`
 //!   largest, and `score(j) = Σ_a decay^a sim(h_a, j)` over the last `history` items `h_a` before the test item, the
 //!   latest with `a = 0` (Deshpande & Karypis 2004).
+//! * [`TextKnn`]: with `t_j` the text embedding of j, less the mean of all where `centred`, at length 1,
+//!   `score(j) = cos(t_j, Σ_a t_(h_a))` over the last `history` items `h_a`. It counts nothing, so new items have scores too.
 //!
-//! Settings of the last two are chosen on held-out items, as `settings` says.
+//! Settings of the Markov chain and of item-kNN are chosen on held-out items, as `settings` says.
 
 mod choice;
 mod counts;
@@ -21,8 +23,10 @@ mod popularity;
 mod ranking;
 #[cfg(test)]
 mod tests;
+mod text_knn;
 
 pub use choice::Settings;
 pub use item_knn::{ItemKnn, ItemKnnParameters};
 pub use markov_chain::{MarkovChain, MarkovChainParameters};
 pub use popularity::{Popularity, PopularityParameters};
+pub use text_knn::{TextKnn, TextKnnParameters};

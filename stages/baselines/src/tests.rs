@@ -5,6 +5,7 @@ use contract::{Context, Result, Spec, Stage};
 use frames::{Dataset, Interactions, Rankings, Split};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Interactions with these rows of (user, item, split), each user's in their order.
 pub(crate) fn interactions(users: usize, items: usize, rows: &[(u32, u32, Split)]) -> Interactions {
@@ -46,15 +47,35 @@ impl Outputs {
 }
 
 pub(crate) fn run_with<S: Stage>(given: &Interactions, parameters: S::Parameters, threads: usize) -> Result<Outputs> {
+    run_bound::<S>(given, parameters, &[], threads)
+}
+
+/// An input's name, and what writes it to a folder.
+pub(crate) type OtherInput<'a> = (&'a str, &'a dyn Fn(&Path));
+
+/// The same with other inputs.
+pub(crate) fn run_bound<S: Stage>(
+    given: &Interactions,
+    parameters: S::Parameters,
+    others: &[OtherInput<'_>],
+    threads: usize,
+) -> Result<Outputs> {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("interactions");
     std::fs::create_dir(&data).unwrap();
     given.write(&data)?;
+    let mut inputs = BTreeMap::from([("interactions".to_owned(), BTreeMap::from([(String::new(), data)]))]);
+    for (port, write) in others {
+        let input = folder.path().join(format!("input-{port}"));
+        std::fs::create_dir(&input).unwrap();
+        write(&input);
+        inputs.insert((*port).to_owned(), BTreeMap::from([(String::new(), input)]));
+    }
     let outputs = S::outputs().into_iter().map(|port| (port.name.clone(), folder.path().join(port.name)));
     let spec = Spec {
         uses: S::NAME.into(),
         parameters: serde_json::Map::new(),
-        inputs: BTreeMap::from([("interactions".into(), BTreeMap::from([(String::new(), data)]))]),
+        inputs,
         outputs: outputs.collect(),
         seed: 0,
         threads,

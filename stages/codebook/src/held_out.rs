@@ -1,4 +1,4 @@
-//! Items that codes and projection are not trained on, and how well their text alone tells their codes.
+//! Items that codes and projection are not trained on: those held out, with how well their text alone tells their codes, and new ones.
 
 use frames::Codes;
 use rand::seq::SliceRandom;
@@ -12,24 +12,26 @@ use std::collections::BTreeMap;
 pub(crate) struct Split {
     /// Items that are trained on, in order.
     pub trained: Vec<usize>,
-    /// All others, in order.
+    /// Those that are held out, in order.
     pub held_out: Vec<usize>,
+    /// Those that are new, in order: they have no embedding from behaviour.
+    pub new: Vec<usize>,
 }
 
 impl Split {
-    /// Holds out that ratio of the items, rounded down, drawn by the seed.
-    pub(crate) fn draw(items: usize, ratio: f64, seed: u64) -> Self {
+    /// Holds out that ratio of the items that are not new, rounded down, drawn by the seed.
+    pub(crate) fn draw(is_new: &[bool], ratio: f64, seed: u64) -> Self {
         // A stream of its own, so that training draws the same numbers whatever is held out.
         const STREAM: u64 = 1;
-        let mut order: Vec<usize> = (0..items).collect();
-        let count = (items as f64 * ratio) as usize;
+        let (new, mut order): (Vec<usize>, Vec<usize>) = (0..is_new.len()).partition(|&item| is_new[item]);
+        let count = (order.len() as f64 * ratio) as usize;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(STREAM);
         order.shuffle(&mut rng);
         let (mut held_out, mut trained) = (order[..count].to_vec(), order[count..].to_vec());
         held_out.sort_unstable();
         trained.sort_unstable();
-        Self { trained, held_out }
+        Self { trained, held_out, new }
     }
 }
 
@@ -74,20 +76,23 @@ mod tests {
 
     #[test]
     fn a_split_parts_the_items_by_the_seed() {
-        let split = Split::draw(101, 0.05, 3);
+        let old = |items: usize| vec![false; items];
+        let split = Split::draw(&old(101), 0.05, 3);
         assert_eq!((split.held_out.len(), split.trained.len()), (5, 96));
         let mut all = [&split.held_out[..], &split.trained[..]].concat();
         all.sort_unstable();
         assert_eq!(all, (0..101).collect::<Vec<_>>());
-        assert_eq!(Split::draw(101, 0.05, 3), split);
-        assert_ne!(Split::draw(101, 0.05, 4), split);
-        assert_eq!(Split::draw(7, 0.0, 3).trained, (0..7).collect::<Vec<_>>());
+        assert_eq!(Split::draw(&old(101), 0.05, 3), split);
+        assert_ne!(Split::draw(&old(101), 0.05, 4), split);
+        assert_eq!(Split::draw(&old(7), 0.0, 3).trained, (0..7).collect::<Vec<_>>());
+        let with_new = Split::draw(&[true, false, false, true], 0.5, 3);
+        assert_eq!((with_new.new, with_new.held_out.len() + with_new.trained.len()), (vec![0, 3], 2));
     }
 
     #[test]
     fn recovery_counts_equal_beginnings() {
         let codes = Codes { levels: vec![vec![0, 0, 1, 0, 1, 2], vec![0, 1, 0, 1, 0, 0]] };
-        let split = Split { trained: vec![0, 1, 3, 4], held_out: vec![2, 5] };
+        let split = Split { trained: vec![0, 1, 3, 4], held_out: vec![2, 5], new: vec![] };
         let from_text = Codes { levels: vec![vec![1, 2], vec![1, 0]] };
         let found = Recovery::of(&codes, &from_text, &split);
         assert_eq!(found.recovered, [1.0, 0.5]);

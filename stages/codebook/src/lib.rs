@@ -14,6 +14,9 @@
 //!
 //! With `method = "residual-k-means"` the k-means centres of all items stay as they are.
 //!
+//! **New items.** Where `interactions` is bound, items without a training row are new: they have no embedding from behaviour, so codes are
+//! trained without them and they get theirs from their text, at each level the code nearest to its projection by the cosine.
+//!
 //! With one level there is nothing to cascade: the paper then takes "the original item IDs" as tokens (Table 5). Every
 //! item has a code of its own, in a random order, and nothing is trained.
 //!
@@ -48,7 +51,7 @@ pub use parameters::{Collisions, LastLevel, Method, Parameters, Projection};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use epochs::Losses;
-use frames::{Codes, kinds, write_json};
+use frames::{Codes, Interactions, kinds, write_json};
 use held_out::{Recovery, Split};
 use identity::identity;
 use neighbourhoods::Neighbourhoods;
@@ -69,6 +72,9 @@ pub struct Codebook;
 #[derive(Debug, Serialize)]
 struct Report {
     items: usize,
+    /// Items whose codes come from their text alone.
+    #[serde(skip_serializing_if = "is_zero")]
+    new_items: usize,
     #[serde(flatten)]
     statistics: Statistics,
     neighbourhoods: Neighbourhoods,
@@ -91,6 +97,11 @@ impl Stage for Codebook {
         vec![
             InputPort::required("items", kinds::ITEM_EMBEDDINGS, "Embeddings of the items, from behaviour."),
             InputPort::optional("text", kinds::TEXT_EMBEDDINGS, "Embeddings of the items' text, for llm_alignment."),
+            InputPort::optional(
+                "interactions",
+                kinds::INTERACTIONS,
+                "Which items are new: those without a training row get codes from their text alone.",
+            ),
         ]
     }
 
@@ -118,11 +129,13 @@ impl Stage for Codebook {
 }
 
 fn run(parameters: &Parameters, context: &Context) -> Result<()> {
-    let items = Rows::read(context.input("items")?)?;
-    parameters.check(items.len())?;
+    let mut items = Rows::read(context.input("items")?)?;
+    let is_new = read_new_items(parameters, context, items.len())?;
+    let new_items = is_new.iter().filter(|&&is_new| is_new).count();
+    parameters.check(items.len() - new_items)?;
     let (codes, statistics, losses, held_out) = match parameters.levels {
         1 => one_level(&items, context)?,
-        _ => cascade(&items, parameters, context)?,
+        _ => cascade(&mut items, &is_new, parameters, context)?,
     };
     codes.write(context.output("codes"))?;
     context.log(format!(
@@ -133,6 +146,9 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
         statistics.codes_used,
         statistics.mean_squared_residual,
     ));
+    if new_items > 0 {
+        context.log(format!("{new_items} items without a training row have codes from their text"));
+    }
     if let Some(found) = &held_out {
         context.log(format!(
             "of {} held-out items text alone recovers the first code of {:.2} %; the majority code would {:.2} %, chance {:.2} %",
@@ -151,7 +167,11 @@ fn run(parameters: &Parameters, context: &Context) -> Result<()> {
     ));
     let folder = context.output("report");
     plots::write(folder, &codes, &statistics, &neighbourhoods)?;
-    write_json(folder, "report.json", &Report { items: items.len(), statistics, neighbourhoods, losses, held_out })
+    write_json(
+        folder,
+        "report.json",
+        &Report { items: items.len(), new_items, statistics, neighbourhoods, losses, held_out },
+    )
 }
 
 /// What either way of making codes yields.
@@ -165,10 +185,11 @@ fn one_level(items: &Rows, context: &Context) -> Result<Made> {
     Ok((codes, statistics, Vec::new(), None))
 }
 
-/// The codes of codebooks trained on the items that are not held out; writes these.
-fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<Made> {
+/// The codes of codebooks trained on the items that are neither held out nor new; writes these. Afterwards a new item has as its
+/// embedding what its text says of it.
+fn cascade(items: &mut Rows, is_new: &[bool], parameters: &Parameters, context: &Context) -> Result<Made> {
     let text = read_text(parameters, context, items.len())?;
-    let split = Split::draw(items.len(), parameters.held_out, context.seed());
+    let split = Split::draw(is_new, parameters.held_out, context.seed());
     let trained = items.select(&split.trained);
     let trained_text = text.as_ref().map(|text| text.select(&split.trained));
     let scale = trained.scale();
@@ -198,6 +219,15 @@ fn cascade(items: &Rows, parameters: &Parameters, context: &Context) -> Result<M
         }
         _ => None,
     };
+    if let (Some(map), Some(text), false) = (&projection, &text, split.new.is_empty()) {
+        let texts = projected(&text.select(&split.new).tensor()?, map)?;
+        let known: Vec<usize> = split.trained.iter().chain(&split.held_out).copied().collect();
+        let from_text = quantizer.known_codes_of_text(&texts, &codes, &known);
+        for (level, from_text) in codes.levels.iter_mut().zip(from_text.levels) {
+            split.new.iter().zip(from_text).for_each(|(&item, code)| level[item] = code);
+        }
+        items.replace(&split.new, &texts);
+    }
     quantizer.part(items, &mut codes, parameters.collisions)?;
     let statistics = Statistics::of(&codes, items, quantizer.residuals(items, &codes)?);
     Ok((codes, statistics, curve, recovery))
@@ -208,6 +238,28 @@ fn in_original_scale(map: &Linear, items_scale: f32, text_scale: f32) -> Result<
     let scaled =
         |tensor: &Tensor, factor: f32| tensor.f_mul_scalar(f64::from(factor)).map_err(failed("scale the projection"));
     Ok(Linear { weight: scaled(&map.weight, items_scale / text_scale)?, bias: scaled(&map.bias, items_scale)? })
+}
+
+/// Which items are new; none where no interactions are bound.
+fn read_new_items(parameters: &Parameters, context: &Context, items: usize) -> Result<Vec<bool>> {
+    let Some(folder) = context.optional_input("interactions") else { return Ok(vec![false; items]) };
+    let interactions = Interactions::read(folder)?;
+    recommender::same_ingest(("items", items), ("interactions", interactions.dataset.items))?;
+    let is_new: Vec<bool> = interactions.is_trained().into_iter().map(|is_trained| !is_trained).collect();
+    let maps_text = parameters.llm_alignment && !parameters.encoder_decoder && parameters.projection != Projection::Pca;
+    if is_new.contains(&true) && (!maps_text || parameters.levels == 1) {
+        let count = is_new.iter().filter(|&&is_new| is_new).count();
+        let message = format!("{count} items have no training row, so that their codes must come from their text");
+        return Err(Failure::new(FailureKind::Conflict, message).hint(
+            "set levels = 2 or more, llm_alignment = true, encoder_decoder = false and projection = \"ridge\", or leave 'interactions' unbound",
+        ));
+    }
+    Ok(is_new)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn read_text(parameters: &Parameters, context: &Context, items: usize) -> Result<Option<Rows>> {

@@ -8,7 +8,7 @@ use crate::rows::Rows;
 use crate::tokenize::{residual, tokenize};
 use contract::{Failure, FailureKind, Result};
 use frames::Codes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::Tensor;
 
 /// Levels of codes `[C, d]`, for vectors as they are or as an encoder makes them.
@@ -115,6 +115,18 @@ impl Quantizer {
         Codes { levels: self.levels.iter().map(nearest).collect() }
     }
 
+    /// The same, of the codes that those items have: whatever is trained on them knows no others.
+    pub(crate) fn known_codes_of_text(&self, projected: &Rows, codes: &Codes, of: &[usize]) -> Codes {
+        let directions = projected.unit();
+        let level = |(level, codes): (&Rows, &Vec<u32>)| {
+            let known: BTreeSet<usize> = of.iter().map(|&item| codes[item] as usize).collect();
+            let known: Vec<usize> = known.into_iter().collect();
+            let nearest = only_codes(&Nearest::new(&level.select(&known).unit()).of(&directions));
+            nearest.into_iter().map(|place| known[place as usize] as u32).collect()
+        };
+        Codes { levels: self.levels.iter().zip(&codes.levels).map(level).collect() }
+    }
+
     fn encode(&self, rows: &Rows) -> Result<Rows> {
         match &self.layers {
             Some((encoder, _)) => encoder.map(rows),
@@ -133,6 +145,8 @@ mod tests {
         let quantizer = Quantizer::cascade(vec![level.clone(), level]);
         let row = Rows { dim: 2, values: vec![0.2, 0.1] };
         assert_eq!(quantizer.codes_of_text(&row).of(0), [0, 0]);
+        let of_others = Codes { levels: vec![vec![1, 0], vec![0, 0]] };
+        assert_eq!(quantizer.known_codes_of_text(&row, &of_others, &[0]).of(0), [1, 0]);
         assert_eq!(quantizer.codes(&row).unwrap().of(0), [1, 1]);
     }
 

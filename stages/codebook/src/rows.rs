@@ -91,6 +91,11 @@ impl Rows {
         Self { dim: self.dim, values: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
     }
 
+    /// Puts others at the places of these rows, in that order.
+    pub(crate) fn replace(&mut self, rows: &[usize], others: &Self) {
+        rows.iter().enumerate().for_each(|(place, &row)| self.row_mut(row).copy_from_slice(others.row(place)));
+    }
+
     /// Root of the mean square of all numbers, or 1 where that is 0.
     pub(crate) fn scale(&self) -> f32 {
         let squares: f64 = self.values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();

@@ -21,6 +21,10 @@ fn run_in(folder: &Path, items: &Rows, text: Option<&Rows>, parameters: Value) -
         nn::safetensors_file::write(&data.join("embeddings.safetensors"), &[("items".to_owned(), rows.tensor()?)])?;
         inputs.insert(port.to_owned(), BTreeMap::from([(String::new(), data)]));
     }
+    let interactions = folder.join("interactions-in");
+    if interactions.is_dir() {
+        inputs.insert("interactions".to_owned(), BTreeMap::from([(String::new(), interactions)]));
+    }
     let outputs: BTreeMap<String, PathBuf> =
         ["codes", "codebook", "report"].map(|port| (port.to_owned(), folder.join(port))).into();
     for path in outputs.values() {
@@ -101,6 +105,44 @@ fn alignment_turns_codes_towards_the_text() {
         });
         assert!(with < 0.9 * without, "{projection}: {with} with alignment, {without} without");
     }
+}
+
+#[test]
+fn new_items_get_codes_from_their_text_alone() {
+    let items = spread(200, 4);
+    let of_item = |row: &[f32]| (0..9).map(|column| row[column % 4] * (1 + column) as f32).collect::<Vec<_>>();
+    let text = Rows { dim: 9, values: items.values.chunks_exact(4).flat_map(of_item).collect() };
+    let run = |name: &str, rows: &Rows, parameters: Value| {
+        let folder = scratch(name);
+        let data = folder.join("interactions-in");
+        fs_err::create_dir_all(&data).unwrap();
+        // Items 190 to 199 are tested and train nobody.
+        let is_new = |item: u32| item >= 190;
+        let split = (0..200).map(|item| if is_new(item) { frames::Split::Test } else { frames::Split::Train });
+        let (holdout, split_digest) = ("last".to_owned(), String::new());
+        let dataset =
+            frames::Dataset { users: 1, items: 200, interactions: 200, max_history: 20, holdout, split_digest };
+        let [user, item, position] = [vec![0; 200], (0..200).collect(), (0..200).collect()];
+        Interactions { dataset, user, item, position, time: vec![0; 200], split: split.collect() }
+            .write(&data)
+            .unwrap();
+        let report = run_in(&folder, rows, Some(&text), parameters);
+        let codes = report.as_ref().ok().map(|_| Codes::read(&folder.join("codes")).unwrap());
+        fs_err::remove_dir_all(folder).unwrap();
+        report.map(|report| (report, codes.unwrap()))
+    };
+    let parameters = json!({ "levels": 2, "codes": 8, "epochs": 30, "batch": 64 });
+    let (report, codes) = run("new", &items, parameters.clone()).unwrap();
+    assert_eq!(report["new_items"], 10);
+    // What stands where a new item has no embedding changes nothing.
+    let mut other = items.clone();
+    (190..200).for_each(|row| other.row_mut(row).fill(100.0));
+    let (of_other, same) = run("other", &other, parameters).unwrap();
+    assert_eq!((same, &of_other), (codes.clone(), &report));
+    let known = |level: usize| codes.levels[level][..190].iter().collect::<std::collections::BTreeSet<_>>();
+    assert!((0..2).all(|level| codes.levels[level][190..].iter().all(|code| known(level).contains(code))));
+    let refused = run("refused", &items, json!({ "levels": 1 })).unwrap_err();
+    assert!(refused.message.contains("10 items have no training row"), "{refused}");
 }
 
 #[test]

@@ -13,6 +13,8 @@
 //!   left (a k-core).
 //! * **Sample.** With `users = n` only the n users stay whose original identifier has the smallest hash: the same on every
 //!   machine, and part of every larger sample. It is taken right before the k-core.
+//! * **New items.** With `new_items = r` that ratio of the items, those whose original identifier has the smallest hash, keeps only rows
+//!   that test: for training they are not there, and yet they are in the catalogue. This comes right after the k-core.
 //! * **Numbers.** Users and items are numbered by the sorted hash of their original identifier. Numbers handed out in
 //!   order of first appearance tell which item came next.
 //! * **Split.** The last item of a user tests; with `last-two` the one before it validates; with `time` all from one time on
@@ -175,7 +177,7 @@ fn ingest(
     };
     let cutoffs = rules::Cutoffs::of(parameters)?;
     gathered.table.forget_digests();
-    let raw::Gathered { table, numbers, texts } = &mut gathered;
+    let raw::Gathered { table, numbers, texts, .. } = &mut gathered;
     let (dataset, observed) = write_rows(table, numbers, parameters, cutoffs, folders)?;
     if let Some(folders) = folders {
         write_ids(table, numbers, texts, folders)?;
@@ -188,6 +190,10 @@ fn check(parameters: &Parameters, inputs: &Inputs) -> Result<()> {
     if parameters.users == Some(0) {
         return Err(Failure::new(FailureKind::Conflict, "users is 0, expected at least 1")
             .hint("leave it out to take all users"));
+    }
+    if !(0.0..=0.9).contains(&parameters.new_items) {
+        let message = format!("new_items is {}, expected 0 to 0.9", parameters.new_items);
+        return Err(Failure::new(FailureKind::Conflict, message).hint("0.05 makes one item in twenty new"));
     }
     let is_cut = rules::Cutoffs::of(parameters)?.is_some();
     match ["sequences", "train_pairs"].into_iter().find(|port| is_cut && inputs.has(port)) {

@@ -4,7 +4,7 @@ use crate::inputs::Inputs;
 use crate::metadata::ItemTexts;
 use crate::parameters::{Parameters, Repeats};
 use crate::raw::Gathered;
-use crate::rules::{LeftOut, Numbers, keep_sample, order};
+use crate::rules::{LeftOut, NewItems, Numbers, keep_sample, order};
 use crate::table::{Interaction, Table};
 use contract::{Failure, FailureKind, Result};
 use frames::Split;
@@ -56,8 +56,9 @@ pub(crate) fn gather(
     counts.users_read = table.users.len();
     order(&mut table, Repeats::Keep, threads)?;
     counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
-    let numbers = Numbers::of(&table)?;
-    Ok((Gathered { table, numbers, texts: ItemTexts::default() }, counts))
+    let new_items = NewItems::hold_out(&mut table, parameters)?;
+    let numbers = Numbers::of(&table, &new_items)?;
+    Ok((Gathered { table, numbers, texts: ItemTexts::default(), new_items }, counts))
 }
 
 impl Pairs {

@@ -150,6 +150,10 @@ pub struct Parameters {
     /// absent, or there are fewer. For runs at a small size.
     #[schemars(range(min = 1))]
     pub users: Option<usize>,
+    /// Ratio of the items that are held out of training altogether: of their interactions only those stay that test. To see how a model
+    /// finds items that came after its training.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub new_items: f64,
     /// The fewest interactions a user may have. Raw input only; 0 and 1 keep all.
     pub min_user_interactions: usize,
     /// The fewest interactions an item may have. Raw input only; 0 and 1 keep all.
@@ -189,6 +193,7 @@ impl Default for Parameters {
             test_from: None,
             validation_from: None,
             users: None,
+            new_items: 0.0,
             min_user_interactions: 5,
             min_item_interactions: 5,
             min_rating: 0.0,

@@ -5,7 +5,7 @@ use crate::formats::{self, ReadCounts};
 use crate::inputs::Inputs;
 use crate::metadata::{ItemTexts, Metadata, MetadataCounts, Wanted, read_metadata};
 use crate::parameters::{MissingMetadata, Parameters};
-use crate::rules::{Cutoffs, Dropped, LeftOut, Numbers, keep_core, keep_sample, order};
+use crate::rules::{Cutoffs, Dropped, LeftOut, NewItems, Numbers, keep_core, keep_sample, order};
 use crate::table::Table;
 use contract::{Failure, FailureKind, Result};
 use serde::Serialize;
@@ -61,6 +61,8 @@ pub(crate) struct Gathered {
     pub(crate) numbers: Numbers,
     /// The texts of the items, by final number.
     pub(crate) texts: ItemTexts,
+    /// The items that are held out of training.
+    pub(crate) new_items: NewItems,
 }
 
 /// Reads interactions and metadata and applies the rules.
@@ -92,6 +94,7 @@ pub(crate) fn gather(
     }
     counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
     counts.dropped_by_core = keep_core(&mut table, parameters.min_user_interactions, parameters.min_item_interactions)?;
+    let new_items = NewItems::hold_out(&mut table, parameters)?;
     counts.left_out_by_cutoff = match cutoffs {
         Some(cutoffs) => cutoffs.drop_unknown_users(&mut table)?,
         None => LeftOut::default(),
@@ -100,7 +103,7 @@ pub(crate) fn gather(
     if counts.kept == 0 {
         return Err(nothing_left(files.first(), &counts, parameters));
     }
-    let numbers = Numbers::of(&table)?;
+    let numbers = Numbers::of(&table, &new_items)?;
     let (texts, metadata) = match metadata {
         Some(mut all) => {
             let text = |&item: &u32| std::mem::take(&mut all.texts[item as usize]);
@@ -113,7 +116,7 @@ pub(crate) fn gather(
         }
         None => (ItemTexts::default(), MetadataCounts::default()),
     };
-    Ok((Gathered { table, numbers, texts }, counts, metadata))
+    Ok((Gathered { table, numbers, texts, new_items }, counts, metadata))
 }
 
 /// The metadata of all items of the table, by index.

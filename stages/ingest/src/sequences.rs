@@ -6,7 +6,7 @@ use crate::inputs::Inputs;
 use crate::metadata::Text;
 use crate::parameters::{Cleaning, Parameters, Repeats};
 use crate::raw::Gathered;
-use crate::rules::{LeftOut, Numbers, keep_sample, order};
+use crate::rules::{LeftOut, NewItems, Numbers, keep_sample, order};
 use crate::table::{Interaction, Table};
 use contract::{Failure, FailureKind, Result};
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,8 @@ pub(crate) fn gather(
     }
     order(&mut table, Repeats::Keep, threads)?;
     counts.left_out_by_sample = keep_sample(&mut table, parameters.users)?;
-    let numbered = Numbers::of(&table)?;
+    let new_items = NewItems::hold_out(&mut table, parameters)?;
+    let numbered = Numbers::of(&table, &new_items)?;
     let named = ids.as_ref().map_or(0, |(ids, _)| ids.len()).max(texts.len());
     counts.items_without_interactions = named.saturating_sub(numbered.items.len());
     let text = |&item: &u32| {
@@ -93,7 +94,7 @@ pub(crate) fn gather(
     };
     let texts = numbered.items.iter().map(text).collect();
     table.published_numbers = Some(numbers.of);
-    Ok((Gathered { table, numbers: numbered, texts }, counts))
+    Ok((Gathered { table, numbers: numbered, texts, new_items }, counts))
 }
 
 /// The first sequences of a file.

@@ -73,7 +73,7 @@ impl Stage for Metrics {
                 "metrics",
                 kinds::METRICS,
                 "metrics.json: a row per model, seen and kind of hit; intervals.json: 95 % intervals; by_length.json: \
-                 by length of the history.",
+                 by length of the history; by_item.json: by frequency of the test item.",
             ),
             OutputPort::new(
                 "ranks",
@@ -116,14 +116,15 @@ struct Tables<'a> {
     rows: Vec<Row>,
     intervals: Vec<Interval>,
     by_length: Vec<Row>,
+    by_item: Vec<Row>,
     ranks: Ranks,
 }
 
 impl<'a> Tables<'a> {
     fn new(parameters: &'a Parameters, several: bool, seed: u64) -> Self {
         let measures = Measure::all(&parameters.cutoffs, several);
-        let (rows, intervals, by_length, ranks) = Default::default();
-        Self { parameters, measures, seed, rows, intervals, by_length, ranks }
+        let (rows, intervals, by_length, by_item, ranks) = Default::default();
+        Self { parameters, measures, seed, rows, intervals, by_length, by_item, ranks }
     }
 
     /// Adds one model.
@@ -143,12 +144,12 @@ impl<'a> Tables<'a> {
             for hits in [Hits::Item, Hits::Code].into_iter().filter(|&hits| hits == Hits::Item || on_codes) {
                 let measured = Measured { model: label.to_owned(), seen, hits };
                 let coverage = truth.coverage(lists, hits, &self.parameters.cutoffs);
-                self.add(measured, truth.ranks(lists, hits), &coverage);
+                self.add(measured, truth.ranks(lists, hits), &coverage, truth);
             }
         }
     }
 
-    fn add(&mut self, measured: Measured, users: Vec<UserRank>, coverage: &[f64]) {
+    fn add(&mut self, measured: Measured, users: Vec<UserRank>, coverage: &[f64], truth: &Truth) {
         let scores = Scores::new(&measured, &self.measures, &users);
         let mut row = scores.row();
         for (cutoff, ratio) in self.parameters.cutoffs.iter().zip(coverage) {
@@ -158,6 +159,10 @@ impl<'a> Tables<'a> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         self.intervals.extend(scores.intervals(self.parameters.resamples, &mut rng));
         self.by_length.extend(scores.by_length(&self.parameters.history_lengths));
+        if measured.hits == Hits::Item {
+            let of_counts = |start, end| truth.of_counts(&users, start, end);
+            self.by_item.extend(scores.by_range(&self.parameters.item_counts, of_counts));
+        }
         self.ranks.of.push((measured, users));
     }
 
@@ -169,6 +174,7 @@ impl<'a> Tables<'a> {
         write_json(folder, "metrics.json", &self.rows)?;
         write_json(folder, "intervals.json", &self.intervals)?;
         write_json(folder, "by_length.json", &self.by_length)?;
+        write_json(folder, "by_item.json", &self.by_item)?;
         self.ranks.write(context.output("ranks"))
     }
 }

@@ -17,6 +17,9 @@ pub struct Parameters {
     /// Where groups of users begin, by the number of their training interactions: 5, 10, 20 makes the groups below 5, 5
     /// to 9, 10 to 19, and 20 and more.
     pub history_lengths: Vec<u32>,
+    /// Where groups of test items begin, by the number of their training interactions: 1, 5, 20 makes the groups 0 (new items), 1 to 4,
+    /// 5 to 19, and 20 and more.
+    pub item_counts: Vec<u32>,
 }
 
 impl Default for Parameters {
@@ -26,6 +29,7 @@ impl Default for Parameters {
             code_level: vec!["pipe".to_owned()],
             resamples: 1000,
             history_lengths: vec![5, 10, 20],
+            item_counts: vec![1, 5, 20],
         }
     }
 }
@@ -34,9 +38,9 @@ impl Parameters {
     /// The same with cutoffs and lengths ascending, each once.
     ///
     /// # Errors
-    /// When there is no cutoff, or a cutoff or a length of 0.
+    /// When there is no cutoff, or a cutoff, a length or a count of 0.
     pub(crate) fn checked(mut self) -> Result<Self> {
-        for numbers in [&mut self.cutoffs, &mut self.history_lengths] {
+        for numbers in [&mut self.cutoffs, &mut self.history_lengths, &mut self.item_counts] {
             numbers.sort_unstable();
             numbers.dedup();
         }
@@ -44,8 +48,10 @@ impl Parameters {
         if self.cutoffs.first().is_none_or(|&first| first == 0) {
             return refuse(format!("cutoffs = {:?}, expected at least one, each at least 1", self.cutoffs));
         }
-        if self.history_lengths.first() == Some(&0) {
-            return refuse(format!("history_lengths = {:?}, expected each at least 1", self.history_lengths));
+        for (name, numbers) in [("history_lengths", &self.history_lengths), ("item_counts", &self.item_counts)] {
+            if numbers.first() == Some(&0) {
+                return refuse(format!("{name} = {numbers:?}, expected each at least 1"));
+            }
         }
         Ok(self)
     }

@@ -1,4 +1,4 @@
-//! The rows of the tables: measures, their intervals, and measures by the length of the history.
+//! The rows of the tables: measures, their intervals, and measures by the length of the history or the frequency of the test item.
 
 use crate::bootstrap::Groups;
 use crate::measure::Measure;
@@ -62,24 +62,30 @@ impl<'a> Scores<'a> {
         .collect()
     }
 
-    /// A row for each range of history lengths that the edges bound; a range without users has no measures.
+    /// A row for each range of history lengths that the edges bound.
     pub(crate) fn by_length(&self, edges: &[u32]) -> Vec<Row> {
-        let starts = std::iter::once(0).chain(edges.iter().copied());
-        let ends = edges.iter().copied().map(Some).chain([None]);
-        starts.zip(ends).map(|(start, end)| self.of_length(start, end)).collect()
+        self.by_range(edges, |start, end| {
+            let fits = |user: &&UserRank| user.history >= start && end.is_none_or(|end| user.history < end);
+            self.users.iter().filter(fits).cloned().collect()
+        })
     }
 
-    fn of_length(&self, start: u32, end: Option<u32>) -> Row {
-        let fits = |user: &&UserRank| user.history >= start && end.is_none_or(|end| user.history < end);
-        let users: Vec<&UserRank> = self.users.iter().filter(fits).collect();
-        let mut row = self.heading();
-        row.insert("at_least".into(), start.into());
-        row.insert("below".into(), end.into());
-        row.insert("users".into(), users.len().into());
-        if !users.is_empty() {
-            row.extend(self.means(users.iter().copied()));
-        }
-        row
+    /// A row for each range that the edges bound, of the ranks that `of_range` gives; a range without any has no measures.
+    pub(crate) fn by_range(&self, edges: &[u32], of_range: impl Fn(u32, Option<u32>) -> Vec<UserRank>) -> Vec<Row> {
+        let starts = std::iter::once(0).chain(edges.iter().copied());
+        let ends = edges.iter().copied().map(Some).chain([None]);
+        let row = |(start, end): (u32, Option<u32>)| {
+            let users = of_range(start, end);
+            let mut row = self.heading();
+            row.insert("at_least".into(), start.into());
+            row.insert("below".into(), end.into());
+            row.insert("users".into(), users.len().into());
+            if !users.is_empty() {
+                row.extend(self.means(users.iter()));
+            }
+            row
+        };
+        starts.zip(ends).map(row).collect()
     }
 
     fn heading(&self) -> Row {

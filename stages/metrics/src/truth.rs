@@ -12,6 +12,8 @@ pub(crate) struct Truth {
     history: Vec<u32>,
     /// `[users]` the number of distinct items before the test: those that a list without seen items leaves out.
     known: Vec<usize>,
+    /// `[items]` the number of training interactions.
+    count: Vec<u32>,
     /// `[items]` a number that items of equal codes share; the item itself where there are no codes.
     code: Vec<u32>,
 }
@@ -34,8 +36,11 @@ impl Truth {
             }
         };
         let history = interactions.sequences(&[Split::Train]).iter().map(|items| items.len() as u32).collect();
+        let mut count = vec![0; items];
+        let trained = interactions.item.iter().zip(&interactions.split).filter(|(_, split)| **split == Split::Train);
+        trained.for_each(|(&item, _)| count[item as usize] += 1);
         let known = interactions.before_test().iter().map(|items| items.iter().collect::<HashSet<_>>().len()).collect();
-        Ok(Self { targets, history, known, code })
+        Ok(Self { targets, history, known, count, code })
     }
 
     /// How many users have a test item: the denominator of every measure.
@@ -106,6 +111,20 @@ impl Truth {
         users.map(|((user, ranks), &history)| UserRank { user, history, ranks }).collect()
     }
 
+    /// The same ranks of items, of those test items alone that have at least `start` training interactions and fewer than `end`.
+    pub(crate) fn of_counts(&self, users: &[UserRank], start: u32, end: Option<u32>) -> Vec<UserRank> {
+        let fits = |item: u32| {
+            let count = self.count[item as usize];
+            count >= start && end.is_none_or(|end| count < end)
+        };
+        let of_user = |user: &UserRank| {
+            let targets = self.entries(self.targets[user.user as usize].iter().copied(), Hits::Item).flatten();
+            let ranks = targets.zip(&user.ranks).filter(|&(item, _)| fits(item)).map(|(_, &rank)| rank).collect();
+            UserRank { ranks, ..user.clone() }
+        };
+        users.iter().map(of_user).filter(|user| !user.ranks.is_empty()).collect()
+    }
+
     /// For each cutoff the ratio of all items, or of all codes in use, that are in anybody's first so many places.
     pub(crate) fn coverage(&self, lists: &[RankedList], hits: Hits, cutoffs: &[u32]) -> Vec<f64> {
         let mut best = vec![u32::MAX; self.code.len()];
@@ -171,13 +190,26 @@ mod tests {
         // Items 0 and 1 share their codes, and so do 2 and 3.
         let codes = Codes { levels: vec![vec![5, 5, 6, 6, 6], vec![0, 0, 1, 1, 2]] };
         let targets = vec![vec![3], vec![4], vec![], vec![1, 4, 0]];
-        let truth = Truth { targets, history: vec![9, 8, 7, 6], known: vec![0; 4], code: number_codes(&codes) };
+        let truth = Truth {
+            targets,
+            history: vec![9, 8, 7, 6],
+            known: vec![0; 4],
+            count: vec![0, 4, 0, 1, 9],
+            code: number_codes(&codes),
+        };
         let lists = [list(0, &[0, 1, 2, 3]), list(1, &[0, 2]), list(2, &[1]), list(3, &[4, 0])];
         let ranks = |hits| truth.ranks(&lists, hits).into_iter().map(|found| found.ranks).collect::<Vec<_>>();
         assert_eq!(ranks(Hits::Item), [vec![Some(4)], vec![None], vec![None, Some(1), Some(2)]]);
         assert_eq!(ranks(Hits::Code), [vec![Some(2)], vec![None], vec![Some(2), Some(1)]]);
         let users: Vec<_> = truth.ranks(&lists, Hits::Item).iter().map(|found| (found.user, found.history)).collect();
         assert_eq!(users, [(0, 9), (1, 8), (3, 6)]);
+        let of_counts = |start, end| {
+            let found = truth.of_counts(&truth.ranks(&lists, Hits::Item), start, end);
+            found.into_iter().map(|found| (found.user, found.ranks)).collect::<Vec<_>>()
+        };
+        assert_eq!(of_counts(0, Some(1)), [(3, vec![Some(2)])]);
+        assert_eq!(of_counts(1, Some(9)), [(0, vec![Some(4)]), (3, vec![None])]);
+        assert_eq!(of_counts(9, None), [(1, vec![None]), (3, vec![Some(1)])]);
         assert_eq!((truth.users(), truth.users_without_list(&lists[..2])), (3, 1));
         assert_eq!(truth.coverage(&lists, Hits::Item, &[1, 2, 9]), [0.6, 0.8, 1.0]);
         assert_eq!(truth.coverage(&lists, Hits::Code, &[1, 2]), [2.0 / 3.0, 1.0]);
@@ -187,7 +219,13 @@ mod tests {
     #[test]
     fn an_empty_rank_counts_as_a_miss() {
         let codes = Codes { levels: vec![vec![5, 5, 6]] };
-        let truth = Truth { targets: vec![vec![1]], history: vec![3], known: vec![0], code: number_codes(&codes) };
+        let truth = Truth {
+            targets: vec![vec![1]],
+            history: vec![3],
+            known: vec![0],
+            count: vec![0; 3],
+            code: number_codes(&codes),
+        };
         let lists = [list(0, &[NO_ITEM, 0, NO_ITEM, 1])];
         let rankings = Rankings { kept: lists.to_vec(), excluded: Vec::new() };
         assert!(truth.check("one", &rankings).is_ok());

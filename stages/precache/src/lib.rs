@@ -16,6 +16,8 @@
 //! All items of a code are candidates with the code's score, in [`recommender::tie_order`]. `excluded` drops items of the
 //! user's whole history, `kept` does not.
 //!
+//! With `candidates = "new"` the trie has the codes of items without a training row alone.
+//!
 //! **Scoring.** With an item head (`finetune.item_head`) `scoring = "head"` ranks all items by the head's log p(item | prompt), and
 //! `scoring = "rerank"` the items that the beam search finds, by (1 − w) log p(codes) + w log p(item), w = `head_weight`.
 //!
@@ -52,7 +54,7 @@ use frames::{Codes, Interactions, NO_ITEM, Rankings, kinds};
 use ranker::{Ranker, Users};
 use ranks::Ranks;
 use recommender::ChoiceSplit;
-use recommender::beam::{Constraint, Trie};
+use recommender::beam::{Constraint, ROOT, Trie};
 use serde_json::json;
 
 /// The stage that ranks items for every user with the tuned language model.
@@ -122,7 +124,8 @@ impl Stage for Precache {
         let interactions = Interactions::read(context.input("interactions")?)?;
         let codes = Codes::read(context.input("codes")?)?;
         recommender::same_ingest(("interactions", interactions.dataset.items), ("codes", codes.items()))?;
-        let trie = Trie::of(&codes);
+        let may_be_listed = parameters.candidates.of(&interactions)?;
+        let trie = Trie::among(&codes, |item| may_be_listed[item as usize]);
         let base = context.input("llm")?;
         let of_model = |folder| Ranker::open(folder, base, device, &codes, &trie, &parameters);
         let mut weight = parameters.support_weight;
@@ -149,7 +152,8 @@ impl Stage for Precache {
         if !ranks.is_first() {
             return Ok(());
         }
-        let short = rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(codes.items())).count();
+        let short =
+            rankings.kept.iter().filter(|list| list.items.len() < parameters.top_k.min(trie.node(ROOT).count)).count();
         if parameters.constraint == Constraint::PerLevel {
             let places = rankings.kept.iter().map(|list| list.items.len()).sum::<usize>();
             let entries = rankings.kept.iter().flat_map(|list| &list.items);

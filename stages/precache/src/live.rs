@@ -51,6 +51,10 @@ impl LiveModel {
                 format!("'{}' has constraint = \"per-level\", whose lists have codes that no item has", stage.name);
             return Err(Failure::new(FailureKind::Conflict, message).hint("set constraint = \"trie\" in precache"));
         }
+        if parameters.candidates != recommender::Candidates::All {
+            let message = format!("'{}' has candidates = \"new\", whose lists have new items alone", stage.name);
+            return Err(Failure::new(FailureKind::Conflict, message).hint("set candidates = \"all\" in precache"));
+        }
         let codes = Codes::read(stage.input("codes")?)?;
         let trie = Trie::of(&codes);
         let (base, tuned) = (stage.input("llm")?.to_owned(), stage.input("model")?.to_owned());

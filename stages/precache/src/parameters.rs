@@ -4,6 +4,7 @@ use contract::{Failure, FailureKind, Result};
 use decoding::{Scoring, Settings};
 use nn::Precision;
 use prompts::{INFERENCE_VARIANT, PromptTemplate, VARIANT_COUNT};
+use recommender::Candidates;
 use recommender::beam::Constraint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct Parameters {
     /// How many items a list holds at most.
     #[schemars(range(min = 1))]
     pub top_k: usize,
+    /// Which items lists may have. `new` needs a model without an item head.
+    pub candidates: Candidates,
     /// Which users get lists. Metrics count those with a test item alone; a service answers all.
     pub users: UserSelection,
     /// How many users go through the model at once. More need more memory.
@@ -64,6 +67,7 @@ impl Default for Parameters {
         Self {
             beam: 20,
             top_k: 20,
+            candidates: Candidates::All,
             users: UserSelection::Tested,
             batch: 64,
             precision: Precision::Auto,
@@ -118,6 +122,13 @@ impl Parameters {
         if self.constraint == Constraint::PerLevel && (self.scoring != Scoring::Beam || self.asks_for_support()) {
             return conflict(
                 "constraint is \"per-level\", which goes with scoring = \"beam\" and without support alone".to_owned(),
+            );
+        }
+        if self.candidates == Candidates::New && (self.scoring != Scoring::Beam || self.constraint != Constraint::Trie)
+        {
+            return conflict(
+                "candidates is \"new\", which goes with scoring = \"beam\" and constraint = \"trie\" alone: the head knows no new item"
+                    .to_owned(),
             );
         }
         if self.asks_for_support() && self.scoring == Scoring::Head {

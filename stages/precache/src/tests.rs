@@ -251,6 +251,21 @@ fn all_users_get_lists_on_request_and_those_tested_get_the_same_ones() {
 }
 
 #[test]
+fn lists_of_new_items_have_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let all = run(folder.path(), "all", &json!({"top_k": 14, "beam": 100}), &[]).unwrap();
+    let new = run(folder.path(), "new", &json!({"top_k": 14, "beam": 100, "candidates": "new"}), &[]).unwrap();
+    let is_new = |item: u32| ![3, 4, 8, 9, 11].contains(&item);
+    for (all, new) in all.excluded.iter().zip(&new.excluded) {
+        let expected: Vec<u32> = all.items.iter().map(|item| item.0).filter(|&item| is_new(item)).collect();
+        assert_eq!(new.items.iter().map(|item| item.0).collect::<Vec<_>>(), expected);
+    }
+    let head = run(folder.path(), "head", &json!({"candidates": "new", "scoring": "head"}), &[]).unwrap_err();
+    assert!(head.message.contains("the head knows no new item"), "{head}");
+}
+
+#[test]
 fn a_history_decoded_live_gets_the_list_of_the_user_who_has_it() {
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());

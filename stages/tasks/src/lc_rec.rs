@@ -16,7 +16,12 @@ pub(crate) fn add_item_texts(samples: &mut Samples, material: &Material, paramet
         samples.report.leave_out(Reason::ItemsNotBound);
         return;
     };
-    for ((title, description), item) in items.title.iter().zip(&items.description).zip(&material.item_texts) {
+    for (place, item) in material.item_texts.iter().enumerate() {
+        let (title, description) = (&items.title[place], &items.description[place]);
+        if !material.asks_about(place, parameters) {
+            samples.report.leave_out(Reason::NewItem);
+            continue;
+        }
         if title.trim().is_empty() {
             samples.report.leave_out(Reason::NoTitle);
             continue;

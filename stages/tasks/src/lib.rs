@@ -7,7 +7,7 @@
 //!   drawn uniformly, without repetition, from all items that are not in the user's training sequence. What is held
 //!   out is not looked at, so a held-out item may be drawn: leaving it out would tell the model what it is tested on.
 //! - `text`: which item has this title and description? Every item with a title, also one that no user chose in the
-//!   training part: its text is known before anyone does.
+//!   training part, unless `text_of_new_items` is off: its text is known before anyone does.
 //! - `query`: which item answers this review? Only reviews of training interactions.
 //!
 //! The tasks of LC-Rec are there too, off by default: `item-text` (what is this item called?),
@@ -111,6 +111,7 @@ impl Stage for Tasks {
             validation: interactions.sequences(&[Split::Validation]),
             max_history: interactions.dataset.max_history,
             item_texts: prompts::item_texts(&codes),
+            is_trained: interactions.is_trained(),
             items,
             reviews,
             preferences,
@@ -166,10 +167,19 @@ struct Material {
     validation: Vec<Vec<u32>>,
     max_history: usize,
     item_texts: Vec<String>,
+    /// By item.
+    is_trained: Vec<bool>,
     items: Option<Items>,
     reviews: Option<Reviews>,
     /// What each user prefers, as texts.
     preferences: Option<Vec<Vec<String>>>,
+}
+
+impl Material {
+    /// Whether the text of an item is asked about.
+    fn asks_about(&self, item: usize, parameters: &Parameters) -> bool {
+        parameters.text_of_new_items || self.is_trained[item]
+    }
 }
 
 fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Prompts, Report) {

@@ -15,6 +15,8 @@ pub struct Parameters {
     pub next_item: bool,
     /// Whether to ask for the item behind a title and description. Without `items` there is no such sample.
     pub text: bool,
+    /// Whether `text` and `item_text` ask about items without a training row too: their text is known before anyone chooses them.
+    pub text_of_new_items: bool,
     /// Whether to ask for the item behind a review. Without `reviews` there is no such sample.
     pub query: bool,
     /// How many reviews are drawn for `query` at most; 0 for all.
@@ -59,6 +61,7 @@ impl Default for Parameters {
             prompt_template: PromptTemplate::Question,
             next_item: true,
             text: true,
+            text_of_new_items: true,
             query: true,
             query_samples: 0,
             item_text: false,

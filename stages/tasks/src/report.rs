@@ -29,6 +29,8 @@ pub(crate) enum Reason {
     ItemsNotBound,
     /// The query task is on, and no reviews are bound.
     ReviewsNotBound,
+    /// An item without a training row, and `text_of_new_items` is off.
+    NewItem,
     /// An item without a title.
     NoTitle,
     /// A review of an interaction that is not a training interaction.
@@ -63,6 +65,7 @@ impl Report {
             Reason::ShortHistory => format!("left out: {count} users with too few training items"),
             Reason::ItemsNotBound => "no text samples: no items are bound".to_owned(),
             Reason::ReviewsNotBound => "no query samples: no reviews are bound".to_owned(),
+            Reason::NewItem => format!("left out: the text of {count} items without a training row"),
             Reason::NoTitle => format!("left out: {count} items without a title"),
             Reason::HeldOutReview => format!("left out: {count} reviews of interactions that are held out"),
             Reason::EmptyReview => format!("left out: {count} reviews without words"),

@@ -28,6 +28,7 @@ fn material() -> Material {
         validation: vec![vec![3], vec![]],
         max_history: 2,
         item_texts: prompts::item_texts(&codes),
+        is_trained: vec![true, true, true, true, false],
         items: Some(items),
         reviews: Some(reviews),
         preferences: Some(vec![vec!["old lutes".to_owned(), String::new()], vec![]]),
@@ -102,6 +103,9 @@ fn texts_and_training_reviews_ask_for_their_item() {
     let texts = samples(&parameters, TaskKind::Text);
     assert_eq!(texts.len(), 4);
     assert!(texts[0].prompt.contains("made of wood") && !texts[0].prompt.contains("gut"));
+    let of_trained = Parameters { text_of_new_items: false, item_text: true, ..parameters.clone() };
+    assert_eq!(samples(&of_trained, TaskKind::Text), texts[..3]);
+    assert!(samples(&of_trained, TaskKind::ItemText).iter().all(|one| one.label != "Bell"));
     let queries = samples(&parameters, TaskKind::Query);
     let labels: Vec<&str> = queries.iter().map(|one| one.label.as_str()).collect();
     assert_eq!(labels, ["<a_1><b_0>", "<a_0><b_1>"]);

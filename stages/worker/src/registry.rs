@@ -19,6 +19,7 @@ pub(crate) static STAGES: LazyLock<Vec<Erased>> = LazyLock::new(|| {
         Erased::of::<baselines::Popularity>(),
         Erased::of::<baselines::MarkovChain>(),
         Erased::of::<baselines::ItemKnn>(),
+        Erased::of::<baselines::TextKnn>(),
         Erased::of::<sequential::Sasrec>(),
         Erased::of::<sequential::Bert4rec>(),
         Erased::of::<sequential::Fmlp>(),

@@ -33,6 +33,12 @@ impl Report {
             "kept {} users, {} items, {} interactions, {:.3} a user; {} test items, {} validation items",
             result.users, result.items, result.interactions, result.mean_length, result.test, result.validation
         ));
+        if result.new_items > 0 {
+            lines.push(format!(
+                "{} new items: {} test, {} interactions of them are left out",
+                result.new_items, result.tests_of_new_items, result.left_out_of_new_items
+            ));
+        }
         match &self.leakage {
             None => lines.push(format!("{} users only train", result.users_that_only_train)),
             Some(leakage) => {

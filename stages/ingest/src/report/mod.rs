@@ -67,6 +67,12 @@ struct ResultCounts {
     tied_in_time: usize,
     /// Interactions with an item that the same user had before.
     repeated_items: usize,
+    /// Items that are held out of training altogether.
+    new_items: usize,
+    /// Their interactions that are left out, for they do not test.
+    left_out_of_new_items: usize,
+    /// Their interactions that test.
+    tests_of_new_items: usize,
     items_without_metadata: usize,
     items_without_title: usize,
     reviews: usize,
@@ -102,6 +108,9 @@ impl Report {
             users_that_only_train: dataset.users - observed.users_held_out_of,
             tied_in_time: observed.tied_in_time,
             repeated_items: observed.repeated_items,
+            new_items: gathered.new_items.items,
+            left_out_of_new_items: gathered.new_items.left_out,
+            tests_of_new_items: tests_of_new_items(gathered, observed),
             items_without_metadata: texts().filter(|text| text.is_empty()).count(),
             items_without_title: texts().filter(|text| text.title.is_empty()).count(),
             reviews: observed.reviews,
@@ -134,10 +143,16 @@ impl Report {
     }
 }
 
+/// The interactions of new items: all that they have left, test.
+fn tests_of_new_items(gathered: &Gathered, observed: &Observed) -> usize {
+    let counts = gathered.numbers.items.iter().zip(&observed.item_counts);
+    counts.filter(|(item, _)| gathered.new_items.has(**item)).map(|(_, &count)| count as usize).sum()
+}
+
 /// The ten items with the most interactions; of equal ones those whose identifier sorts first.
 fn most_frequent(gathered: &Gathered, observed: &Observed) -> Vec<FrequentItem> {
     const SHOWN: usize = 10;
-    let Gathered { table, numbers, texts } = gathered;
+    let Gathered { table, numbers, texts, .. } = gathered;
     let id = |number: usize| table.items.get(numbers.items[number]);
     let mut order: Vec<usize> = (0..numbers.items.len()).collect();
     order.sort_by_key(|&number| (std::cmp::Reverse(observed.item_counts[number]), id(number)));

@@ -1,13 +1,15 @@
-//! What is done to the table of interactions: order, repeats, samples, filters, numbers.
+//! What is done to the table of interactions: order, repeats, samples, filters, new items, numbers.
 
 mod cutoff;
 mod k_core;
+mod new_items;
 mod numbers;
 mod order;
 mod sample;
 
 pub(crate) use cutoff::Cutoffs;
 pub(crate) use k_core::{Dropped, keep_core};
+pub(crate) use new_items::NewItems;
 pub(crate) use numbers::Numbers;
 pub(crate) use order::order;
 pub(crate) use sample::{LeftOut, keep_sample};

@@ -1,9 +1,10 @@
 //! New numbers for users and items, which say nothing about what came when.
 
+use crate::rules::NewItems;
 use crate::table::Table;
 use contract::Result;
 
-/// The final numbers: in the order of the digests of the original identifiers of those that have rows.
+/// The final numbers: in the order of the digests of the original identifiers of those that have rows, and of new items.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     /// `[users]` the indexes of the users, by final number.
@@ -15,15 +16,15 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Numbers the users and items that have rows. Rows must be ordered.
-    pub(crate) fn of(table: &Table) -> Result<Self> {
+    /// Numbers the users and items that have rows, and the new items. Rows must be ordered.
+    pub(crate) fn of(table: &Table, new_items: &NewItems) -> Result<Self> {
         let mut users = Vec::new();
         let mut is_used = vec![false; table.items.len()];
         table.read_rows(|rows| {
             users.extend(rows.sequences().map(|sequence| rows.user[sequence.start]));
             rows.item.iter().for_each(|&item| is_used[item as usize] = true);
         })?;
-        let items = table.items.by_digest(|item| is_used[item as usize]);
+        let items = table.items.by_digest(|item| is_used[item as usize] || new_items.has(item));
         let mut of_item = vec![u32::MAX; table.items.len()];
         for (number, &item) in (0..).zip(&items) {
             of_item[item as usize] = number;

@@ -127,6 +127,15 @@ impl Interactions {
         self.sequences(&[Split::Train, Split::Validation])
     }
 
+    /// Whether each item (index = item) has a training row; one without is new to whatever is trained on these.
+    #[must_use]
+    pub fn is_trained(&self) -> Vec<bool> {
+        let mut is_trained = vec![false; self.dataset.items];
+        let rows = self.item.iter().zip(&self.split).filter(|(_, split)| **split == Split::Train);
+        rows.for_each(|(&item, _)| is_trained[item as usize] = true);
+        is_trained
+    }
+
     fn check(&self, table: &Table, folder: &Path) -> Result<()> {
         let dataset = &self.dataset;
         if table.height() != dataset.interactions {
@@ -202,6 +211,7 @@ pub(crate) mod tests {
         assert_eq!(interactions.targets(), vec![Some(2), Some(3), None]);
         assert_eq!(interactions.before_test(), vec![vec![3, 1], vec![0, 1, 2], vec![]]);
         assert_eq!(interactions.sequences(&[Split::Train]), vec![vec![3], vec![0, 1], vec![]]);
+        assert_eq!(interactions.is_trained(), [true, true, false, true]);
     }
 
     #[test]

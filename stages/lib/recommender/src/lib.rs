@@ -20,6 +20,7 @@
 //! ```
 
 pub mod beam;
+mod candidates;
 mod early_stopping;
 mod held_out;
 mod ingest;
@@ -31,10 +32,11 @@ mod threads;
 mod top_k;
 mod validation;
 
+pub use candidates::Candidates;
 pub use early_stopping::{EarlyStopping, Evaluated};
 pub use held_out::ChoiceSplit;
 pub use ingest::same_ingest;
-pub use lists::{rank, tested_users};
+pub use lists::{rank, rank_among, tested_users};
 pub use negatives::UserItems;
 pub use normal::normal;
 pub use scorer::{InTurn, Parallel, Scorer};

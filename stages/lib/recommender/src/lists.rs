@@ -26,11 +26,25 @@ pub fn tested_users(interactions: &Interactions) -> Result<Vec<u32>> {
 /// # Errors
 /// When the scores cannot be computed, or one is not finite.
 pub fn rank(scorer: &impl Scorer, users: &[u32], histories: &[Vec<u32>], k: usize) -> Result<Rankings> {
+    rank_among(scorer, users, histories, k, |_| true)
+}
+
+/// The same of those items that lists may have.
+///
+/// # Errors
+/// When the scores cannot be computed, or one is not finite.
+pub fn rank_among(
+    scorer: &impl Scorer,
+    users: &[u32],
+    histories: &[Vec<u32>],
+    k: usize,
+    may_be_listed: impl Fn(u32) -> bool + Sync,
+) -> Result<Rankings> {
     let lists = scorer.for_each_user(users, |user, scores| {
         let mut seen = histories[user as usize].clone();
         seen.sort_unstable();
-        let kept = top_k(scores, k, |_| false);
-        let excluded = top_k(scores, k, |item| seen.binary_search(&item).is_ok());
+        let kept = top_k(scores, k, |item| !may_be_listed(item));
+        let excluded = top_k(scores, k, |item| !may_be_listed(item) || seen.binary_search(&item).is_ok());
         (RankedList { user, items: kept }, RankedList { user, items: excluded })
     })?;
     let (kept, excluded) = lists.into_iter().unzip();

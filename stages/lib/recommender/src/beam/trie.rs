@@ -12,6 +12,8 @@ pub struct Trie {
     /// The codes in use at each level, ascending. A code's place in its level is its *column*.
     pub levels: Vec<Vec<u32>>,
     nodes: Vec<Node>,
+    /// The number of items, those without a path among them.
+    items: usize,
 }
 
 /// A prefix of a valid code.
@@ -38,15 +40,23 @@ impl Trie {
     /// The trie of the codes of all items.
     #[must_use]
     pub fn of(codes: &Codes) -> Self {
-        let mut levels = codes.levels.clone();
-        for level in &mut levels {
-            level.sort_unstable();
-            level.dedup();
-        }
-        let mut order: Vec<(Vec<u32>, u32)> =
-            (0_u32..).take(codes.items()).map(|i| (codes.of(i as usize), i)).collect();
+        Self::among(codes, |_| true)
+    }
+
+    /// The trie of the codes of those items that may be found.
+    #[must_use]
+    pub fn among(codes: &Codes, may_be_found: impl Fn(u32) -> bool) -> Self {
+        let items: Vec<u32> = (0..).take(codes.items()).filter(|&item| may_be_found(item)).collect();
+        let used = |level: &Vec<u32>| {
+            let mut used: Vec<u32> = items.iter().map(|&item| level[item as usize]).collect();
+            used.sort_unstable();
+            used.dedup();
+            used
+        };
+        let levels = codes.levels.iter().map(used).collect();
+        let mut order: Vec<(Vec<u32>, u32)> = items.iter().map(|&item| (codes.of(item as usize), item)).collect();
         order.sort_unstable_by_key(|(code, item)| (code.clone(), tie_order(*item)));
-        let mut trie = Self { levels, nodes: vec![Node::default()] };
+        let mut trie = Self { levels, nodes: vec![Node::default()], items: codes.items() };
         for (code, item) in order {
             trie.nodes[ROOT].count += 1;
             let leaf = code.iter().enumerate().fold(ROOT, |node, (level, &code)| {
@@ -78,10 +88,10 @@ impl Trie {
         (0..self.nodes.len()).filter(|&node| !self.nodes[node].items.is_empty()).collect()
     }
 
-    /// By item, the nodes of its code from the first level to the last.
+    /// By item, the nodes of its code from the first level to the last; none for an item that cannot be found.
     #[must_use]
     pub fn paths(&self) -> Vec<Vec<usize>> {
-        let mut paths = vec![Vec::new(); self.nodes[ROOT].count];
+        let mut paths = vec![Vec::new(); self.items];
         let mut open = vec![(ROOT, Vec::new())];
         while let Some((node, path)) = open.pop() {
             for &item in &self.nodes[node].items {
@@ -138,5 +148,9 @@ mod tests {
         assert_eq!(trie.paths()[3], [nines, trie.child(nines, 1).unwrap()]);
         assert_eq!(trie.leaves().iter().map(|&leaf| trie.node(leaf).items.len()).collect::<Vec<_>>(), [2, 2, 1]);
         assert_eq!(trie.child(trie.child(ROOT, 0).unwrap(), 1), None);
+        let some = Trie::among(&codes, |item| item >= 3);
+        assert_eq!((&some.levels, some.node(ROOT).count), (&vec![vec![2, 9], vec![1, 7]], 2));
+        assert_eq!(some.leaves().iter().map(|&leaf| some.node(leaf).items.clone()).collect::<Vec<_>>(), [[4], [3]]);
+        assert_eq!(some.paths().iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 0, 2, 2]);
     }
 }
