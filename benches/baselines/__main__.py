@@ -90,7 +90,7 @@ class Bench:
         # A step has about as many targets as one of RecBole's; a sample of sasrec has a target at each place.
         samples = self.targets if model == "bert4rec" else len(self.sequences)
         batch = max(1, round(self.given.batch * samples / self.targets))
-        settings = {**_SHAPE, "dropout": _DROPOUT[model], "loss": "full-softmax", "batch": batch, "stopping": "epochs"}
+        settings = {**_SHAPE, "dropout": _DROPOUT[model], "loss": "full-softmax", "batch": batch, "stopping": "epochs", "epoch_steps": 1}
         runs, outputs = [], {}
         for epochs in (1, self.given.epochs):
             ports = ("rankings", "validation", "items", "report")

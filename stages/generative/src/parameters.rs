@@ -20,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) weight_decay: f64,
     pub(crate) stopping: Stopping,
     pub(crate) epochs: usize,
+    pub(crate) epoch_steps: usize,
     pub(crate) evaluate_every: usize,
     pub(crate) patience: usize,
     pub(crate) validation_users: usize,
@@ -76,6 +77,10 @@ macro_rules! parameters {
             /// Number of epochs; the largest number where validation ends the training.
             #[schemars(range(min = 1))]
             pub epochs: usize,
+            /// An epoch has at least so many steps: where a pass over the samples has fewer, it is several passes. So `epochs`,
+            /// `evaluate_every` and `patience` mean the same for a small set.
+            #[schemars(range(min = 1))]
+            pub epoch_steps: usize,
             /// Epochs between two evaluations on held-out items.
             #[schemars(range(min = 1))]
             pub evaluate_every: usize,
@@ -110,6 +115,7 @@ macro_rules! parameters {
                     weight_decay: 0.035,
                     stopping: recommender::Stopping::Validation,
                     epochs: 20,
+                    epoch_steps: 50,
                     evaluate_every: 2,
                     patience: 3,
                     validation_users: 3000,
@@ -123,11 +129,11 @@ macro_rules! parameters {
             fn shared(&self) -> $crate::parameters::Shared {
                 let Self {
                     dim, heads, head_dim, inner_dim, layers, dropout, max_length, batch, learning_rate, warmup,
-                    weight_decay, stopping, epochs, evaluate_every, patience, validation_users, beam, top_k, ..
+                    weight_decay, stopping, epochs, epoch_steps, evaluate_every, patience, validation_users, beam, top_k, ..
                 } = *self;
                 $crate::parameters::Shared {
                     dim, heads, head_dim, inner_dim, layers, dropout, max_length, batch, learning_rate, warmup,
-                    weight_decay, stopping, epochs, evaluate_every, patience, validation_users, beam, top_k,
+                    weight_decay, stopping, epochs, epoch_steps, evaluate_every, patience, validation_users, beam, top_k,
                 }
             }
         }
@@ -153,6 +159,7 @@ impl Shared {
             ("max_length", self.max_length),
             ("batch", self.batch),
             ("epochs", self.epochs),
+            ("epoch_steps", self.epoch_steps),
             ("evaluate_every", self.evaluate_every),
             ("patience", self.patience),
             ("validation_users", self.validation_users),

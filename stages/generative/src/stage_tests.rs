@@ -103,7 +103,7 @@ fn run<S: Stage>(given: &Interactions, codes: &Codes, threads: usize, parameters
 fn small(epochs: usize) -> Value {
     json!({
         "dim": 32, "heads": 2, "head_dim": 16, "inner_dim": 64, "layers": 1, "batch": 32, "learning_rate": 0.01,
-        "dropout": 0.0, "weight_decay": 0.0, "stopping": "epochs", "epochs": epochs,
+        "dropout": 0.0, "weight_decay": 0.0, "stopping": "epochs", "epochs": epochs, "epoch_steps": 1,
     })
 }
 

@@ -34,6 +34,7 @@ parameters! {
         learning_rate: 1e-3,
         stopping: Stopping::Validation,
         epochs: 200,
+        epoch_steps: 50,
         evaluate_every: 1,
         patience: 3,
         top_k: 20,

@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) learning_rate: f64,
     pub(crate) stopping: Stopping,
     pub(crate) epochs: usize,
+    pub(crate) epoch_steps: usize,
     pub(crate) evaluate_every: usize,
     pub(crate) patience: usize,
 }
@@ -92,6 +93,10 @@ macro_rules! parameters {
             /// Number of epochs; the largest number where validation ends the training.
             #[schemars(range(min = 1))]
             pub epochs: usize,
+            /// An epoch has at least so many steps: where a pass over the samples has fewer, it is several passes. So `epochs`,
+            /// `evaluate_every` and `patience` mean the same for a small set.
+            #[schemars(range(min = 1))]
+            pub epoch_steps: usize,
             /// Epochs between two evaluations on the validation items.
             #[schemars(range(min = 1))]
             pub evaluate_every: usize,
@@ -139,6 +144,7 @@ impl Shared {
             ("negatives", self.negatives),
             ("batch", self.batch),
             ("epochs", self.epochs),
+            ("epoch_steps", self.epoch_steps),
             ("evaluate_every", self.evaluate_every),
             ("patience", self.patience),
             ("top_k", self.top_k),

@@ -85,7 +85,7 @@ fn run<S: Stage>(given: &Interactions, threads: usize, parameters: &Value) -> Re
 }
 
 fn small(epochs: usize) -> Value {
-    json!({ "dim": 16, "batch": 16, "learning_rate": 0.01, "dropout": 0.1, "stopping": "epochs", "epochs": epochs })
+    json!({ "dim": 16, "batch": 16, "learning_rate": 0.01, "dropout": 0.1, "stopping": "epochs", "epochs": epochs, "epoch_steps": 1 })
 }
 
 /// A mask knows nothing at first, so attention has to be learned before anything else: by smaller steps.

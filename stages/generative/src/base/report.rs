@@ -15,7 +15,9 @@ pub(crate) struct Report {
     pub(crate) vocabulary: i64,
     /// Items that have all tokens in common with another, and so its score.
     pub(crate) colliding_items: usize,
-    pub(crate) samples_an_epoch: usize,
+    pub(crate) samples_a_pass: usize,
+    /// Passes over the samples that an epoch is.
+    pub(crate) passes_an_epoch: usize,
     /// Users whose training sequence has no next item to learn.
     pub(crate) users_with_fewer_than_two_training_items: usize,
     /// How many numbers are trained.

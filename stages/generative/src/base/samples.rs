@@ -30,14 +30,14 @@ impl<'a> Samples<'a> {
         Self { all: (0..).zip(sequences).flat_map(of).collect() }
     }
 
-    /// Number of samples of an epoch.
+    /// Number of samples of a pass.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// The batches of an epoch, each of samples of about the same length.
-    pub(crate) fn epoch(&self, seed: u64, epoch: usize, size: usize, max_length: usize) -> Vec<Vec<Sample<'a>>> {
-        let mut rng = stream(seed, Purpose::Samples, epoch as u64);
+    /// The batches of a pass, each of samples of about the same length.
+    pub(crate) fn pass(&self, seed: u64, pass: usize, size: usize, max_length: usize) -> Vec<Vec<Sample<'a>>> {
+        let mut rng = stream(seed, Purpose::Samples, pass as u64);
         let mut order = self.all.clone();
         order.shuffle(&mut rng);
         for together in order.chunks_mut(size * SORTED_TOGETHER) {
@@ -54,16 +54,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_but_the_first_is_a_target_once_an_epoch() {
+    fn every_item_but_the_first_is_a_target_once_a_pass() {
         let sequences = [vec![4, 5, 6], vec![7], vec![], vec![1, 2]];
         let samples = Samples::new(&sequences);
         assert_eq!(samples.len(), 3);
-        let batches = samples.epoch(1, 1, 2, 10);
+        let batches = samples.pass(1, 1, 2, 10);
         assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 3);
         let mut found: Vec<(u32, Vec<u32>, u32)> =
             batches.concat().iter().map(|sample| (sample.user, sample.history.to_vec(), sample.target)).collect();
         found.sort_unstable();
         assert_eq!(found, [(0, vec![4], 5), (0, vec![4, 5], 6), (3, vec![1], 2)]);
-        assert_eq!(batches, samples.epoch(1, 1, 2, 10));
+        assert_eq!(batches, samples.pass(1, 1, 2, 10));
     }
 }

@@ -10,7 +10,7 @@ use crate::language::Language;
 use crate::parameters::Shared;
 use contract::{Context, Failure, FailureKind, OutputPort, Result};
 use frames::{Interactions, Rankings, Split, kinds, write_json};
-use nn::Trained;
+use nn::{Trained, passes_of_epoch};
 use rand::seq::SliceRandom as _;
 use recommender::{ChoiceSplit, HeldOut, Stopping, tested_users};
 use tch::Device;
@@ -84,7 +84,8 @@ impl<'a> Run<'a> {
             levels: self.language.levels(),
             vocabulary: self.language.vocabulary(),
             colliding_items: self.language.colliding_items(),
-            samples_an_epoch: Samples::new(&sequences).len(),
+            samples_a_pass: Samples::new(&sequences).len(),
+            passes_an_epoch: self.passes(),
             users_with_fewer_than_two_training_items: sequences.iter().filter(|items| items.len() < 2).count(),
             weights: network.size(),
             short_lists,
@@ -153,9 +154,15 @@ impl<'a> Run<'a> {
             decoding: Decoding { top_k: CUTOFF, ..self.decoding(&unknown) },
         });
         let mut network = Network::new(self.language, self.shared, self.context.seed(), self.device)?;
-        let training = Training::new(&samples, self.shared, evaluator.as_ref(), self.context.seed());
+        let training = Training::new(&samples, self.shared, self.passes(), evaluator.as_ref(), self.context.seed());
         let trained = self.shared.epochs(name, epochs).train(&training, &mut network, self.context)?;
         Ok((network, trained))
+    }
+
+    /// Passes that an epoch is, of all training items: a training without the held-out ones has as many, so that an epoch is the same in both.
+    fn passes(&self) -> usize {
+        let samples = Samples::new(&self.interactions.sequences(&[Split::Train])).len();
+        passes_of_epoch(samples, self.shared.batch, self.shared.epoch_steps)
     }
 
     fn decoding<'b>(&self, unknown: &'b [f32]) -> Decoding<'b> {

@@ -24,6 +24,8 @@ pub(crate) struct Evaluator<'a> {
 pub(crate) struct Training<'a> {
     samples: &'a Samples<'a>,
     shared: &'a Shared,
+    /// Passes over the samples that an epoch is.
+    passes: usize,
     evaluator: Option<&'a Evaluator<'a>>,
     schedule: CosineSchedule,
     seed: u64,
@@ -34,12 +36,13 @@ impl<'a> Training<'a> {
     pub(crate) fn new(
         samples: &'a Samples<'a>,
         shared: &'a Shared,
+        passes: usize,
         evaluator: Option<&'a Evaluator<'a>>,
         seed: u64,
     ) -> Self {
-        let steps = shared.epochs * samples.len().div_ceil(shared.batch);
+        let steps = shared.epochs * passes * samples.len().div_ceil(shared.batch);
         let schedule = CosineSchedule::new(shared.learning_rate, shared.warmup, steps as u64);
-        Self { samples, shared, evaluator, schedule, seed }
+        Self { samples, shared, passes, evaluator, schedule, seed }
     }
 }
 
@@ -47,11 +50,13 @@ impl<'a, 'n> EpochTask<Network<'n>> for Training<'a> {
     type Batch = Vec<Sample<'a>>;
 
     fn batch_count(&self) -> usize {
-        self.samples.len().div_ceil(self.shared.batch)
+        self.passes * self.samples.len().div_ceil(self.shared.batch)
     }
 
     fn batches(&self, epoch: usize) -> impl Iterator<Item = Self::Batch> {
-        self.samples.epoch(self.seed, epoch, self.shared.batch, self.shared.max_length).into_iter()
+        let first = (epoch - 1) * self.passes + 1;
+        let Shared { batch, max_length, .. } = *self.shared;
+        (first..first + self.passes).flat_map(move |pass| self.samples.pass(self.seed, pass, batch, max_length))
     }
 
     fn targets(batch: &Self::Batch) -> usize {

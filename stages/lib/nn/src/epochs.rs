@@ -7,6 +7,13 @@ use serde::Serialize;
 use std::time::Instant;
 use tch::Tensor;
 
+/// How many passes over the samples an epoch is, so that it has at least `epoch_steps` steps: epochs are counted to end a training, and of a
+/// small set one pass teaches next to nothing.
+#[must_use]
+pub fn passes_of_epoch(samples: usize, batch: usize, epoch_steps: usize) -> usize {
+    epoch_steps.div_ceil(samples.div_ceil(batch.max(1)).max(1)).max(1)
+}
+
 /// The mean loss of an epoch's targets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Epoch {
@@ -224,4 +231,18 @@ fn state(epochs: &[Epoch], stopping: &EarlyStopping<Vec<Tensor>>, network: &impl
     let losses = epochs.iter().map(|epoch| epoch.loss).collect();
     let validation = stopping.evaluations().iter().map(|found| found.value).collect();
     TrainingState::of_epochs(losses, validation, stopping.best_weights().map(Vec::as_slice), network.state())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_of_few_samples_is_several_passes() {
+        assert_eq!(passes_of_epoch(12_800, 128, 100), 1);
+        assert_eq!(passes_of_epoch(12_672, 128, 100), 2);
+        assert_eq!(passes_of_epoch(300, 128, 100), 34);
+        assert_eq!(passes_of_epoch(300, 128, 1), 1);
+        assert_eq!(passes_of_epoch(0, 128, 7), 7);
+    }
 }

@@ -47,7 +47,7 @@ pub use attention::{AttentionMask, KvCache};
 pub use checkpoint::read_embedding;
 pub use device::{start, thread_pool, with_seed};
 pub use dropout::Dropout;
-pub use epochs::{Epoch, EpochTask, Epochs, Evaluation, Trained, TrainedNetwork};
+pub use epochs::{Epoch, EpochTask, Epochs, Evaluation, Trained, TrainedNetwork, passes_of_epoch};
 pub use hugging_face::write_hugging_face;
 pub use llama::{Llama, Parameter};
 pub use llama_config::LlamaConfig;

@@ -13,7 +13,9 @@ use serde::Serialize;
 pub(crate) struct Report {
     pub(crate) users: usize,
     pub(crate) items: usize,
-    pub(crate) samples_an_epoch: usize,
+    pub(crate) samples_a_pass: usize,
+    /// Passes over the samples that an epoch is.
+    pub(crate) passes_an_epoch: usize,
     /// Users whose training sequence has no next item to learn.
     pub(crate) users_with_fewer_than_two_training_items: usize,
     pub(crate) items_without_training_users: usize,

@@ -55,14 +55,14 @@ impl<'a> Samples<'a> {
         Self { sequences, sampling, max_length, mask: items as u32, all }
     }
 
-    /// Number of samples of an epoch.
+    /// Number of samples of a pass.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// The samples of an epoch in its order, in batches of at most `size`.
-    pub(crate) fn epoch(&self, seed: u64, epoch: usize, size: usize) -> impl Iterator<Item = Vec<Sample>> + use<'_> {
-        let mut rng = stream(seed, Purpose::Samples, epoch as u64);
+    /// The samples of a pass in its order, in batches of at most `size`.
+    pub(crate) fn pass(&self, seed: u64, pass: usize, size: usize) -> impl Iterator<Item = Vec<Sample>> + use<'_> {
+        let mut rng = stream(seed, Purpose::Samples, pass as u64);
         let mut order = self.all.clone();
         order.shuffle(&mut rng);
         let batches = order.len().div_ceil(size);
@@ -128,7 +128,7 @@ mod tests {
 
     fn epoch(sequences: &[Vec<u32>], sampling: Sampling, max_length: usize) -> Vec<Sample> {
         let samples = Samples::new(sequences, sampling, max_length, 9);
-        let mut all: Vec<Sample> = samples.epoch(1, 0, 2).flatten().collect();
+        let mut all: Vec<Sample> = samples.pass(1, 0, 2).flatten().collect();
         all.sort_by(|left, right| (&left.items, &left.at).cmp(&(&right.items, &right.at)));
         all
     }

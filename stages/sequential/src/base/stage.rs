@@ -10,7 +10,7 @@ use super::train::Training;
 use crate::parameters::{ModelParameters as _, Shared};
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result};
 use frames::{Interactions, Rankings, Split, kinds};
-use nn::{Trained, thread_pool};
+use nn::{Trained, passes_of_epoch, thread_pool};
 use recommender::{ChoiceSplit, HeldOut, Stopping, Validation};
 use tch::Device;
 
@@ -149,10 +149,17 @@ impl<M: Model> Run<'_, M> {
             negatives: &negatives,
             evaluator: evaluator.as_ref(),
             batch: self.shared.batch,
+            passes: self.passes(),
             seed: self.context.seed(),
         };
         let trained = self.shared.epochs(name, epochs).train(&training, &mut network, self.context)?;
         Ok((network, trained))
+    }
+
+    /// Passes that an epoch is, of all training items: a training without the held-out ones has as many, so that an epoch is the same in both.
+    fn passes(&self) -> usize {
+        let samples = self.samples(&self.interactions.sequences(&[Split::Train])).len();
+        passes_of_epoch(samples, self.shared.batch, self.shared.epoch_steps)
     }
 
     fn samples<'a>(&self, sequences: &'a [Vec<u32>]) -> Samples<'a> {
@@ -176,7 +183,8 @@ impl<M: Model> Run<'_, M> {
         Report {
             users: sequences.len(),
             items: network.items,
-            samples_an_epoch: self.samples(sequences).len(),
+            samples_a_pass: self.samples(sequences).len(),
+            passes_an_epoch: self.passes(),
             users_with_fewer_than_two_training_items: sequences.iter().filter(|items| items.len() < 2).count(),
             items_without_training_users: occurrences.iter().filter(|&&count| count == 0).count(),
             weights: network.size(),

@@ -18,6 +18,8 @@ pub(crate) struct Training<'a> {
     pub(crate) evaluator: Option<&'a Evaluator<'a>>,
     /// Samples of a step.
     pub(crate) batch: usize,
+    /// Passes over the samples that an epoch is.
+    pub(crate) passes: usize,
     pub(crate) seed: u64,
 }
 
@@ -25,11 +27,12 @@ impl<M: Model> EpochTask<Network<M>> for Training<'_> {
     type Batch = Vec<Sample>;
 
     fn batch_count(&self) -> usize {
-        self.samples.len().div_ceil(self.batch)
+        self.passes * self.samples.len().div_ceil(self.batch)
     }
 
     fn batches(&self, epoch: usize) -> impl Iterator<Item = Self::Batch> {
-        self.samples.epoch(self.seed, epoch, self.batch)
+        let first = (epoch - 1) * self.passes + 1;
+        (first..first + self.passes).flat_map(|pass| self.samples.pass(self.seed, pass, self.batch))
     }
 
     fn targets(batch: &Self::Batch) -> usize {
