@@ -7,6 +7,9 @@ use recommender::{Candidates, ChoiceSplit, Parallel, rank_among, same_ingest, te
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Histories that are compared with all texts at once: a text is read once for all of them.
+const BLOCK: usize = 16;
+
 /// Ranks by the cosine of a text embedding to the mean of the history's.
 #[derive(Debug)]
 pub struct TextKnn;
@@ -57,12 +60,11 @@ impl Stage for TextKnn {
         let may_be = parameters.candidates.of(&interactions)?;
         let lists = |users: &[u32], histories: &[Vec<u32>]| {
             let score = |users: &[u32], scores: &mut [f32]| {
-                for (&user, scores) in users.iter().zip(scores.chunks_exact_mut(texts.len())) {
-                    texts.score(latest(&histories[user as usize], parameters.history), scores);
-                }
+                let of_user = |&user: &u32| latest(&histories[user as usize], parameters.history);
+                texts.score(&users.iter().map(of_user).collect::<Vec<_>>(), scores);
                 Ok(())
             };
-            let scorer = Parallel { items: texts.len(), block: 1, score };
+            let scorer = Parallel { items: texts.len(), block: BLOCK, score };
             rank_among(&scorer, users, histories, parameters.top_k, |item| may_be[item as usize])
         };
         recommender::thread_pool(context)?.install(|| {
@@ -111,16 +113,24 @@ impl Texts {
         &self.0.values[item as usize * self.0.dim..][..self.0.dim]
     }
 
-    /// Adds to the scores `[items]` each item's cosine to the mean of the history's; nothing where that has no direction.
-    fn score(&self, history: &[u32], scores: &mut [f32]) {
+    /// Adds to the scores `[histories, items]` each item's cosine to the mean of the history's; nothing where that has no direction.
+    fn score(&self, histories: &[&[u32]], scores: &mut [f32]) {
+        let means: Vec<Vec<f32>> = histories.iter().map(|history| self.direction(history)).collect();
+        for (item, row) in self.0.values.chunks_exact(self.0.dim).enumerate() {
+            for (place, mean) in means.iter().enumerate() {
+                scores[place * self.len() + item] += dot(mean, row);
+            }
+        }
+    }
+
+    /// The mean of the items' vectors, at length 1.
+    fn direction(&self, items: &[u32]) -> Vec<f32> {
         let mut mean = vec![0.0; self.0.dim];
-        for &item in history {
+        for &item in items {
             mean.iter_mut().zip(self.row(item)).for_each(|(sum, value)| *sum += value);
         }
         normalise(&mut mean);
-        for (score, row) in scores.iter_mut().zip(self.0.values.chunks_exact(self.0.dim)) {
-            *score += dot(&mean, row);
-        }
+        mean
     }
 }
 
@@ -197,7 +207,7 @@ mod tests {
         let embeddings = || Embeddings { dim: 2, values: vec![10.0, 1.0, 10.0, -1.0, 0.0, 0.0] };
         let scores = |centred| {
             let mut scores = vec![0.0; 3];
-            Texts::new(embeddings(), centred).score(&[0], &mut scores);
+            Texts::new(embeddings(), centred).score(&[&[0]], &mut scores);
             scores
         };
         assert_eq!(scores(true), [1.0, -1.0, 0.0]);
