@@ -9,8 +9,14 @@ use space::Space;
 use space::walkers::{pipe, walkers};
 
 /// The settings that make every stage quick, of those that a table does not vary.
-const QUICK: [&str; 5] =
-    ["dccf.epochs=1", "sasrec.epochs=1", "codebook.codes=8", "codebook.epochs=2", "tasks.negative_histories=longest"];
+const QUICK: [&str; 6] = [
+    "dccf.epochs=1",
+    "sasrec.epochs=1",
+    "fmlp.epochs=1",
+    "codebook.codes=8",
+    "codebook.epochs=2",
+    "tasks.negative_histories=longest",
+];
 
 /// Small data, and a small model in the place of SmolLM2.
 fn with_model() -> Space {
