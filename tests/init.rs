@@ -77,6 +77,17 @@ fn a_csv_of_three_columns_becomes_a_table_of_metrics() {
 }
 
 #[test]
+fn titles_are_one_more_model_of_the_blend() {
+    let space = Space::new();
+    space.write("visits.csv", visits().replace("guest,room,day", "user,item,time"));
+    let rooms: String = (0..12).map(|room| format!("room {room},The {room} of floor {}\n", room / 3)).collect();
+    space.write("rooms.csv", format!("item,title\n{rooms}"));
+    space.succeed(&["init", "hotel", "--from", "visits.csv", "--metadata", "rooms.csv"]);
+    let table = space.succeed(&["run", "hotel"]).out;
+    assert!(table.contains("text-knn") && table.contains("blend"), "{table}");
+}
+
+#[test]
 fn small_files_keep_what_they_have() {
     let space = Space::new();
     let rows: String = (0..9).map(|n| format!("u{},i{},{}\n", n / 3, n % 3, 1_600_000_000 + n)).collect();

@@ -11,6 +11,9 @@ use std::thread::available_parallelism;
 
 const PIPELINE: &str = include_str!("own_data.toml");
 
+/// The stages that look at titles, for files that have some.
+const TEXT_STAGES: &str = include_str!("own_data_text.toml");
+
 /// The parameters of `ingest` that say how many interactions a user and an item must have.
 const CORE: [&str; 2] = ["min_user_interactions", "min_item_interactions"];
 
@@ -47,10 +50,15 @@ pub(super) fn pipeline(data: &OwnData<'_>, folder: &Path, name: &str) -> Result<
     );
     let columns = recognition.columns.iter().map(|column| format!("{} = {}", column.role, column.column));
     let summary = format!("{}: {}", recognition.format, columns.collect::<Vec<_>>().join(", "));
+    let has_titles = !metadata.is_empty() && count("items_without_title") < count("items");
+    let of_titles = |text: &'static str| if has_titles { text } else { "" };
     Ok(PIPELINE
         .replace("{summary}", summary.trim_end_matches(": "))
         .replace("{name}", name)
         .replace("{kept}", &kept)
+        .replace("{text}", of_titles(TEXT_STAGES))
+        .replace("{text_rankings}", of_titles("text-knn = \"text-knn.rankings\", "))
+        .replace("{text_validation}", of_titles("text-knn = \"text-knn.validation\", "))
         .replace("{ingest}", &settings(&recognition, &parameters, &files, &metadata, folder)?))
 }
 
