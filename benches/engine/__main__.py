@@ -20,7 +20,6 @@ from targets import targets
 from tools import TOOLS, Tool
 
 
-
 def main() -> int:
     given = arguments.parse()
     machine = idle_machine("engine", given.folder, given.loaded)

@@ -36,11 +36,8 @@ impl Truth {
             }
         };
         let history = interactions.sequences(&[Split::Train]).iter().map(|items| items.len() as u32).collect();
-        let mut count = vec![0; items];
-        let trained = interactions.item.iter().zip(&interactions.split).filter(|(_, split)| **split == Split::Train);
-        trained.for_each(|(&item, _)| count[item as usize] += 1);
         let known = interactions.before_test().iter().map(|items| items.iter().collect::<HashSet<_>>().len()).collect();
-        Ok(Self { targets, history, known, count, code })
+        Ok(Self { targets, history, known, count: interactions.training_counts(), code })
     }
 
     /// How many users have a test item: the denominator of every measure.

@@ -2,7 +2,7 @@
 
 use crate::parameters::Parameters;
 use crate::report::Reason;
-use crate::text::{drawn, first_words};
+use crate::text::{AskedItem, asked_items, drawn, first_words};
 use crate::{Material, Samples};
 use frames::Items;
 use prompts::{TaskKind, variant};
@@ -12,26 +12,13 @@ pub(crate) fn add_item_texts(samples: &mut Samples, material: &Material, paramet
     if !parameters.item_text {
         return;
     }
-    let Some(items) = &material.items else {
-        samples.report.leave_out(Reason::ItemsNotBound);
-        return;
-    };
-    for (place, item) in material.item_texts.iter().enumerate() {
-        let (title, description) = (&items.title[place], &items.description[place]);
-        if !material.asks_about(place, parameters) {
-            samples.report.leave_out(Reason::NewItem);
-            continue;
-        }
-        if title.trim().is_empty() {
-            samples.report.leave_out(Reason::NoTitle);
-            continue;
-        }
+    for AskedItem { title, description, codes } in asked_items(material, parameters, &mut samples.report) {
         let group = samples.next_group();
         let variant = variant(seed, group);
-        samples.add(group, TaskKind::ItemText, prompts::title_question(variant, item), title.trim());
+        samples.add(group, TaskKind::ItemText, prompts::title_question(variant, codes), title.trim());
         let description = first_words(description, parameters.description_words);
         if !description.is_empty() {
-            samples.add(group, TaskKind::ItemText, prompts::description_question(variant, item), &description);
+            samples.add(group, TaskKind::ItemText, prompts::description_question(variant, codes), &description);
         }
     }
 }

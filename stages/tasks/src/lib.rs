@@ -175,13 +175,6 @@ struct Material {
     preferences: Option<Vec<Vec<String>>>,
 }
 
-impl Material {
-    /// Whether the text of an item is asked about.
-    fn asks_about(&self, item: usize, parameters: &Parameters) -> bool {
-        parameters.text_of_new_items || self.is_trained[item]
-    }
-}
-
 fn write_prompts(material: &Material, parameters: &Parameters, seed: u64) -> (Prompts, Report) {
     let mut samples = Samples::default();
     history::add(&mut samples, material, parameters, seed);

@@ -1,7 +1,7 @@
 //! Samples from text: titles and descriptions of items, and users' reviews.
 
 use crate::parameters::Parameters;
-use crate::report::Reason;
+use crate::report::{Reason, Report};
 use crate::{Material, Samples};
 use prompts::{TaskKind, query_prompt, text_prompt, variant};
 use rand::SeedableRng as _;
@@ -12,25 +12,45 @@ pub(crate) fn add_texts(samples: &mut Samples, material: &Material, parameters: 
     if !parameters.text {
         return;
     }
-    let Some(items) = &material.items else {
-        samples.report.leave_out(Reason::ItemsNotBound);
-        return;
-    };
-    for (place, label) in material.item_texts.iter().enumerate() {
-        let (title, description) = (&items.title[place], &items.description[place]);
-        if !material.asks_about(place, parameters) {
-            samples.report.leave_out(Reason::NewItem);
-            continue;
-        }
-        if title.trim().is_empty() {
-            samples.report.leave_out(Reason::NoTitle);
-            continue;
-        }
+    for AskedItem { title, description, codes } in asked_items(material, parameters, &mut samples.report) {
         let group = samples.next_group();
         let description = first_words(description, parameters.description_words);
         let prompt = text_prompt(variant(seed, group), title, &description);
-        samples.add(group, TaskKind::Text, prompt, label);
+        samples.add(group, TaskKind::Text, prompt, codes);
     }
+}
+
+/// An item whose text is asked about.
+#[derive(Debug)]
+pub(crate) struct AskedItem<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) description: &'a str,
+    /// Its codes as text.
+    pub(crate) codes: &'a str,
+}
+
+/// The items that have a title and, with `text_of_new_items` off, a training row; others are reported.
+pub(crate) fn asked_items<'a>(
+    material: &'a Material,
+    parameters: &Parameters,
+    report: &mut Report,
+) -> Vec<AskedItem<'a>> {
+    let Some(items) = &material.items else {
+        report.leave_out(Reason::ItemsNotBound);
+        return Vec::new();
+    };
+    let mut asked = Vec::new();
+    for (place, codes) in material.item_texts.iter().enumerate() {
+        let (title, description) = (&items.title[place], &items.description[place]);
+        if !parameters.text_of_new_items && !material.is_trained[place] {
+            report.leave_out(Reason::NewItem);
+        } else if title.trim().is_empty() {
+            report.leave_out(Reason::NoTitle);
+        } else {
+            asked.push(AskedItem { title, description, codes });
+        }
+    }
+    asked
 }
 
 /// Adds a sample for each review of a training interaction.

@@ -48,13 +48,16 @@ pub(crate) fn run(
     device: Device,
     context: &Context,
 ) -> Result<()> {
-    Run { language, shared, interactions, device, context }.run()
+    let samples_a_pass = Samples::new(&interactions.sequences(&[Split::Train])).len();
+    Run { language, shared, interactions, samples_a_pass, device, context }.run()
 }
 
 struct Run<'a> {
     language: &'a Language,
     shared: &'a Shared,
     interactions: &'a Interactions,
+    /// Of all training items.
+    samples_a_pass: usize,
     device: Device,
     context: &'a Context,
 }
@@ -84,7 +87,7 @@ impl<'a> Run<'a> {
             levels: self.language.levels(),
             vocabulary: self.language.vocabulary(),
             colliding_items: self.language.colliding_items(),
-            samples_a_pass: Samples::new(&sequences).len(),
+            samples_a_pass: self.samples_a_pass,
             passes_an_epoch: self.passes(),
             users_with_fewer_than_two_training_items: sequences.iter().filter(|items| items.len() < 2).count(),
             weights: network.size(),
@@ -159,10 +162,9 @@ impl<'a> Run<'a> {
         Ok((network, trained))
     }
 
-    /// Passes that an epoch is, of all training items: a training without the held-out ones has as many, so that an epoch is the same in both.
+    /// Passes that an epoch is: in a training without the held-out items as many as in one with all, so that an epoch is the same in both.
     fn passes(&self) -> usize {
-        let samples = Samples::new(&self.interactions.sequences(&[Split::Train])).len();
-        passes_of_epoch(samples, self.shared.batch, self.shared.epoch_steps)
+        passes_of_epoch(self.samples_a_pass, self.shared.batch, self.shared.epoch_steps)
     }
 
     fn decoding<'b>(&self, unknown: &'b [f32]) -> Decoding<'b> {

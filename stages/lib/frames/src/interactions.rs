@@ -127,13 +127,19 @@ impl Interactions {
         self.sequences(&[Split::Train, Split::Validation])
     }
 
+    /// Per item (index = item) the number of its training rows.
+    #[must_use]
+    pub fn training_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.dataset.items];
+        let rows = self.item.iter().zip(&self.split).filter(|(_, split)| **split == Split::Train);
+        rows.for_each(|(&item, _)| counts[item as usize] += 1);
+        counts
+    }
+
     /// Whether each item (index = item) has a training row; one without is new to whatever is trained on these.
     #[must_use]
     pub fn is_trained(&self) -> Vec<bool> {
-        let mut is_trained = vec![false; self.dataset.items];
-        let rows = self.item.iter().zip(&self.split).filter(|(_, split)| **split == Split::Train);
-        rows.for_each(|(&item, _)| is_trained[item as usize] = true);
-        is_trained
+        self.training_counts().into_iter().map(|count| count > 0).collect()
     }
 
     fn check(&self, table: &Table, folder: &Path) -> Result<()> {
@@ -211,6 +217,7 @@ pub(crate) mod tests {
         assert_eq!(interactions.targets(), vec![Some(2), Some(3), None]);
         assert_eq!(interactions.before_test(), vec![vec![3, 1], vec![0, 1, 2], vec![]]);
         assert_eq!(interactions.sequences(&[Split::Train]), vec![vec![3], vec![0, 1], vec![]]);
+        assert_eq!(interactions.training_counts(), [1, 1, 0, 1]);
         assert_eq!(interactions.is_trained(), [true, true, false, true]);
     }
 

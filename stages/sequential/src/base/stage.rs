@@ -46,9 +46,21 @@ pub(crate) fn run<M: Model>(parameters: &M::Parameters, context: &Context) -> Re
     parameters.check_own()?;
     let device = nn::start(context)?;
     let interactions = Interactions::read(context.input("interactions")?)?;
-    let stage = Run::<M> { parameters, shared: &shared, context, device, interactions: &interactions };
+    let sequences = interactions.sequences(&[Split::Train]);
+    let samples_a_pass = samples::<M>(parameters, &interactions, &sequences).len();
+    let stage = Run::<M> { parameters, shared: &shared, context, device, interactions: &interactions, samples_a_pass };
     stage.check()?;
     thread_pool(context)?.install(|| stage.run())
+}
+
+/// What sequences of these interactions are learned from.
+fn samples<'a, M: Model>(
+    parameters: &M::Parameters,
+    interactions: &Interactions,
+    sequences: &'a [Vec<u32>],
+) -> Samples<'a> {
+    let max_length = parameters.shared().max_length;
+    Samples::new(sequences, M::sampling(parameters), max_length, interactions.dataset.items)
 }
 
 struct Run<'a, M: Model> {
@@ -57,6 +69,8 @@ struct Run<'a, M: Model> {
     context: &'a Context,
     device: Device,
     interactions: &'a Interactions,
+    /// Of all training items.
+    samples_a_pass: usize,
 }
 
 impl<M: Model> Run<'_, M> {
@@ -131,7 +145,7 @@ impl<M: Model> Run<'_, M> {
     ) -> Result<(Network<M>, Trained)> {
         let items = interactions.dataset.items;
         let sequences = interactions.sequences(&[Split::Train]);
-        let samples = self.samples(&sequences);
+        let samples = samples::<M>(self.parameters, interactions, &sequences);
         if samples.len() == 0 {
             let message =
                 format!("none of the {} users has 2 training items, so no item follows another", sequences.len());
@@ -156,15 +170,9 @@ impl<M: Model> Run<'_, M> {
         Ok((network, trained))
     }
 
-    /// Passes that an epoch is, of all training items: a training without the held-out ones has as many, so that an epoch is the same in both.
+    /// Passes that an epoch is: in a training without the held-out items as many as in one with all, so that an epoch is the same in both.
     fn passes(&self) -> usize {
-        let samples = self.samples(&self.interactions.sequences(&[Split::Train])).len();
-        passes_of_epoch(samples, self.shared.batch, self.shared.epoch_steps)
-    }
-
-    fn samples<'a>(&self, sequences: &'a [Vec<u32>]) -> Samples<'a> {
-        let items = self.interactions.dataset.items;
-        Samples::new(sequences, M::sampling(self.parameters), self.shared.max_length, items)
+        passes_of_epoch(self.samples_a_pass, self.shared.batch, self.shared.epoch_steps)
     }
 
     fn report(
@@ -183,7 +191,7 @@ impl<M: Model> Run<'_, M> {
         Report {
             users: sequences.len(),
             items: network.items,
-            samples_a_pass: self.samples(sequences).len(),
+            samples_a_pass: self.samples_a_pass,
             passes_an_epoch: self.passes(),
             users_with_fewer_than_two_training_items: sequences.iter().filter(|items| items.len() < 2).count(),
             items_without_training_users: occurrences.iter().filter(|&&count| count == 0).count(),
