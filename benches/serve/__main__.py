@@ -2,13 +2,15 @@
 
 Cached lists: wrk asks for lists of users drawn at random, of `pipe-serve` and of a handler on the same HTTP library that gets the
 same bytes from Redis; both in turns, several times. wrk, the servers and Redis share the machine. The users are made up by
-`sample`. Live lists: concurrent clients send histories one after the other, once with and once without batching.
+`sample`, or with `--generate` by `generate.py`, millions of them in a minute. Live lists: concurrent clients send histories one after the other, once with and once without batching.
 """
 
 import argparse
+import csv
 import http.client
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "benches/engine"))
@@ -39,6 +42,23 @@ uses = "popularity"
 inputs = {{ interactions = "ingest.interactions" }}
 top_k = 20
 """
+_GENERATED = """
+name = "shop"
+[stage.ingest]
+uses = "command"
+command = ["{python}", "{script}", "{{parameters.users}}", "{{parameters.items}}", "{{outputs.interactions}}", "{{outputs.items}}", "{{outputs.users}}"]
+outputs = {{ interactions = "interactions", items = "items", users = "users" }}
+parameters = {{ users = {users}, items = {items} }}
+[stage.popularity]
+uses = "popularity"
+inputs = {{ interactions = "ingest.interactions" }}
+top_k = 10
+"""
+
+# wrk holds the names of those whom it asks for, and draws among them.
+_ASKED = 100_000
+# How many requests are sent to our server before their answers are read, while Redis is filled.
+_TOGETHER = 256
 
 
 def main() -> int:
@@ -58,10 +78,12 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/serve", description=__doc__.splitlines()[0])
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=2_000)
+    parser.add_argument("--generate", action="store_true", help="draw the users evenly; needs numpy and polars")
     parser.add_argument("--seconds", type=int, default=10, help="of each turn of wrk")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each server")
+    parser.add_argument("--cache", type=int, default=512, help="MiB of rows that our server holds")
     parser.add_argument("--live", metavar="PIPELINE", help="a pipeline with a cached precache stage, such as sample")
     parser.add_argument("--live-only", action="store_true")
     return parser.parse_args()
@@ -82,10 +104,10 @@ class Server:
         self.process.wait()
         self.log.close()
 
-    def resident(self) -> float:
-        """MiB that the process has in memory."""
+    def memory(self, sort: str) -> float:
+        """MiB that the process has in memory, `VmRSS`, or had at most, `VmHWM`."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{sort}:"):
                 return int(line.split()[1]) / 1024
         return 0.0
 
@@ -113,33 +135,39 @@ def _wait(port: int, path: str, status: int = 200) -> float:
 
 
 def _cached(given: argparse.Namespace, folder: Path) -> None:
-    (folder / "shop.toml").write_text(_PIPELINE.format(users=given.users, items=given.items))
+    pipeline = _GENERATED if given.generate else _PIPELINE
+    names = {"python": sys.executable, "script": _HERE / "generate.py"}
+    (folder / "shop.toml").write_text(pipeline.format(users=given.users, items=given.items, **names))
     subprocess.run([_PIPE, "run", "shop.toml"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    command = [str(_PIPE), "serve", "shop.toml", "--listen", "127.0.0.1:18080", "--", "--threads", str(given.threads)]
-    with Server(command, folder, folder / "first.log"):
+    limits = ["--threads", str(given.threads), "--cache", str(given.cache)]
+    command = [str(_PIPE), "serve", "shop.toml", "--listen", "127.0.0.1:18080", "--", *limits]
+    with Server(command, folder, folder / "first.log") as first:
         made = _wait(18080, "/health/ready")
+        most = first.memory("VmHWM")
     with Server(command, folder, folder / "killed.log") as server:
         _wait(18080, "/health/ready")
         server.process.kill()
-    socket = folder / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    of_redis = folder / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(of_redis), "--save", "", "--appendonly", "no"]
     redis = Server(["redis-server", *options], folder, folder / "redis.log")
     with Server(command, folder, folder / "serve.log") as ours, redis:
         again = _wait(18080, "/health/ready")
+        idle = ours.memory("VmRSS")
         users = _users(folder)
-        _fill(socket, users)
-        peer_command = [str(_PEER), "127.0.0.1:18081", f"redis+unix://{socket}", str(given.threads)]
+        _fill(of_redis, users)
+        peer_command = [str(_PEER), "127.0.0.1:18081", f"redis+unix://{of_redis}", str(given.threads)]
         with Server(peer_command, folder, folder / "peer.log") as peer:
             _wait(18081, f"/v1/users/{users[0]}/recommendations")
             same = all(_body(18080, user) == _body(18081, user) for user in users[:: max(1, len(users) // 200)])
             print(f"{len(users)} users; bodies are equal: {'yes' if same else 'NO'}.")
-            print(f"Ready after {made:.2f} s when the store is made, {again:.2f} s after a SIGKILL.\n")
+            print(f"Ready after {made:.2f} s when the store is made, {again:.2f} s after a SIGKILL.")
+            print(f"Memory of the server before any request: {idle:.0f} MiB; most while it made the store: {most:.0f} MiB.\n")
             rows: dict[tuple[str, str], list[tuple]] = {}
             for _ in range(given.turns):
                 for pace, pause in (("as fast as they can", 0), ("a pause of 1 ms", 1)):
                     for name, port in (("pipe serve", 18080), ("Redis behind axum", 18081)):
                         rows.setdefault((pace, name), []).append(_wrk(given, folder, port, pause))
-            memory = {"pipe serve": ours.resident(), "Redis behind axum": peer.resident() + redis.resident()}
+            memory = {"pipe serve": ours.memory("VmRSS"), "Redis behind axum": peer.memory("VmRSS") + redis.memory("VmRSS")}
     print("| connections ask | | requests a second | p50 | p99 | errors | memory |\n|---|---|---|---|---|---|---|")
     for (pace, name), turns in sorted(rows.items()):
         rate, p50, p99 = (statistics.median(turn[place] for turn in turns) for place in range(3))
@@ -149,10 +177,11 @@ def _cached(given: argparse.Namespace, folder: Path) -> None:
 
 
 def _users(folder: Path) -> list[str]:
-    command = [_PIPE, "peek", "shop.toml", "ingest.users", "-n", "100000000", "--json"]
-    files = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout)
-    users = [row["id"] for row in files[0]["content"]["table"]["rows"]]
-    (folder / "users.txt").write_text("\n".join(users) + "\n")
+    command = [_PIPE, "export", "table", "shop.toml", "ingest.users", "--output", "users.csv"]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    with (folder / "users.csv").open(newline="") as file:
+        users = [row["id"] for row in csv.DictReader(file)]
+    (folder / "users.txt").write_text("\n".join(users[:: -(-len(users) // _ASKED)]) + "\n")
     return users
 
 
@@ -160,19 +189,32 @@ def _body(port: int, user: str) -> bytes:
     return _get(port, f"/v1/users/{user}/recommendations")[1]
 
 
-def _fill(socket: Path, users: list[str]) -> None:
+def _fill(of_redis: Path, users: list[str]) -> None:
     """Gives Redis the very answers of our server."""
-    while not socket.exists():
+    while not of_redis.exists():
         time.sleep(0.01)
-    client = subprocess.Popen(["redis-cli", "-s", str(socket), "--pipe"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    connection = http.client.HTTPConnection("127.0.0.1", 18080)
-    for user in users:
-        connection.request("GET", f"/v1/users/{user}/recommendations")
-        body, key = connection.getresponse().read(), user.encode()
-        words = (b"SET", key, body)
-        client.stdin.write(b"*3\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+    client = subprocess.Popen(["redis-cli", "-s", str(of_redis), "--pipe"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    with socket.create_connection(("127.0.0.1", 18080)) as ours, ours.makefile("rb") as answers:
+        for first in range(0, len(users), _TOGETHER):
+            together = users[first : first + _TOGETHER]
+            requests = (f"GET /v1/users/{user}/recommendations HTTP/1.1\r\nhost: a\r\n\r\n" for user in together)
+            ours.sendall("".join(requests).encode())
+            for user in together:
+                words = (b"SET", user.encode(), _next_body(answers))
+                client.stdin.write(b"*3\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
     client.stdin.close()
     client.wait()
+
+
+def _next_body(answers: BinaryIO) -> bytes:
+    """The body of the next answer of a connection."""
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        if not line:
+            sys.exit("serve: the server ended the connection")
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return answers.read(length)
 
 
 def _wrk(given: argparse.Namespace, folder: Path, port: int, pause: int) -> tuple[float, float, float, int]:

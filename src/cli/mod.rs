@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod gathering;
 mod graph;
+mod identifiers;
 mod ingest;
 mod init;
 mod lineage;

@@ -3,21 +3,20 @@
 //! The worker reads the files; this module formats them. Prompts are shown whole, with the target tokens marked.
 
 use crate::cli::completion;
+use crate::cli::identifiers::{Current, identifiers};
 use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::cli::target::{Target, all_current, among};
 use crate::error::{Error, Result};
 use crate::key::PortName;
-use crate::store::{Action, Store};
+use crate::store::Store;
 use crate::terminal::{print, size, styled, table};
 use crate::worker;
 use anstyle::AnsiColor;
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
-use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Print a part of what is in a stage's result: samples as text, rows of tables, reports.
@@ -32,9 +31,6 @@ pub(crate) struct PeekArguments {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 5)]
     pub(super) rows: usize,
 }
-
-/// The current results of stages.
-type Current = BTreeMap<NodeIndex, Box<Action>>;
 
 /// What stands around the text that carries loss.
 const MARKS: (&str, &str) = ("\u{27e6}", "\u{27e7}");
@@ -51,7 +47,7 @@ pub(super) fn peek(arguments: &PeekArguments) -> Result<()> {
         .into_iter()
         .map(|(port, folder)| PeekOutput { kind: kind(port.as_str()), port: port.to_string(), folder })
         .collect();
-    let names = names(&session, &current, &target);
+    let names = identifiers(&session, &current, target.stage);
     let files = worker::ask(&session.worker, &Peek { outputs, rows: arguments.rows, names })?;
     let text = if arguments.pipeline.output.json {
         format!("{}\n", json!(files))
@@ -101,22 +97,6 @@ fn folders(session: &Session, current: &Current, target: &Target) -> Result<Vec<
     }
     tracing::warn!("{name} has no cached result; its newest result is shown, from before the pipeline changed");
     Ok(found)
-}
-
-/// The artifacts upstream of the target, or of it, that have identifiers. A kind that several stages make is left out.
-fn names(session: &Session, current: &Current, target: &Target) -> BTreeMap<String, PathBuf> {
-    let upstream = session.graph.upstream(target.stage);
-    let folder = |kind: &str| {
-        let mut folders = current.iter().filter(|(stage, _)| upstream.contains(stage)).flat_map(|(stage, action)| {
-            let outputs = &session.graph.stages[*stage].description.outputs;
-            outputs.iter().filter(|output| output.kind.0 == kind).filter_map(|output| {
-                let artifact = action.outputs.get(&PortName::new(output.name.as_str()))?;
-                Some(session.store.artifact(&artifact.digest))
-            })
-        });
-        folders.next().filter(|_| folders.next().is_none())
-    };
-    Peek::NAMING.iter().filter_map(|kind| Some(((*kind).to_owned(), folder(kind)?))).collect()
 }
 
 fn file_text(file: &PeekedFile) -> String {

@@ -9,14 +9,14 @@ pub(crate) use record::UserRecord;
 use contract::Failure;
 use contract::questions::{ItemRow, ListsHead, Service};
 use folder::Slot;
-use record::{checksum, decode_json, is_whole};
+use record::{UserBlock, checksum, decode_json, is_whole};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The form of stores. One of another form is made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The trees of a store.
 const USERS: &str = "users";
@@ -151,20 +151,34 @@ impl OnlineStore {
     /// # Errors
     /// When the row cannot be read or is damaged.
     pub(crate) fn user(&self, id: &str) -> Result<Option<UserRecord>, StoreError> {
-        let Some(row) = self.users.get(id).map_err(|error| StoreError::of_sled(Path::new(USERS), error))? else {
-            return Ok(None);
-        };
-        let damaged = || StoreError::Damaged {
+        let Some((key, row)) = self.block_with(id)? else { return Ok(None) };
+        let block = UserBlock::open(&key, &row).ok_or_else(|| StoreError::Damaged {
             path: PathBuf::from(USERS),
-            problem: format!("the row of user '{id}' is damaged"),
-        };
-        UserRecord::decode(id.as_bytes(), &row).map(Some).ok_or_else(damaged)
+            problem: format!("the row that would have the user '{id}' is damaged"),
+        })?;
+        Ok(block.find(id))
     }
 
-    /// The first users, in the order of their bytes, whose identifiers begin so.
+    /// The first users, in the order of their bytes, whose identifiers begin so. Rows that cannot be read are left out.
     pub(crate) fn users_with_prefix(&self, prefix: &str, count: usize) -> Vec<String> {
-        let keys = self.users.scan_prefix(prefix).keys().take(count);
-        keys.filter_map(|key| String::from_utf8(key.ok()?.to_vec()).ok()).collect()
+        let first = self.block_with(prefix).ok().flatten().map_or_else(|| prefix.into(), |(key, _)| key);
+        let blocks = self.users.range(first..).filter_map(Result::ok);
+        let ids = blocks.flat_map(|(key, row)| {
+            let ids: Vec<Vec<u8>> =
+                UserBlock::open(&key, &row).iter().flat_map(UserBlock::ids).map(<[u8]>::to_vec).collect();
+            ids
+        });
+        ids.skip_while(|id| id.as_slice() < prefix.as_bytes())
+            .take_while(|id| id.starts_with(prefix.as_bytes()))
+            .filter_map(|id| String::from_utf8(id).ok())
+            .take(count)
+            .collect()
+    }
+
+    /// The block that has the user with that identifier, if any has: the last one whose first user is not after it.
+    fn block_with(&self, id: &str) -> Result<Option<(sled::IVec, sled::IVec)>, StoreError> {
+        let last = self.users.range(..=id).next_back().transpose();
+        last.map_err(|error| StoreError::of_sled(Path::new(USERS), error))
     }
 }
 
@@ -184,8 +198,10 @@ fn read(folder: &Path, content: &str, cache: u64) -> Result<(sled::Tree, Vec<Ite
         let tree = |name: &str| db.open_tree(name).map_err(|error| StoreError::of_sled(folder, error));
         let (users, items) = (tree(USERS)?, tree(ITEMS)?);
         let mut found = Summary { users: 0, items: 0, checksums: 0, ..expected.clone() };
-        found.users = count(&users, &mut found.checksums, folder)?;
-        found.items = count(&items, &mut found.checksums, folder)?;
+        let whole = |key: &[u8], row: &[u8]| is_whole(key, row).then_some(1);
+        found.items = count(&items, whole, &mut found.checksums, folder)?;
+        let of_block = |key: &[u8], row: &[u8]| UserBlock::open(key, row).map(|block| block.ids().count() as u64);
+        found.users = count(&users, of_block, &mut found.checksums, folder)?;
         if found != expected {
             return Err(damaged(format!(
                 "it has {} users and {} items, or others than were written",
@@ -204,19 +220,23 @@ fn read(folder: &Path, content: &str, cache: u64) -> Result<(sled::Tree, Vec<Ite
     Ok((users, items, expected))
 }
 
-/// Counts the rows of a tree, which must all be whole.
-fn count(tree: &sled::Tree, checksums: &mut u64, folder: &Path) -> Result<u64, StoreError> {
-    let mut rows = 0;
-    for row in tree {
+/// Counts what the rows of a tree have, by a function that has `None` for a damaged one.
+fn count(
+    tree: &sled::Tree,
+    of_row: impl Fn(&[u8], &[u8]) -> Option<u64>,
+    checksums: &mut u64,
+    folder: &Path,
+) -> Result<u64, StoreError> {
+    let mut sum = 0;
+    for (number, row) in tree.iter().enumerate() {
         let (key, row) = row.map_err(|error| StoreError::of_sled(folder, error))?;
-        if !is_whole(&key, &row) {
-            let problem = format!("row {rows} of {} is damaged", String::from_utf8_lossy(&tree.name()));
-            return Err(StoreError::Damaged { path: folder.to_owned(), problem });
-        }
+        sum += of_row(&key, &row).ok_or_else(|| {
+            let problem = format!("row {number} of {} is damaged", String::from_utf8_lossy(&tree.name()));
+            StoreError::Damaged { path: folder.to_owned(), problem }
+        })?;
         *checksums = checksums.wrapping_add(checksum(&row));
-        rows += 1;
     }
-    Ok(rows)
+    Ok(sum)
 }
 
 /// The database in a store's folder. sled lets go of its lock some time after it was closed, so this waits a moment.
@@ -247,4 +267,51 @@ fn remove_half_written_snapshots(folder: &Path) {
 
 fn item_key(item: u32) -> [u8; 4] {
     item.to_be_bytes()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use contract::questions::UserRow;
+
+    /// A store with these users, three in a block.
+    fn store(folder: &Path, ids: &[&str]) -> OnlineStore {
+        let db = database(&folder.join("store"), CACHE_OF_BUILD).unwrap();
+        let users = db.open_tree(USERS).unwrap();
+        for block in ids.chunks(3) {
+            let user = |id: &&str| UserRow { id: (*id).to_owned(), history: vec![id.len() as u32], list: Vec::new() };
+            let block: Vec<UserRow> = block.iter().map(user).collect();
+            let key = block[0].id.as_bytes();
+            users.insert(key, UserBlock::encode(key, &block)).unwrap();
+        }
+        let head = ListsHead { items: 0, max_history: 0, popular: Vec::new(), not_live: None };
+        OnlineStore { users, count: ids.len() as u64, head, _slot: Slot::take(folder, "content").unwrap() }
+    }
+
+    #[test]
+    fn each_user_is_found_in_its_block_and_no_other_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = ["B", "BA", "BB", "C", "Ca", "Cab", "Cb", "D"];
+        let store = store(folder.path(), &ids);
+        for id in ids {
+            assert_eq!(store.user(id).unwrap().unwrap().history, [id.len() as u32], "{id}");
+        }
+        for id in ["", "A", "BAA", "BZ", "Caa", "Cc", "E"] {
+            assert_eq!(store.user(id).unwrap(), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn users_with_a_prefix_are_found_across_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = ["B", "BA", "BB", "C", "Ca", "Cab", "Cb", "D"];
+        let store = store(folder.path(), &ids);
+        assert_eq!(store.users_with_prefix("", 100), ids);
+        assert_eq!(store.users_with_prefix("", 4), ids[..4]);
+        assert_eq!(store.users_with_prefix("BB", 4), ["BB"]);
+        assert_eq!(store.users_with_prefix("C", 100), ["C", "Ca", "Cab", "Cb"]);
+        assert_eq!(store.users_with_prefix("A", 100), [""; 0]);
+        assert_eq!(store.users_with_prefix("E", 100), [""; 0]);
+    }
 }

@@ -1,5 +1,6 @@
 //! A row of the store: a checksum, then what it holds. A row whose bytes changed is never taken for another.
 
+use contract::questions::UserRow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,27 +17,72 @@ pub(crate) struct UserRecord {
 const CHECKSUM: usize = 8;
 
 impl UserRecord {
-    /// The row under that key.
-    pub(crate) fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; CHECKSUM];
-        bytes.extend((self.history.len() as u32).to_le_bytes());
-        bytes.extend(self.history.iter().flat_map(|item| item.to_le_bytes()));
-        for (item, score) in &self.list {
+    fn encode(user: &UserRow, bytes: &mut Vec<u8>) {
+        bytes.extend((user.history.len() as u32).to_le_bytes());
+        bytes.extend(user.history.iter().flat_map(|item| item.to_le_bytes()));
+        for (item, score) in &user.list {
             bytes.extend(item.to_le_bytes());
             bytes.extend(score.to_le_bytes());
         }
-        seal(key, bytes)
     }
 
-    /// Reads a row. `None` when it is damaged.
-    pub(crate) fn decode(key: &[u8], row: &[u8]) -> Option<Self> {
-        let (length, rest) = open(key, row)?.split_first_chunk::<4>()?;
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (history, list) = rest.split_at_checked(u32::from_le_bytes(*length) as usize * 4)?;
         let history = history.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
         let (pairs, left) = list.as_chunks::<8>();
         let pair =
             |&[a, b, c, d, e, f, g, h]: &[u8; 8]| (u32::from_le_bytes([a, b, c, d]), f32::from_le_bytes([e, f, g, h]));
         left.is_empty().then(|| Self { history, list: pairs.iter().map(pair).collect() })
+    }
+}
+
+/// A row of users who follow each other in the order of their identifiers, under that of the first: for each the length of the
+/// identifier, that of the record, then both.
+#[derive(Debug)]
+pub(crate) struct UserBlock<'a>(&'a [u8]);
+
+impl<'a> UserBlock<'a> {
+    /// The row under that key.
+    pub(crate) fn encode(key: &[u8], users: &[UserRow]) -> Vec<u8> {
+        let mut bytes = vec![0; CHECKSUM];
+        let mut record = Vec::new();
+        for user in users {
+            record.clear();
+            UserRecord::encode(user, &mut record);
+            bytes.extend((user.id.len() as u32).to_le_bytes());
+            bytes.extend((record.len() as u32).to_le_bytes());
+            bytes.extend(user.id.as_bytes());
+            bytes.extend(&record);
+        }
+        seal(key, bytes)
+    }
+
+    /// Opens a row. `None` when it is damaged.
+    pub(crate) fn open(key: &[u8], row: &'a [u8]) -> Option<Self> {
+        open(key, row).map(Self)
+    }
+
+    /// The user with that identifier; `None` where it is not among them.
+    pub(crate) fn find(&self, id: &str) -> Option<UserRecord> {
+        self.rows().find(|(other, _)| *other == id.as_bytes()).and_then(|(_, record)| UserRecord::decode(record))
+    }
+
+    /// The users, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.rows().map(|(id, _)| id)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let (id, rest) = left.split_first_chunk::<4>()?;
+            let (record, rest) = rest.split_first_chunk::<4>()?;
+            let (id, rest) = rest.split_at_checked(u32::from_le_bytes(*id) as usize)?;
+            let (record, rest) = rest.split_at_checked(u32::from_le_bytes(*record) as usize)?;
+            left = rest;
+            Some((id, record))
+        })
     }
 }
 
@@ -82,20 +128,36 @@ fn digest(key: &[u8], content: &[u8]) -> [u8; CHECKSUM] {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
+    fn user(id: &str, history: Vec<u32>, list: Vec<(u32, f32)>) -> UserRow {
+        UserRow { id: id.to_owned(), history, list }
+    }
+
     #[test]
-    fn a_row_is_read_as_it_was_written_and_any_flipped_bit_is_found() {
-        let record = UserRecord { history: vec![3, 1], list: vec![(7, -0.5), (9, -1.25)] };
-        let row = record.encode(b"user");
-        assert_eq!(UserRecord::decode(b"user", &row), Some(record));
-        assert_eq!(UserRecord::decode(b"other", &row), None);
+    fn users_are_read_as_they_were_written() {
+        let users = [user("", vec![3, 1], vec![(7, -0.5), (9, -1.25)]), user("b", vec![], vec![]), user("bc", vec![2], vec![])];
+        let row = UserBlock::encode(b"", &users);
+        let block = UserBlock::open(b"", &row).unwrap();
+        assert_eq!(block.ids().collect::<Vec<_>>(), users.iter().map(|user| user.id.as_bytes()).collect::<Vec<_>>());
+        for user in users {
+            assert_eq!(block.find(&user.id), Some(UserRecord { history: user.history, list: user.list }));
+        }
+        assert_eq!(block.find("a"), None);
+    }
+
+    #[test]
+    fn any_flipped_bit_is_found() {
+        let row = UserBlock::encode(b"user", &[user("user", vec![3, 1], vec![(7, -0.5), (9, -1.25)])]);
+        assert!(UserBlock::open(b"user", &row).is_some());
+        assert!(UserBlock::open(b"other", &row).is_none());
         for bit in 0..row.len() * 8 {
             let mut flipped = row.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(UserRecord::decode(b"user", &flipped), None, "bit {bit}");
+            assert!(UserBlock::open(b"user", &flipped).is_none(), "bit {bit}");
         }
-        assert!((0..row.len()).all(|length| UserRecord::decode(b"user", &row[..length]).is_none()));
+        assert!((0..row.len()).all(|length| UserBlock::open(b"user", &row[..length]).is_none()));
     }
 }

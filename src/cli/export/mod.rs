@@ -6,6 +6,7 @@ mod model;
 mod output;
 mod records;
 mod ro_crate;
+mod table;
 mod tensorboard;
 
 use crate::error::Result;
@@ -26,6 +27,7 @@ pub(crate) enum ExportCommand {
     Model(model::LanguageModelArguments),
     Mlflow(mlflow::MlflowArguments),
     RoCrate(ro_crate::RoCrateArguments),
+    Table(table::TableArguments),
     Tensorboard(tensorboard::TensorboardArguments),
 }
 
@@ -36,6 +38,7 @@ pub(super) fn export(arguments: &ExportModelArguments) -> Result<()> {
         ExportCommand::Model(arguments) => model::export(arguments),
         ExportCommand::Mlflow(arguments) => mlflow::export(arguments),
         ExportCommand::RoCrate(arguments) => ro_crate::export(arguments),
+        ExportCommand::Table(arguments) => table::export(arguments),
         ExportCommand::Tensorboard(arguments) => tensorboard::export(arguments),
     }
 }

@@ -20,6 +20,7 @@ mod doctor;
 mod lists;
 mod mkl;
 mod model_folder;
+mod names;
 mod new_items;
 mod orphan;
 mod panics;
@@ -28,10 +29,11 @@ mod rank;
 mod recommend;
 mod registry;
 mod similar;
+mod table;
 
 use contract::questions::{
     Check, Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recognise,
-    Recommend, Tokenize, parse,
+    Recommend, Tokenize, WriteTable, parse,
 };
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
@@ -58,6 +60,7 @@ usage:
   pipe-worker tokenize   give codes to new items: a request on the standard input, the codes as JSON
   pipe-worker merge      write a tuned model as one plain folder: a request on the standard input
   pipe-worker peek       print a part of what is in outputs: a request on the standard input, the answer as JSON
+  pipe-worker table      write a table with identifiers beside numbers to a file: a request on the standard input
   pipe-worker recognise  print what files of interactions would be read as: a request on the standard input, the answer as JSON
   pipe-worker stage      run the stage of the spec on the standard input, which must stay open; print events
   pipe-worker rank       the same as one of several processes that mpirun starts; the first has the standard input
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         [Tokenize::NAME] => finish(answer(new_items::answer)),
         [Merge::NAME] => finish(answer(model_folder::merge)),
         [Peek::NAME] => finish(answer(peek::answer)),
+        [WriteTable::NAME] => finish(answer(table::answer)),
         [Recommend::NAME] => finish(answer(recommend::answer)),
         [Lists::NAME] => finish(rows()),
         [Decode::NAME] => finish(decode()),

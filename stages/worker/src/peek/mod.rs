@@ -1,12 +1,11 @@
 //! A part of what is in a stage's outputs, for `pipe peek`: samples, rows, tensors, reports.
 
-mod names;
 mod rows;
 
+use crate::names::Names;
 use contract::questions::{Content, Peek, PeekOutput, PeekedFile, Sample, TensorSummary};
 use contract::{Failure, Result};
 use frames::{Prompts, TaskKind};
-use names::Names;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 

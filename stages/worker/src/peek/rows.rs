@@ -1,6 +1,6 @@
 //! The first rows of a table of any columns.
 
-use super::names::Names;
+use crate::names::Names;
 use contract::questions::Content;
 use contract::{Failure, Result};
 use polars::prelude::{AnyValue, ParquetReader, SerReader};

@@ -15,6 +15,7 @@ mod recommend;
 mod request;
 mod service;
 mod tokenize;
+mod write_table;
 
 use crate::artifact::ArtifactSchema;
 use crate::describe::Description;
@@ -36,6 +37,7 @@ pub use recommend::{ListSource, NamedItem, Recommend, Recommended, ScoredItem, W
 pub use request::{PROTOCOL, Request, parse};
 pub use service::Service;
 pub use tokenize::{CodeSource, Tokenize, Tokenized, TokenizedItem};
+pub use write_table::{TableForm, WriteTable, WrittenTable};
 
 /// Something that the runner asks the worker.
 pub trait Question: Serialize + DeserializeOwned {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Identifiers by number, read when a table first has such a number.
 #[derive(Debug, Default)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     folders: BTreeMap<&'a str, &'a Path>,
     users: OnceCell<Vec<String>>,
     items: OnceCell<Vec<String>>,
@@ -17,13 +17,16 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Those of artifacts, by kind.
-    pub(super) fn of(folders: &'a BTreeMap<String, PathBuf>) -> Self {
+    pub(crate) fn of(folders: &'a BTreeMap<String, PathBuf>) -> Self {
         let folders = folders.iter().map(|(kind, folder)| (kind.as_str(), folder.as_path())).collect();
         Self { folders, ..Self::default() }
     }
 
     /// The identifiers behind the numbers of a column; none where they are not known.
-    fn ids(&self, column: &str) -> Result<&[String]> {
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn ids(&self, column: &str) -> Result<&[String]> {
         let (ids, kind) = match column {
             "user" => (&self.users, kinds::USERS),
             "item" => (&self.items, kinds::ITEMS),
@@ -44,7 +47,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// When the identifiers cannot be read.
-    pub(super) fn beside(&self, row: Map<String, Value>) -> Result<Map<String, Value>> {
+    pub(crate) fn beside(&self, row: Map<String, Value>) -> Result<Map<String, Value>> {
         if row.contains_key("id") {
             return Ok(row);
         }
