@@ -153,6 +153,16 @@ const ALL: &[(&str, Examples)] = &[
         ],
     ),
     (
+        "export table",
+        &[
+            (
+                "Ranked lists with users' and items' identifiers",
+                "pipe export table sample precache.rankings --output lists.csv",
+            ),
+            ("The codes of the items, as Parquet", "pipe export table sample codebook.codes --output codes.parquet"),
+        ],
+    ),
+    (
         "graph",
         &[
             ("Draw it in the terminal", "pipe graph sample"),

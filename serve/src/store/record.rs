@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn users_are_read_as_they_were_written() {
-        let users = [user("", vec![3, 1], vec![(7, -0.5), (9, -1.25)]), user("b", vec![], vec![]), user("bc", vec![2], vec![])];
+        let users =
+            [user("", vec![3, 1], vec![(7, -0.5), (9, -1.25)]), user("b", vec![], vec![]), user("bc", vec![2], vec![])];
         let row = UserBlock::encode(b"", &users);
         let block = UserBlock::open(b"", &row).unwrap();
         assert_eq!(block.ids().collect::<Vec<_>>(), users.iter().map(|user| user.id.as_bytes()).collect::<Vec<_>>());

@@ -16,6 +16,9 @@ python3 -c 'import pandas; print(pandas.read_parquet(\"items.parquet\").iloc[17]
 
 Numbers of users and items are rows: item 17 is row 17 of `items.parquet` and of `embeddings.safetensors`. A stage of your own
 (`uses = \"command\"`) that writes one of these files in an output of that kind can take the place of a stage.
+
+`pipe export table PIPELINE STAGE.OUTPUT --output FILE` writes a table as CSV or Parquet with the identifiers that the raw data have, `user_id`
+and `item_id`, beside the numbers; `pipe peek` shows some rows so.
 ";
 
 /// `docs/reference/artifacts.md`.
