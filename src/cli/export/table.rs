@@ -7,6 +7,7 @@ use crate::cli::options::PipelineArguments;
 use crate::cli::session::Session;
 use crate::cli::target::{Target, all_current, among};
 use crate::error::{Error, Result};
+use crate::key::PortName;
 use crate::terminal::{print_line, size};
 use crate::worker;
 use clap::{Args, ValueHint};
@@ -36,7 +37,7 @@ pub(super) fn export(arguments: &TableArguments) -> Result<()> {
     let target = Target::parse(&session, &arguments.target)?;
     let mut ports = target.ports.iter();
     let (Some(port), None) = (ports.next(), ports.next()) else {
-        let names: Vec<&str> = target.ports.iter().map(|port| port.as_str()).collect();
+        let names: Vec<&str> = target.ports.iter().map(PortName::as_str).collect();
         return Err(Error::Usage {
             message: format!("'{}' has {} outputs: which of them?", arguments.target, names.len()),
             hint: Some(format!("name one as {}.OUTPUT: {}", arguments.target, names.join(", "))),

@@ -95,7 +95,7 @@ fn with_identifiers(frame: &DataFrame, names: &Names<'_>) -> Result<DataFrame> {
 
 /// A file to which rows are added.
 enum Writer {
-    Parquet(BatchedWriter<BufWriter<File>>),
+    Parquet(Box<BatchedWriter<BufWriter<File>>>),
     Csv(BufWriter<File>),
 }
 
@@ -108,7 +108,7 @@ impl Writer {
         match form {
             TableForm::Parquet => {
                 let writer = ParquetWriter::new(BufWriter::new(file)).with_compression(ParquetCompression::Zstd(None));
-                Ok(Self::Parquet(writer.set_parallel(false).batched(frame.schema())?))
+                Ok(Self::Parquet(Box::new(writer.set_parallel(false).batched(frame.schema())?)))
             }
             TableForm::Csv => {
                 let mut file = BufWriter::new(file);
