@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// How many users are a row of the store. sled keeps a table of its pages, with at most 16 rows in each, so memory of the server grows by
-/// less than a byte for each user; and a lookup reads one row.
+/// two bytes for each user instead of 33; and a lookup reads one row.
 const BLOCK: usize = 16;
 
 /// How many blocks are written in one step. With more of them sled keeps many versions of its pages.
