@@ -32,8 +32,8 @@ test-s3: build ## build an S3 server, then run the tests of shared results again
 	$(CARGO) build $(S3)
 	PIPE_S3_SERVER=$(CURDIR)/target/s3/debug/s3-server $(CARGO) test --workspace --test behaviours remote_s3:: -- --nocapture
 
-# The tests that have a long form, as executable and module, and how many cases each tries in it.
-SOAK  := $(foreach module,planner_model killed together identity faults power_loss corruption,'behaviours $(module)::') reading
+# The tests that have a long form, as executable and at times module, and how many cases each tries in it.
+SOAK  := $(foreach module,planner_model killed together identity,'behaviours $(module)::') library reading
 CASES ?= 500
 
 soak: build ## try to break the store, and the readers of ingest, for long, with CASES=500 cases a test

@@ -1,8 +1,8 @@
 //! Looking after the store: listing, finding, checking, copying, pinning, counting.
 
-use serde_json::{Value, json as value};
 use crate::space::Space;
 use crate::space::chain::{CHAIN, chain, folder, word};
+use serde_json::{Value, json as value};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 

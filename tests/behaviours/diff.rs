@@ -1,7 +1,7 @@
 //! What differs between two runs, and what that did to the metrics.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 
 const CHAIN: &str = r#"
 name = "chain"

@@ -1,7 +1,7 @@
 //! `pipe doctor` says what is there, what is wrong with it, and what to do; its exit code is that of the first problem.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// The findings of a topic.

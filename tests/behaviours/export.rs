@@ -1,7 +1,7 @@
 //! `pipe export merged`: the tuned model as a plain folder, by adapter and whole, and what it refuses.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 
 const PIPELINE: &str = r#"
 extends = "quick.toml"

@@ -1,7 +1,7 @@
 //! `pipe export table`: a result's table with identifiers beside numbers, as CSV and Parquet, and what it refuses.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// The lines of a file without its first, which must have these columns.

@@ -2,9 +2,9 @@
 
 use crate::space::Space;
 use crate::space::chain::folder;
+use crate::whole::assert_whole;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use crate::whole::assert_whole;
 
 /// `base` runs a script, `next` reads what it made.
 fn pipeline(base: &str, next: &str) -> Space {

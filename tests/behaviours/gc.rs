@@ -1,8 +1,8 @@
 //! What `pipe cache gc` removes and what it leaves, also beside runs and when it is killed.
 
-use serde_json::Value;
 use crate::space::chain::{CHAIN, chain, folder, word};
 use crate::space::{Space, wait_until};
+use serde_json::Value;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 

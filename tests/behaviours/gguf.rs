@@ -1,8 +1,8 @@
 //! A GGUF file is a language model wherever a Hugging Face folder is: it is tuned, ranks, and is exported; a damaged one is refused.
 
-use serde_json::Value;
 use crate::space::Space;
 use crate::tiny_model::tiny;
+use serde_json::Value;
 
 const PIPELINE: &str = r#"
 extends = "quick.toml"

@@ -4,8 +4,8 @@
 //! A store is never edited and never made again. For a new format, add its folder beside the others:
 //! `PIPE_UPDATE=1 cargo test --workspace --test behaviours golden::` makes the store that is not there.
 
-use crate::whole;
 use crate::space::{Space, repository, with_status};
+use crate::whole;
 use std::path::{Path, PathBuf};
 
 /// The folders of all formats.

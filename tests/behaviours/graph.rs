@@ -1,7 +1,7 @@
 //! `pipe graph` draws the same graph for terminals, Graphviz, Mermaid, browsers and programs.
 
-use serde_json::Value;
 use crate::space::{QUICK, Space, repository};
+use serde_json::Value;
 
 /// The quick pipeline with its first stage done and another parameter in its second.
 fn half_done() -> Space {

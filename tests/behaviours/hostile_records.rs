@@ -1,9 +1,9 @@
 //! Records, pins and runs that somebody has made up under a valid seal: no path leads out of the store, no size panics.
 
-use pipe::key::Digest;
-use serde_json::{Value, json};
 use crate::space::Space;
 use crate::space::chain::chain;
+use pipe::key::Digest;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// The chain after a run, with the record of `base` changed and sealed again.

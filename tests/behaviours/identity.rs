@@ -1,9 +1,9 @@
 //! What is in a key and what is not, through the real program.
 
 use crate::soak;
+use crate::space::{Space, with_status};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use crate::space::{Space, with_status};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything about a run that is no part of what its stages make.

@@ -1,8 +1,8 @@
 //! A run that is killed or interrupted loses at most the stage that was running.
 
-use rustix::process::{Pid, Signal, test_kill_process};
 use crate::space::live::Live;
 use crate::space::{QUICK, Space, wait_until, with_status};
+use rustix::process::{Pid, Signal, test_kill_process};
 
 /// The quick pipeline with a stage that trains for longer than any test waits.
 fn slow() -> Space {

@@ -1,7 +1,7 @@
 //! With `--json` an error is an object on standard output, too.
 
-use serde_json::{Value, json};
 use crate::space::Space;
+use serde_json::{Value, json};
 
 fn last_event(out: &str) -> Value {
     serde_json::from_str(out.lines().last().unwrap()).unwrap()

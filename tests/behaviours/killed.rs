@@ -3,12 +3,12 @@
 //! `PIPE_SOAK=N` kills N times.
 
 use crate::space;
+use crate::space::Space;
+use crate::space::live::{Ended, Live, process_in, wait_until_gone};
 use pipe::fs::Disk;
 use pipe::key::Key;
 use pipe::store::{Lookup, Store};
 use rustix::process::Signal;
-use crate::space::Space;
-use crate::space::live::{Ended, Live, process_in, wait_until_gone};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! The paper's Tables 3, 6, 7 and 8 as pipelines: all of them plan, and on small data the paper's rows stand beside ours.
 
-use crate::tiny_model;
 use crate::space::Space;
 use crate::space::walkers::{pipe, walkers};
+use crate::tiny_model;
 
 /// The settings that make every stage quick, of those that a table does not vary.
 const QUICK: [&str; 6] = [

@@ -1,8 +1,8 @@
 //! Stages that take long: they are tried again, timed out, and go on where they were stopped.
 
-use serde_json::Value;
 use crate::space::live::Live;
 use crate::space::{Space, wait_until};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

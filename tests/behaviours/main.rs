@@ -2,7 +2,11 @@
 //!
 //! All of it is one executable, since each further one would be linked with everything again.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips or what it tried")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says why it skips or what it tried"
+)]
 
 mod ablations;
 mod arguments;
@@ -17,19 +21,16 @@ mod commands;
 mod compare;
 mod completions;
 mod contradicting_settings;
-mod corruption;
 mod cutoffs;
 mod diagnoses;
 mod diff;
 mod discovery;
 mod doctor;
 mod early_cutoff;
-mod engine;
 mod executable_inputs;
 mod export;
 mod export_table;
 mod failures;
-mod faults;
 mod file_attributes;
 mod finite_numbers;
 mod gc;
@@ -69,8 +70,6 @@ mod peek;
 mod placeholders;
 mod planner_model;
 mod port_names;
-mod power;
-mod power_loss;
 mod progress;
 mod python_inputs;
 mod ranks;

@@ -1,8 +1,8 @@
 //! Runs have names, notes, settings and commits, by which experiments are told apart.
 
-use serde_json::{Value, json};
 use crate::space::Space;
 use crate::space::chain::chain;
+use serde_json::{Value, json};
 use std::process::Command;
 
 fn run_of(space: &Space, name: &str) -> Value {

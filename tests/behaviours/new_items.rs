@@ -1,8 +1,8 @@
 //! Items held out of training altogether: what `ingest` leaves of them, and that lists find them by their texts.
 
+use crate::space::walkers::{pipe, walkers};
 use crate::tiny_model;
 use serde_json::Value;
-use crate::space::walkers::{pipe, walkers};
 
 /// The settings that make every stage quick.
 const QUICK: [&str; 8] = [

@@ -1,7 +1,7 @@
 //! `pipe peek`: samples with what carries loss marked, rows, tensors and reports, and whose result it is.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 const PIPELINE: &str = r#"

@@ -3,8 +3,8 @@
 //! what has no whole result (never in vain).
 
 use crate::coarse;
-use crate::soak;
 use crate::model::{Edit, Function, ITEMS, Stage, World};
+use crate::soak;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::cell::Cell;

@@ -3,9 +3,9 @@
 //! Skipped where Open MPI is not installed.
 
 use crate::space;
-use serde_json::Value;
 use crate::space::live::Live;
 use crate::space::{Space, wait_until};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// Whether there is an `mpirun`; says so if not.

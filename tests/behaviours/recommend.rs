@@ -1,7 +1,7 @@
 //! `pipe recommend`: the list that was made for a user, the same list decoded for the user's history, and what is refused.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 
 const PIPELINE: &str = concat!(
     r#"

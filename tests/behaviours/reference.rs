@@ -1,8 +1,8 @@
 //! The reference in `docs/` is what the code says. `PIPE_UPDATE=1 cargo test --workspace --test behaviours reference::` writes it anew.
 
 use crate::space;
-use serde::Deserialize;
 use crate::space::{repository, worker};
+use serde::Deserialize;
 use std::fmt::Write as _;
 use std::process::Command;
 
@@ -48,7 +48,10 @@ fn the_reference_is_not_stale() {
             std::fs::write(&path, &text).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == text, "docs/{name} is stale: run PIPE_UPDATE=1 cargo test --workspace --test behaviours reference::");
+        assert!(
+            written == text,
+            "docs/{name} is stale: run PIPE_UPDATE=1 cargo test --workspace --test behaviours reference::"
+        );
     }
 }
 

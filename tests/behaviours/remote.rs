@@ -1,8 +1,8 @@
 //! Results that machines share over a remote: a folder, and object storage that is not there or not set up.
 
-use crate::whole;
 use crate::space::chain::{CHAIN, chain, word};
 use crate::space::{Outcome, Space};
+use crate::whole;
 use std::path::PathBuf;
 
 /// Machines that share a folder.

@@ -1,8 +1,8 @@
 //! Sharing results over a real S3 server that fails in many ways. `make test-s3` builds the server; without it nothing runs.
 
-use crate::whole;
 use crate::s3::{Fault, SECRET, Server};
 use crate::space::{Outcome, Space};
+use crate::whole;
 use std::collections::BTreeMap;
 
 const URL: &str = "s3://bucket/team";

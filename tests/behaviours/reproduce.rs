@@ -1,8 +1,8 @@
 //! Running again in an empty store: what passes, what is caught, and what is reported.
 
-use serde_json::Value;
 use crate::space::chain::chain;
 use crate::space::{Outcome, Space};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// `base` is always the same, `noisy` writes `script` to its output, `after` copies it.

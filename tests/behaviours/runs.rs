@@ -1,7 +1,7 @@
 //! `pipe runs`, `pipe show` and `pipe logs` tell what went on in a store.
 
-use rustix::process::{Pid, Signal, kill_process};
 use crate::space::{Space, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 

@@ -1,7 +1,7 @@
 //! The sample pipeline, every stage of it, at a size for a test: from nothing to a table, twice with equal bytes.
 
-use serde_json::Value;
 use crate::space::{Space, repository, with_status};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The file's own pipeline with less of everything.

@@ -1,7 +1,7 @@
 //! A search runs its trials up to the metric of held-out items, and only the best one to its end.
 
-use serde_json::json;
 use crate::space::Space;
+use serde_json::json;
 
 /// `train` reports a number on held-out items that is largest at k = 3; `test` reports one on test items.
 const SEARCH: &str = r#"

@@ -1,7 +1,7 @@
 //! Two keys that lead to equal content share one artifact, also while it is made again.
 
-use crate::whole;
 use crate::space::{Space, with_status};
+use crate::whole;
 
 /// `quick` and `slow` make the same; `reader` reads it for a while.
 const TWINS: &str = "

@@ -5,10 +5,10 @@
 //! shortest value is a minute.
 
 use crate::space;
-use rustix::process::Signal;
-use serde_json::Value;
 use crate::space::Space;
 use crate::space::live::Live;
+use rustix::process::Signal;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Programs of stages end with the run, also when their supervisor or the run itself is killed.
 
-use rustix::process::{Pid, Signal, kill_process};
 use crate::space::Space;
 use crate::space::live::{Live, process_in, wait_until_gone};
+use rustix::process::{Pid, Signal, kill_process};
 use std::time::{Duration, Instant};
 
 /// A stage with this script and these other keys. `{at}` stands for a path beside the pipeline.

@@ -1,7 +1,7 @@
 //! A sweep is one graph: its points share what is the same, run side by side, and say which they are.
 
-use serde_json::{Value, json};
 use crate::space::{Outcome, Space};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A shared stage, one that varies, one after it, and a table. Each notes on a file that it ran.

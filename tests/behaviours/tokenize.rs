@@ -1,7 +1,7 @@
 //! `pipe tokenize`: codes for new items by embedding and by text, and what it refuses.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 
 const PIPELINE: &str = r#"
 extends = "quick.toml"

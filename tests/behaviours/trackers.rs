@@ -1,7 +1,7 @@
 //! `pipe export` writes what MLflow, TensorBoard and readers of research objects read.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 

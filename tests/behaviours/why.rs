@@ -1,7 +1,7 @@
 //! `pipe why` says what differs, and follows it to what the user changed.
 
-use serde_json::Value;
 use crate::space::Space;
+use serde_json::Value;
 
 /// Three commands in a row, the first of which reads a folder.
 const CHAIN: &str = r#"

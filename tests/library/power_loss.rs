@@ -2,10 +2,10 @@
 
 use crate::engine;
 use crate::engine::{Engine, audit, folder, soak, watched};
+use crate::power::{Loss, Point, Recorder};
 use pipe::fs::{Disk, Operation, Watch};
 use pipe::key::RunId;
 use pipe::store::Store;
-use crate::power::{Loss, Point, Recorder};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
