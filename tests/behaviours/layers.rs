@@ -129,3 +129,19 @@ fn drawn() -> Vec<(String, String)> {
     assert!(!edges.is_empty(), "docs/concepts/architecture.md has no picture of the modules");
     edges
 }
+
+#[test]
+fn no_file_of_tests_is_left_out_of_its_executable() {
+    for executable in ["behaviours", "library"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(executable);
+        let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let modules = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+        for module in modules.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()) {
+            assert!(
+                module == "main" || main.contains(&format!("\nmod {module};\n")),
+                "add 'mod {module};' to tests/{executable}/main.rs"
+            );
+        }
+    }
+}
