@@ -78,6 +78,6 @@ fn a_switch_changes_its_own_stage_and_what_follows() {
     if std::env::var_os("PIPE_UPDATE").is_some() {
         std::fs::write(&docs, format!("{before}<!-- table -->\n{table}<!-- end -->{behind}")).unwrap();
     } else {
-        assert_eq!(found, table, "write it anew: PIPE_UPDATE=1 cargo test --test behaviours ablations::");
+        assert_eq!(found, table, "write it anew: PIPE_UPDATE=1 cargo test --workspace --test behaviours ablations::");
     }
 }

@@ -1,7 +1,6 @@
 //! What runs after a change is what the change can reach, and no more.
 
-use crate::space;
-use crate::space::{QUICK, Space, with_status};
+use crate::space::{self, QUICK, Space, with_status};
 
 #[test]
 fn a_set_parameter_runs_its_stage_and_what_its_outputs_change() {

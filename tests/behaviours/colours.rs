@@ -1,7 +1,6 @@
 //! `NO_COLOR` and `CLICOLOR_FORCE` decide about colours, in help, errors, logs, plans and bars alike.
 
-use crate::space;
-use crate::space::Space;
+use crate::space::{self, Space};
 use std::process::{Command, Stdio};
 
 /// Both streams of `pipe` with these variables.

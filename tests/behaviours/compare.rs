@@ -1,7 +1,6 @@
 //! Results stand side by side: points of a sweep, seeds as one line, baselines once, the paper's numbers beside them.
 
-use crate::space;
-use crate::space::{QUICK, Space};
+use crate::space::{self, QUICK, Space};
 use serde_json::Value;
 
 /// A baseline that does not vary, and a model that does with `k` and a little with the seed.

@@ -1,7 +1,6 @@
 //! A stage that fails stops what depends on it and nothing else; what was finished is kept.
 
-use crate::space;
-use crate::space::{QUICK, Space, with_status};
+use crate::space::{self, QUICK, Space, with_status};
 
 /// The quick pipeline with a second ingest that asks for more interactions a user than anybody has.
 fn with_a_failing_branch() -> Space {

@@ -2,9 +2,8 @@
 //!
 //! `PIPE_SOAK=N` kills N times.
 
-use crate::space;
-use crate::space::Space;
 use crate::space::live::{Ended, Live, process_in, wait_until_gone};
+use crate::space::{self, Space};
 use pipe::fs::Disk;
 use pipe::key::Key;
 use pipe::store::{Lookup, Store};

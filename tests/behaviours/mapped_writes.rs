@@ -1,7 +1,6 @@
 //! External inputs that a program writes to through a memory map, which sets their time stamps only now and then.
 
-use crate::mapped;
-use crate::mapped::MappedFile;
+use crate::mapped::{self, MappedFile};
 use crate::space::{Space, with_status};
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! Python programs as inputs of commands: what Python writes beside them, and what they import.
 
-use crate::space;
-use crate::space::{Space, with_status};
+use crate::space::{self, Space, with_status};
 use std::process::Command;
 
 /// A program of two files in a folder that is an input; says why a test is skipped where there is no Python.

@@ -2,9 +2,8 @@
 //!
 //! Skipped where Open MPI is not installed.
 
-use crate::space;
 use crate::space::live::Live;
-use crate::space::{Space, wait_until};
+use crate::space::{self, Space, wait_until};
 use serde_json::Value;
 use std::path::PathBuf;
 

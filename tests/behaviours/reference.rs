@@ -1,7 +1,6 @@
 //! The reference in `docs/` is what the code says. `PIPE_UPDATE=1 cargo test --workspace --test behaviours reference::` writes it anew.
 
-use crate::space;
-use crate::space::{repository, worker};
+use crate::space::{self, repository, worker};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::process::Command;

@@ -4,9 +4,8 @@
 //! is tested of memory is that a job which asks for too much is refused. `PIPE_SOAK=1` adds the time limit of a job, whose
 //! shortest value is a minute.
 
-use crate::space;
-use crate::space::Space;
 use crate::space::live::Live;
+use crate::space::{self, Space};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

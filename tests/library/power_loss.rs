@@ -1,7 +1,6 @@
 //! The power goes after every single operation of the store, and the disk has only what was flushed, or anything between.
 
-use crate::engine;
-use crate::engine::{Engine, audit, folder, soak, watched};
+use crate::engine::{self, Engine, audit, folder, soak, watched};
 use crate::power::{Loss, Point, Recorder};
 use pipe::fs::{Disk, Operation, Watch};
 use pipe::key::RunId;
