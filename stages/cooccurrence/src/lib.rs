@@ -24,6 +24,7 @@ use frames::{Embeddings, EmbeddingsOf, Interactions, Split, kinds, write_json};
 use nn::failed;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
+use recommender::hold_out_last_training_item;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -50,11 +51,14 @@ pub struct Parameters {
     pub power: f64,
     /// Subspace iterations.
     pub iterations: usize,
+    /// Whether each user's last training item is left out, so that what is learned from these embeddings can be validated on it.
+    /// Where `ingest` holds out validation items they are left out anyway.
+    pub hold_out: bool,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { dim: 64, window: 5, smoothing: 0.75, power: 0.5, iterations: 10 }
+        Self { dim: 64, window: 5, smoothing: 0.75, power: 0.5, iterations: 10, hold_out: false }
     }
 }
 
@@ -98,6 +102,8 @@ impl Stage for Cooccurrence {
         let pool = nn::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
         parameters.check(interactions.dataset.items)?;
+        let holds_out = parameters.hold_out && !interactions.split.contains(&Split::Validation);
+        let interactions = if holds_out { hold_out_last_training_item(&interactions) } else { interactions };
         pool.install(|| run(&parameters, context, &interactions))
     }
 }

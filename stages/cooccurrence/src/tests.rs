@@ -105,3 +105,18 @@ fn parameters_that_cannot_be_are_refused() {
         assert_eq!(run_in(folder.path(), 1, parameters).unwrap_err().message, expected);
     }
 }
+
+#[test]
+fn held_out_items_are_in_no_count() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), 1, json!({ "dim": 8 })).unwrap();
+    let of_all = embeddings(folder.path());
+    run_in(folder.path(), 1, json!({ "dim": 8, "hold_out": true })).unwrap();
+    assert!(!embeddings(folder.path()).equal(&of_all));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(folder.path().join("report.json")).unwrap()).unwrap();
+    let shortened = hold_out_last_training_item(&rooms());
+    let counts = windowed_counts(&shortened.sequences(&[Split::Train]), 41, 5);
+    let expected: usize = positive_information(&counts, 0.75).iter().map(Vec::len).sum();
+    assert_eq!(report["pairs"], expected);
+}

@@ -10,7 +10,7 @@ use crate::tree::TokenTree;
 use crate::validation::Validation;
 use contract::{Context, Failure, FailureKind, Result};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring};
-use frames::{Codes, Prompts};
+use frames::{Codes, Embeddings, EmbeddingsOf, Prompts};
 use nn::{Llama, LoraConfig, Parameter, Precision, TrainingCheckpoints};
 use ranks::Ranks;
 use recommender::beam::Trie;
@@ -111,11 +111,14 @@ impl Task<'_> {
 
     /// The item head and its place among what is trained, where one is asked for.
     fn head(&self, model: &Llama, codes: &ItemCodes<'_>, trained: &mut Vec<Parameter>) -> Result<Option<ItemHead>> {
-        let Parameters { item_head, item_input, item_std, .. } = *self.parameters;
+        let Parameters { item_head, item_input, item_input_scale, item_std, .. } = *self.parameters;
         if !item_head {
             return Ok(None);
         }
-        let mut head = ItemHead::random(codes, model, item_input, item_std)?;
+        let mut head = ItemHead::random(codes, model, item_input, item_std)?.carried(item_input_scale);
+        if let Some(folder) = self.context.optional_input("items") {
+            head = head.directed(codes, &Embeddings::read(folder, EmbeddingsOf::Items)?)?;
+        }
         trained.push(head.train()?);
         self.context.log(format!("an item head for {} codes of items", head.codes()));
         Ok(Some(head))

@@ -89,6 +89,11 @@ impl Stage for Finetune {
                 "Samples without each user's last training item, which choose the number of epochs.",
             ),
             InputPort::optional("choice_questions", kinds::PROMPTS, "Questions about the items that `choice` lacks."),
+            InputPort::optional(
+                "items",
+                kinds::ITEM_EMBEDDINGS,
+                "Embeddings of the items, in whose directions the item head's vectors start.",
+            ),
             InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model to tune: a Hugging Face folder.").or_path(),
         ]
     }

@@ -133,6 +133,9 @@ pub struct Parameters {
     pub item_negatives: usize,
     /// Whether an item in a prompt carries its vector: added to the embedding of its last code.
     pub item_input: bool,
+    /// What the vector is multiplied with there. With the root of the model's width it stands out from what a random model adds.
+    #[schemars(range(min = 0.0))]
+    pub item_input_scale: f64,
     /// Standard deviation of the vectors with which the item head starts.
     #[schemars(range(min = 0.0))]
     pub item_std: f64,
@@ -170,6 +173,7 @@ impl Default for Parameters {
             item_weight: 1.0,
             item_negatives: 2048,
             item_input: true,
+            item_input_scale: 1.0,
             item_std: 0.02,
             stopping: Stopping::Epochs,
             patience: 3,
@@ -190,6 +194,7 @@ impl Parameters {
             ("validation_users", self.validation_users as f64),
             ("item_weight", self.item_weight),
             ("item_negatives", self.item_negatives as f64),
+            ("item_input_scale", self.item_input_scale),
         ];
         if let Some((name, value)) = positive.iter().find(|(_, value)| *value <= 0.0 || !value.is_finite()) {
             return Err(conflict(format!("{name} is {value}, expected more than 0")));

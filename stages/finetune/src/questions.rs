@@ -1,6 +1,8 @@
 //! Questions about held-out items, and the NDCG@10 of the lists that the model answers them with.
 //!
-//! A question holds a user's history and its answer the held-out item. All items are ranked but those in the question.
+//! A question holds a user's history and its answer the held-out item. All items are ranked but those in the question. Items of one code
+//! are told apart by nothing, so the answer stands in the middle of those of its code; where a question has some of them, the
+//! others may still be the answer: items that are always bought together often share a code.
 //! `NDCG@10` is the mean of 1 / log2(rank + 1) over the questions, 0 where the rank is above 10.
 
 use crate::samples::Samples;
@@ -32,7 +34,7 @@ pub(crate) struct Questions<'a> {
 #[derive(Debug)]
 struct Question {
     tokens: Vec<i64>,
-    /// Numbers of the codes in it, ascending.
+    /// Numbers of the codes in it, ascending, each as often as it is there.
     seen: Vec<u32>,
     /// The number of the answer's code.
     answer: u32,
@@ -98,11 +100,66 @@ impl<'a> Questions<'a> {
     }
 
     fn gain(&self, question: &Question, leaves: &[Leaf]) -> f64 {
-        let number = |leaf: &Leaf| Some((self.codes.leaves().binary_search(&leaf.node?).ok()? as u32, leaf.score));
-        let unseen = |(code, _): &(u32, f32)| question.seen.binary_search(code).is_err();
-        let list: Vec<(u32, f32)> = leaves.iter().filter_map(number).filter(unseen).collect();
+        let scored = |leaf: &Leaf| Some((self.codes.leaves().binary_search(&leaf.node?).ok()? as u32, leaf.score));
+        let list: Vec<(u32, f32)> = leaves.iter().filter_map(scored).collect();
         let Some(answer) = list.iter().find(|(code, _)| *code == question.answer) else { return 0.0 };
-        let rank = 1 + list.iter().filter(|other| best_first(other, answer).is_lt()).count();
-        if rank <= CUTOFF { 1.0 / (rank as f64 + 1.0).log2() } else { 0.0 }
+        let unseen = |code: u32| self.items_of(code).saturating_sub(count(&question.seen, code)) as f64;
+        let better = list.iter().filter(|other| best_first(other, answer).is_lt()).map(|&(code, _)| unseen(code));
+        let alike = unseen(answer.0);
+        if alike == 0.0 {
+            return 0.0;
+        }
+        let rank = 1.0 + better.sum::<f64>() + (alike - 1.0) / 2.0;
+        if rank <= CUTOFF as f64 { 1.0 / (rank + 1.0).log2() } else { 0.0 }
+    }
+
+    /// How many items have a code.
+    fn items_of(&self, code: u32) -> usize {
+        self.codes.trie().node(self.codes.leaves()[code as usize]).items.len()
+    }
+}
+
+/// How often an ascending list has a number.
+fn count(ascending: &[u32], number: u32) -> usize {
+    let below = |bound: u32| ascending.partition_point(|&one| one < bound);
+    below(number + 1) - below(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use frames::Codes;
+    use nn::LlamaConfig;
+    use recommender::beam::Trie;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn items_of_one_code_are_told_apart_by_what_is_in_the_question() {
+        // Items 0, 1 and 2 have code 0, item 3 code 1, items 4 and 5 code 2.
+        let trie = Trie::of(&Codes { levels: vec![vec![0, 0, 0, 1, 2, 2]] });
+        let codes = ItemCodes::with_tokens(&trie, vec![vec![1, 2, 3]]);
+        let fields = serde_json::json!({"model_type": "llama", "vocab_size": 4, "hidden_size": 8, "intermediate_size": 8,
+            "num_hidden_layers": 1, "num_attention_heads": 2});
+        let config: LlamaConfig = serde_json::from_value(fields).unwrap();
+        let model = nn::Llama::random(config, 0.3, Device::Cpu, Kind::Float).unwrap();
+        let decoder = Decoder::new(&model, &codes, None);
+        let questions = Questions { decoder, codes: &codes, scoring: Scoring::Beam, questions: Vec::new() };
+        let leaves: Vec<Leaf> = [-1.0, -3.0, -2.0]
+            .iter()
+            .zip(codes.leaves())
+            .map(|(&score, &node)| Leaf { node: Some(node), score })
+            .collect();
+        let gain = |seen: &[u32], answer| {
+            questions.gain(&Question { tokens: Vec::new(), seen: seen.to_vec(), answer }, &leaves)
+        };
+        let of_rank = |rank: f64| 1.0 / (rank + 1.0).log2();
+        // Before item 3 are the five others.
+        assert!((gain(&[], 1) - of_rank(6.0)).abs() < 1e-12);
+        // Two of the first code and one of the last are in the question.
+        assert!((gain(&[0, 0, 2], 1) - of_rank(3.0)).abs() < 1e-12);
+        // The twin of an item in the question, and one of three that nothing tells apart.
+        assert!((gain(&[0, 0], 0) - of_rank(1.0)).abs() < 1e-12);
+        assert!((gain(&[], 0) - of_rank(2.0)).abs() < 1e-12);
+        assert!(gain(&[1], 1).abs() < 1e-12);
     }
 }

@@ -10,7 +10,7 @@ use crate::validation::Validation;
 use crate::{Finetune, Keep, NewTokens, Parameters, Precision, Train};
 use contract::{Context, Failure, FailureKind, Result, Spec, Stage};
 use decoding::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
-use frames::{Codes, Prompt, Prompts, TaskKind};
+use frames::{Codes, Embeddings, EmbeddingsOf, Prompt, Prompts, TaskKind};
 use nn::{AttentionMask, Llama, LlamaConfig, LoraConfig, Parameter, TrainingCheckpoints};
 use ranks::Ranks;
 use recommender::Stopping;
@@ -504,14 +504,14 @@ fn the_loss_of_items_is_that_of_its_formula() {
     drop(model.train_all().unwrap());
     let trie = label_trie();
     let codes = label_codes(&trie);
-    let mut head = ItemHead::random(&codes, &model, true, 0.3).unwrap();
+    let mut head = ItemHead::random(&codes, &model, true, 0.3).unwrap().carried(3.0);
     let vectors = head.train().unwrap().tensor.detach();
     let sample = &groups()[0][3];
     // The history 1 4 5 6 7 20 21 22 7 has code 0 at place 7; code 3 comes next.
     let ids: Vec<i64> = sample.tokens[..9].iter().copied().map(i64::from).collect();
     let embedded = model.embed(&Tensor::from_slice(&ids).view([1, 9])).unwrap().detach().copy();
     let mut row = embedded.select(1, 7);
-    row += vectors.select(0, 0);
+    row += vectors.select(0, 0) * 3.0;
     let positions = Tensor::arange(9, (Kind::Int64, Device::Cpu)).view([1, 9]);
     let hidden = model.forward_embedded(&embedded, &positions, &AttentionMask::Causal, None, false).unwrap();
     let scores = hidden.select(1, 8).matmul(&vectors.transpose(0, 1)).view(-1);
@@ -575,6 +575,35 @@ fn an_item_head_learns_next_items_beside_the_tokens_and_alone() {
         let right = ranked_first(folder.path(), "tuned");
         assert!(right > 0.95, "{train:?} {token_weight}: {right}");
     }
+}
+
+#[test]
+fn the_item_head_starts_in_the_directions_of_embeddings() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    let path = |part: &str| folder.path().join(part);
+    // Items 0 to 2 are alike, and so are 3 to 5.
+    let values = (0..6).flat_map(|item| if item < 3 { [1.0, 0.1 * item as f32] } else { [0.0, 1.0] }).collect();
+    Embeddings { dim: 2, values }.write(&path("items"), EmbeddingsOf::Items, None).unwrap();
+    let inputs = ["tasks", "codes", "llm", "items"].map(|port| (port, path(port)));
+    let outputs = ["model", "curve", "validation_model"].map(|port| (port, path(&format!("tuned_{port}"))));
+    let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    let parameters = Parameters {
+        train: Train::All,
+        item_head: true,
+        item_input_scale: 5.0,
+        learning_rate: 1e-6,
+        epochs: 1,
+        ..Parameters::default()
+    };
+    Finetune::run(parameters, &context(&inputs, &outputs)).unwrap();
+    let head = nn::safetensors_file::read(&path("tuned_model/item_head.safetensors")).unwrap();
+    let row = |code: i64| head["output"].select(0, code);
+    let cosine = |one: i64, other: i64| Tensor::cosine_similarity(&row(one), &row(other), 0, 1e-9).double_value(&[]);
+    assert!(cosine(0, 1) > 0.9 && cosine(3, 5) > 0.9 && cosine(0, 5) < -0.9);
+    assert!(head["input"].allclose(&(&head["output"] * 5.0), 1e-5, 1e-6, false));
 }
 
 /// Trains with `stopping = "validation"`: the choice has the questions of all users but the last four, which are asked for.

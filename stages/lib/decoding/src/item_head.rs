@@ -1,11 +1,13 @@
 //! The item head: a vector for each whole code, which scores all items after one pass over a prompt.
 //!
 //! With h the last hidden state of a prompt and v_i the vector of code i, `log p(i | prompt) = h·v_i − log Σ_j exp(h·v_j)`: codes go
-//! in and items come out (LIGER, Yang et al. 2024). Where `input` is set, v_i is also added to the input embedding of the last
-//! token of code i in a prompt, so that an item is known by more than its codes.
+//! in and items come out (LIGER, Yang et al. 2024). Where `input` is set, s · v_i is also added to the input embedding of the last
+//! token of code i in a prompt, so that an item is known by more than its codes. With s = √width, the factor of Vaswani et al. (2017,
+//! Section 3.4), v_i is longer than what the blocks of a random model add to it.
 
 use crate::item_codes::ItemCodes;
 use contract::{Failure, FailureKind, Result};
+use frames::Embeddings;
 use nn::{Llama, Parameter, failed, safetensors_file};
 use std::path::Path;
 use tch::{Kind, TchError, Tensor};
@@ -21,8 +23,9 @@ const INPUT: &str = "input";
 pub struct ItemHead {
     /// What hidden states are multiplied with.
     output: Tensor,
-    /// What is added to the last token of a code in a prompt.
+    /// What is added to the last token of a code in a prompt, times `scale`.
     input: Option<Tensor>,
+    scale: f64,
 }
 
 impl ItemHead {
@@ -35,9 +38,37 @@ impl ItemHead {
         let fresh = || -> std::result::Result<Self, TchError> {
             let shape = [codes.leaves().len() as i64, model.config().hidden_size];
             let output = Tensor::f_randn(shape, (Kind::Float, model.device()))?.f_mul_scalar(std)?;
-            Ok(Self { input: input.then(|| output.shallow_clone()), output })
+            Ok(Self { input: input.then(|| output.shallow_clone()), output, scale: 1.0 })
         };
         fresh().map_err(failed("initialise the item head"))
+    }
+
+    /// The same lengths in other directions: those of the items' embeddings `[items, d]` less their mean, projected at random to the width
+    /// of the model. A code whose items have embeddings of zeros keeps its vector. Seed libtorch before.
+    ///
+    /// # Errors
+    /// When there are fewer embeddings than items, or the device has too little memory.
+    pub fn directed(self, codes: &ItemCodes<'_>, items: &Embeddings) -> Result<Self> {
+        let rows = code_embeddings(codes, items)?;
+        let directed = || -> std::result::Result<Tensor, TchError> {
+            let length = |rows: &Tensor| rows.f_norm_scalaropt_dim(2, [1], true);
+            let embeddings = Tensor::f_from_slice(&rows)?.f_view([-1, items.dim as i64])?;
+            let embeddings = embeddings.f_to_device(self.output.device())?;
+            let shape = [items.dim as i64, self.output.size()[1]];
+            let projection = Tensor::f_randn(shape, (Kind::Float, self.output.device()))?;
+            let projected =
+                embeddings.f_sub(&embeddings.f_mean_dim([0].as_slice(), true, None)?)?.f_matmul(&projection)?;
+            let directions = projected.f_div(&length(&projected)?.f_clamp_min(1e-12)?)?;
+            directions.f_mul(&length(&self.output)?)?.f_where_self(&length(&embeddings)?.f_gt(0.0)?, &self.output)
+        };
+        let output = directed().map_err(failed("direct the item head"))?;
+        Ok(Self { input: self.input.map(|_| output.shallow_clone()), output, ..self })
+    }
+
+    /// The same, whose vectors prompts carry times `scale`.
+    #[must_use]
+    pub fn carried(self, scale: f64) -> Self {
+        Self { scale, ..self }
     }
 
     /// The vectors, to be trained; those that prompts carry are the same.
@@ -77,7 +108,7 @@ impl ItemHead {
         let output = output.ok_or_else(|| {
             Failure::new(FailureKind::MissingField, format!("{} has no tensor '{OUTPUT}'", path.display()))
         })?;
-        Ok(Some(Self { output, input }))
+        Ok(Some(Self { output, input, scale: 1.0 }))
     }
 
     /// Writes the head to a tuned model's folder.
@@ -87,7 +118,8 @@ impl ItemHead {
     pub fn write(&self, folder: &Path) -> Result<()> {
         let mut tensors = vec![(OUTPUT.to_owned(), self.output.shallow_clone())];
         if let Some(input) = &self.input {
-            tensors.push((INPUT.to_owned(), input.shallow_clone()));
+            let scaled = input.f_mul_scalar(self.scale).map_err(failed("scale the item head"))?;
+            tensors.push((INPUT.to_owned(), scaled));
         }
         safetensors_file::write(&folder.join(FILE), &tensors)
     }
@@ -127,10 +159,28 @@ impl ItemHead {
             let (places, codes): (Vec<i64>, Vec<i64>) = found.iter().copied().unzip();
             let places = Tensor::f_from_slice(&places)?.f_to_device(model.device())?;
             let codes = Tensor::f_from_slice(&codes)?.f_to_device(model.device())?;
-            let vectors = input.f_index_select(0, &codes)?.f_to_kind(embedded.kind())?;
+            let vectors = input.f_index_select(0, &codes)?.f_mul_scalar(self.scale)?.f_to_kind(embedded.kind())?;
             let rows = embedded.f_view([-1, model.config().hidden_size])?.f_index_add(0, &places, &vectors)?;
             rows.f_view_as(&embedded)
         };
         add().map_err(failed("add the items' vectors"))
     }
+}
+
+/// The mean embedding `[codes, d]` of the items of each code.
+fn code_embeddings(codes: &ItemCodes<'_>, items: &Embeddings) -> Result<Vec<f32>> {
+    let mut rows = vec![0.0; codes.leaves().len() * items.dim];
+    for (row, &leaf) in rows.chunks_exact_mut(items.dim).zip(codes.leaves()) {
+        let of_code = &codes.trie().node(leaf).items;
+        for &item in of_code {
+            let start = item as usize * items.dim;
+            let Some(embedding) = items.values.get(start..start + items.dim) else {
+                let message = format!("there are {} embeddings of items, but codes of item {item}", items.len());
+                return Err(Failure::new(FailureKind::Conflict, message)
+                    .hint("bind embeddings of the same interactions as 'codes' are of"));
+            };
+            row.iter_mut().zip(embedding).for_each(|(sum, value)| *sum += value / of_code.len() as f32);
+        }
+    }
+    Ok(rows)
 }

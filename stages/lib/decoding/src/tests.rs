@@ -1,7 +1,7 @@
 //! Beam search against models evaluated in full.
 
 use crate::{Decoder, ItemCodes, ItemHead, Scoring, Settings};
-use frames::Codes;
+use frames::{Codes, Embeddings};
 use nn::{AttentionMask, Llama, LlamaConfig};
 use recommender::beam::{Constraint, Leaf, ROOT, Support, Trie};
 use serde_json::json;
@@ -146,7 +146,7 @@ fn head_brute_force(model: &Llama, vectors: &Tensor, prompt: &[i64], items: &[(i
     let embedded = model.embed(&ids).unwrap().copy();
     for &(place, code) in items {
         let mut row = embedded.select(1, place);
-        row += vectors.select(0, code);
+        row += vectors.select(0, code) * 2.5;
     }
     let positions = Tensor::arange(prompt.len() as i64, (Kind::Int64, Device::Cpu)).view([1, -1]);
     let hidden = model.forward_embedded(&embedded, &positions, &AttentionMask::Causal, None, false).unwrap();
@@ -161,7 +161,7 @@ fn the_item_head_ranks_all_items_and_what_the_beam_found() {
     let trie = Trie::of(&codes());
     let codes = ItemCodes::with_tokens(&trie, tokens(&trie));
     assert_eq!(codes.leaves().len(), 13);
-    let mut head = nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap());
+    let mut head = nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap().carried(2.5));
     let vectors = head.train().unwrap().tensor.detach();
     head.write(folder.path()).unwrap();
     let head = ItemHead::read(folder.path(), &codes, &model).unwrap().unwrap();
@@ -221,4 +221,29 @@ fn prompts_of_unequal_length_find_together_what_each_finds_alone() {
             assert_equal(found, alone);
         }
     }
+}
+
+#[test]
+fn vectors_take_the_directions_of_embeddings_and_keep_their_lengths() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    // Items 0 and 1 share a code; item 4 has no embedding.
+    let trie = Trie::of(&Codes { levels: vec![vec![0, 0, 1, 2, 3]] });
+    let codes = ItemCodes::with_tokens(&trie, vec![vec![10, 11, 12, 13]]);
+    let values = vec![4.0, 1.0, 2.0, 3.0, 3.0, 2.5, -9.0, 1.0, 0.0, 0.0];
+    let items = Embeddings { dim: 2, values };
+    let random = || nn::with_seed(6, || ItemHead::random(&codes, &model, true, 0.5).unwrap());
+    let vectors = |head: &ItemHead| head.vectors(&Tensor::arange(4, (Kind::Int64, Device::Cpu))).unwrap();
+    let (before, after) = (vectors(&random()), vectors(&random().directed(&codes, &items).unwrap()));
+    let length = |rows: &Tensor| rows.norm_scalaropt_dim(2, [1], false);
+    assert!(length(&after).allclose(&length(&before), 1e-5, 1e-6, false));
+    assert!(after.select(0, 3).equal(&before.select(0, 3)));
+    let cosine = |one: i64, other: i64| {
+        Tensor::cosine_similarity(&after.select(0, one), &after.select(0, other), 0, 1e-9).double_value(&[])
+    };
+    // Less the mean the codes' embeddings are (3.75, 0.375), (3.75, 0.875) and (-8.25, -0.625).
+    assert!(cosine(0, 1) > 0.95 && cosine(0, 2) < -0.9, "{} {}", cosine(0, 1), cosine(0, 2));
+    let fewer = Embeddings { dim: 2, values: vec![1.0; 6] };
+    let failure = random().directed(&codes, &fewer).unwrap_err();
+    assert_eq!(failure.message, "there are 3 embeddings of items, but codes of item 3");
 }
