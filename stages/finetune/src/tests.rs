@@ -585,6 +585,7 @@ fn the_item_head_starts_in_the_directions_of_embeddings() {
     let path = |part: &str| folder.path().join(part);
     // Items 0 to 2 are alike, and so are 3 to 5.
     let values = (0..6).flat_map(|item| if item < 3 { [1.0, 0.1 * item as f32] } else { [0.0, 1.0] }).collect();
+    fs_err::create_dir_all(path("items")).unwrap();
     Embeddings { dim: 2, values }.write(&path("items"), EmbeddingsOf::Items, None).unwrap();
     let inputs = ["tasks", "codes", "llm", "items"].map(|port| (port, path(port)));
     let outputs = ["model", "curve", "validation_model"].map(|port| (port, path(&format!("tuned_{port}"))));
