@@ -2,8 +2,9 @@
 //!
 //! `PIPE_SOAK=N` kills N times.
 
+use crate::soak;
 use crate::space::live::{Ended, Live, process_in, wait_until_gone};
-use crate::space::{self, Space};
+use crate::space::Space;
 use pipe::fs::Disk;
 use pipe::key::Key;
 use pipe::store::{Lookup, Store};
@@ -162,7 +163,7 @@ fn moments(count: usize) -> Vec<Moment> {
 #[test]
 fn a_kill_at_any_moment_loses_nothing_that_was_told() {
     let mut counts = Counts::default();
-    for moment in moments(space::soak().unwrap_or(40)) {
+    for moment in moments(soak::cases(40)) {
         kill_at(moment, &mut counts);
     }
     let Counts { kills, acknowledged, repeated, finished } = counts;

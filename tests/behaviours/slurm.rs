@@ -4,6 +4,7 @@
 //! is tested of memory is that a job which asks for too much is refused. `PIPE_SOAK=1` adds the time limit of a job, whose
 //! shortest value is a minute.
 
+use crate::soak;
 use crate::space::live::Live;
 use crate::space::{self, Space};
 use rustix::process::Signal;
@@ -350,7 +351,7 @@ fn no_more_jobs_are_in_the_queue_than_may_be() {
 
 #[test]
 fn the_time_limit_of_a_job_is_told_apart() {
-    if space::soak().is_none() {
+    if soak::long().is_none() {
         return eprintln!("skipped: the shortest time limit is a minute; PIPE_SOAK=1 waits for it");
     }
     let Some(cluster) = Cluster::start() else { return };

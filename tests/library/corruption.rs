@@ -1,6 +1,7 @@
 //! Any byte of any file of the store is damaged. The next run has the right bytes, and damage is found and kept aside.
 
-use crate::engine::{Engine, audit, copy, damage, folder, names, soak};
+use crate::engine::{Engine, audit, copy, damage, folder, names};
+use crate::soak;
 use pipe::fs::Disk;
 use pipe::store::{Lookup, Store};
 use std::path::{Path, PathBuf};
@@ -146,7 +147,7 @@ impl Bench {
 
 /// In the short form every so many bytes, with `PIPE_SOAK` every byte.
 fn stride(short: usize) -> usize {
-    if soak() == 0 { short } else { 1 }
+    soak::long().map_or(short, |_| 1)
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn every_byte_of_every_record() {
     for file in bench.files("actions") {
         let length = bench.length(&file);
         // Every byte was looked up; making the stages again is slow.
-        for damage in Damage::all(length, length / (20 * (1 + soak()))) {
+        for damage in Damage::all(length, length / (20 * (1 + soak::cases(0)))) {
             bench.damage(&file, damage, &mut tried);
         }
     }
@@ -205,7 +206,7 @@ fn every_byte_of_the_notes_and_some_of_the_index() {
     for file in bench.files("index").into_iter().chain(bench.files("runs")) {
         let length = bench.length(&file);
         let is_note = file.extension().is_some_and(|ending| ending == "json");
-        let places = if is_note { stride(length / 8) } else { length / (4 + soak()) };
+        let places = if is_note { stride(length / 8) } else { length / (4 + soak::cases(0)) };
         for damage in Damage::all(length, places) {
             bench.damage(&file, damage, &mut tried);
         }

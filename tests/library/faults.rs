@@ -1,6 +1,7 @@
 //! Every single operation of the store on its disk fails in every way, once or from then on. Nothing wrong, nothing lost.
 
-use crate::engine::{Engine, audit, copy, folder, names, soak, watched};
+use crate::engine::{Engine, audit, copy, folder, names, watched};
+use crate::soak;
 use pipe::error::Error;
 use pipe::fs::{Operation, Watch};
 use pipe::key::RunId;
@@ -132,7 +133,7 @@ fn every_operation_fails(engine: &Engine, template: &Path, bad: &[String], offse
         let mut reached = false;
         for (index, fault) in FAULTS.into_iter().enumerate() {
             // The short form tries one way for each operation.
-            if soak() == 0 && (number + offset) % FAULTS.len() != index {
+            if soak::long().is_none() && (number + offset) % FAULTS.len() != index {
                 continue;
             }
             let root = space.path().join("artifacts");

@@ -9,3 +9,5 @@ mod engine;
 mod faults;
 mod power;
 mod power_loss;
+#[path = "../behaviours/soak/mod.rs"]
+mod soak;

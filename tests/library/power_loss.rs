@@ -1,7 +1,8 @@
 //! The power goes after every single operation of the store, and the disk has only what was flushed, or anything between.
 
-use crate::engine::{self, Engine, audit, folder, soak, watched};
+use crate::engine::{self, Engine, audit, folder, watched};
 use crate::power::{Loss, Point, Recorder};
+use crate::soak;
 use pipe::fs::{Disk, Operation, Watch};
 use pipe::key::RunId;
 use pipe::store::Store;
@@ -24,7 +25,7 @@ struct Tried {
 fn survive(engine: &Engine, points: &[Point], stride: usize, tried: &mut Tried) {
     let mut seen = BTreeSet::new();
     let space = folder();
-    let lots = 2 + soak() as u64;
+    let lots = 2 + soak::cases(0) as u64;
     for (number, point) in points.iter().enumerate() {
         tried.points += 1;
         let mixed = (0..lots).map(|lot| Loss::Mixed(number as u64 * lots + lot));
@@ -59,7 +60,7 @@ fn look(engine: &Engine, root: &Path, kept: &[String], context: &str, tried: &mu
 }
 
 fn stride() -> usize {
-    if soak() == 0 { 12 } else { 1 }
+    soak::long().map_or(12, |_| 1)
 }
 
 fn report(label: &str, tried: &Tried) {
@@ -151,7 +152,7 @@ fn a_kill_and_then_a_loss_of_power_lose_nothing() {
     let engine = Engine::new();
     let mut tried = Tried::default();
     // Every operation of making the store, and in the short form some of the others.
-    let step = if soak() == 0 { 3 } else { 1 };
+    let step = soak::long().map_or(3, |_| 1);
     for at in (0..20).chain((20..).step_by(step)) {
         let space = folder();
         // The store's parent folder is made by the run as well.

@@ -30,6 +30,7 @@ mod recommend;
 mod registry;
 mod similar;
 mod table;
+mod whole;
 
 use contract::questions::{
     Check, Compare, Convert, Decode, Described, Difference, Lists, Merge, PROTOCOL, Peek, Question, Recognise,

@@ -1,5 +1,6 @@
 //! Language models as plain folders, for `pipe export`.
 
+use crate::whole;
 use contract::questions::{Convert, Converted, Merge, Merged};
 use contract::{Failure, Result};
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::path::Path;
 /// When base and adapter do not fit, or the folder cannot be written.
 pub(crate) fn merge(request: &Merge) -> Result<Merged> {
     let (base, tuned) = (request.stage.input("llm")?, request.stage.output("model")?);
-    let (is_adapter, bytes) = write_whole(&request.output, |folder| {
+    let (is_adapter, bytes) = whole::folder(&request.output, |folder| {
         let is_adapter = nn::write_merged(base, tuned, folder)?;
         copy_item_head(tuned, folder)?;
         Ok(is_adapter)
@@ -23,7 +24,7 @@ pub(crate) fn merge(request: &Merge) -> Result<Merged> {
 /// # Errors
 /// When the model cannot be read or is not supported, or the folder cannot be written.
 pub(crate) fn convert(request: &Convert) -> Result<Converted> {
-    let ((), bytes) = write_whole(&request.output, |folder| nn::write_hugging_face(&request.model, None, folder))?;
+    let ((), bytes) = whole::folder(&request.output, |folder| nn::write_hugging_face(&request.model, None, folder))?;
     Ok(Converted { bytes })
 }
 
@@ -34,22 +35,4 @@ fn copy_item_head(model: &Path, folder: &Path) -> Result<()> {
         std::fs::copy(&head, folder.join(decoding::ITEM_HEAD)).map_err(|error| Failure::writing(folder, error))?;
     }
     Ok(())
-}
-
-/// Writes a folder whole or not at all: beside its place first. Gives what `write` gave, and the size in bytes.
-fn write_whole<T>(output: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<(T, u64)> {
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|error| Failure::writing(parent, error))?;
-    let place = tempfile::Builder::new()
-        .prefix(".export-")
-        .tempdir_in(parent)
-        .map_err(|error| Failure::writing(parent, error))?;
-    let written = write(place.path())?;
-    let bytes = size(place.path()).map_err(|error| Failure::reading(place.path(), error))?;
-    std::fs::rename(place.path(), output).map_err(|error| Failure::writing(output, error))?;
-    Ok((written, bytes))
-}
-
-fn size(folder: &Path) -> std::io::Result<u64> {
-    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }

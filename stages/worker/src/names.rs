@@ -43,12 +43,12 @@ impl<'a> Names<'a> {
         Ok(ids.get_or_init(|| read))
     }
 
-    /// A row with `user_id` behind `user` and `item_id` behind `item`. A row that has an `id` is of the table that gives it.
+    /// A row with `user_id` behind `user` and `item_id` behind `item`; as it is where it is of a table that gives identifiers.
     ///
     /// # Errors
     /// When the identifiers cannot be read.
     pub(crate) fn beside(&self, row: Map<String, Value>) -> Result<Map<String, Value>> {
-        if row.contains_key("id") {
+        if are_given_by(row.keys().map(String::as_str)) {
             return Ok(row);
         }
         let mut named = Map::new();
@@ -61,6 +61,11 @@ impl<'a> Names<'a> {
         }
         Ok(named)
     }
+}
+
+/// Whether a table with these columns is one that gives users or items their identifiers.
+pub(crate) fn are_given_by<'a>(mut columns: impl Iterator<Item = &'a str>) -> bool {
+    columns.any(|column| column == "id")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A table with identifiers beside numbers, written to one file, for `pipe export table`.
 
-use crate::names::Names;
+use crate::names::{self, Names};
+use crate::whole;
 use contract::questions::{PeekOutput, TableForm, WriteTable, WrittenTable};
 use contract::{Failure, FailureKind, Result};
 use polars::io::parquet::write::BatchedWriter;
@@ -21,22 +22,22 @@ const ROWS: usize = 262_144;
 /// When the output has no table or several, one cannot be read, or the file cannot be written.
 pub(crate) fn answer(request: &WriteTable) -> Result<WrittenTable> {
     let path = table_of(&request.table)?;
+    let ((rows, columns), bytes) = whole::file(&request.output, |partial| write(request, &path, partial))?;
+    Ok(WrittenTable { rows, columns, bytes })
+}
+
+/// Writes the table of `path`. Gives the number of its rows and its columns.
+fn write(request: &WriteTable, path: &Path, partial: &Path) -> Result<(usize, Vec<String>)> {
     let names = Names::of(&request.names);
-    let output = &request.output;
-    let unwritable = |error: &dyn std::fmt::Display| Failure::writing(output, error);
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(|error| Failure::writing(parent, error))?;
-    // Beside its place first, so that it appears whole.
-    let place = tempfile::Builder::new().prefix(".export-").tempdir_in(parent).map_err(|error| unwritable(&error))?;
-    let partial = place.path().join("table");
-    let rows = reader(&path)?.num_rows().map_err(|error| Failure::reading(&path, error))?;
+    let unwritable = |error: &dyn std::fmt::Display| Failure::writing(&request.output, error);
+    let rows = reader(path)?.num_rows().map_err(|error| Failure::reading(path, error))?;
     let part = |first| {
-        let part = reader(&path)?.with_slice(Some((first, ROWS))).finish();
-        with_identifiers(&part.map_err(|error| Failure::reading(&path, error))?, &names)
+        let part = reader(path)?.with_slice(Some((first, ROWS))).finish();
+        with_identifiers(&part.map_err(|error| Failure::reading(path, error))?, &names)
     };
     let mut frame = part(0)?;
     let columns = frame.get_column_names().iter().map(ToString::to_string).collect();
-    let mut writer = Writer::create(&partial, request.form, &frame).map_err(|error| unwritable(&error))?;
+    let mut writer = Writer::create(partial, request.form, &frame).map_err(|error| unwritable(&error))?;
     for next in (ROWS..).step_by(ROWS) {
         writer.add(&frame).map_err(|error| unwritable(&error))?;
         if next >= rows {
@@ -45,9 +46,7 @@ pub(crate) fn answer(request: &WriteTable) -> Result<WrittenTable> {
         frame = part(next)?;
     }
     writer.finish().map_err(|error| unwritable(&error))?;
-    let bytes = std::fs::metadata(&partial).map_err(|error| unwritable(&error))?.len();
-    std::fs::rename(&partial, output).map_err(|error| unwritable(&error))?;
-    Ok(WrittenTable { rows, columns, bytes })
+    Ok((rows, columns))
 }
 
 /// The only Parquet file of an output.
@@ -76,11 +75,11 @@ fn reader(path: &Path) -> Result<ParquetReader<File>> {
 /// empty one.
 fn with_identifiers(frame: &DataFrame, names: &Names<'_>) -> Result<DataFrame> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::other("name users and items", error);
-    let is_named = frame.get_column_names().iter().any(|name| name.as_str() == "id");
+    let gives_names = names::are_given_by(frame.get_column_names().iter().map(|name| name.as_str()));
     let mut columns: Vec<Column> = Vec::new();
     for column in frame.columns() {
         columns.push(column.clone());
-        let ids = if is_named { &[][..] } else { names.ids(column.name())? };
+        let ids = if gives_names { &[][..] } else { names.ids(column.name())? };
         if ids.is_empty() {
             continue;
         }

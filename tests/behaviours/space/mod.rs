@@ -237,11 +237,6 @@ pub(crate) fn worker() -> PathBuf {
     path
 }
 
-/// How many times a long test tries, where the user asks for more than the short form: `PIPE_SOAK`.
-pub(crate) fn soak() -> Option<usize> {
-    std::env::var("PIPE_SOAK").ok().map(|number| number.parse().expect("PIPE_SOAK is a whole number"))
-}
-
 /// The repository's root.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

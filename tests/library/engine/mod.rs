@@ -249,11 +249,6 @@ pub(crate) fn watched(watch: &Arc<impl Watch + 'static>) -> Disk {
     Disk::watched(Arc::clone(watch) as Arc<dyn Watch>)
 }
 
-/// How much more than the short form is to be tried: `PIPE_SOAK`, 0 where it is not set.
-pub(crate) fn soak() -> usize {
-    std::env::var("PIPE_SOAK").map_or(0, |number| number.parse().unwrap())
-}
-
 fn machine() -> Machine {
     Machine { host: "test".to_owned(), threads: 1, memory: 0, gpus: Vec::new() }
 }
