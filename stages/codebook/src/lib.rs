@@ -124,14 +124,15 @@ impl Stage for Codebook {
     fn run(parameters: Parameters, context: &Context) -> Result<()> {
         // The tensors here are small; the device's start-up and transfers would cost more than they save.
         let pool = nn::thread_pool(context)?;
-        pool.install(|| run(&parameters, context))
+        pool.install(|| run(parameters, context))
     }
 }
 
-fn run(parameters: &Parameters, context: &Context) -> Result<()> {
+fn run(parameters: Parameters, context: &Context) -> Result<()> {
     let mut items = Rows::read(context.input("items")?)?;
-    let is_new = read_new_items(parameters, context, items.len())?;
+    let is_new = read_new_items(&parameters, context, items.len())?;
     let new_items = is_new.iter().filter(|&&is_new| is_new).count();
+    let parameters = &parameters.with_codes_for(items.len() - new_items);
     parameters.check(items.len() - new_items)?;
     let (codes, statistics, losses, held_out) = match parameters.levels {
         1 => one_level(&items, context)?,

@@ -60,8 +60,7 @@ pub struct Parameters {
     /// parameter matters.
     #[schemars(range(min = 1, max = 5))]
     pub levels: usize,
-    /// Codes of a level, C.
-    #[schemars(range(min = 1))]
+    /// Codes of a level, C. With 0 one for every eight items that are trained on, at least 2 and at most 256: for a file that is to fit any set.
     pub codes: usize,
     /// How codes are learned.
     pub method: Method,
@@ -125,6 +124,18 @@ impl Default for Parameters {
 }
 
 impl Parameters {
+    /// The same with the number of codes that 0 stands for, where that many items are.
+    pub(crate) fn with_codes_for(mut self, items: usize) -> Self {
+        if self.codes == 0 {
+            self.codes = (self.items_to_train_on(items) / 8).clamp(2, 256);
+        }
+        self
+    }
+
+    fn items_to_train_on(&self, items: usize) -> usize {
+        items.saturating_sub((items as f64 * self.held_out) as usize)
+    }
+
     /// Refuses values that no codebook can have, for that many items.
     pub(crate) fn check(&self, items: usize) -> Result<()> {
         let conflict = |message: String, hint: &str| Err(Failure::new(FailureKind::Conflict, message).hint(hint));
@@ -134,8 +145,8 @@ impl Parameters {
         if self.levels == 1 {
             return Ok(());
         }
-        if self.codes == 0 || self.batch == 0 {
-            return conflict("codes or batch is 0, expected at least 1".to_owned(), "the paper has 256 codes");
+        if self.batch == 0 {
+            return conflict("batch is 0, expected at least 1".to_owned(), "the default is 1024");
         }
         if !(0.0..=0.9).contains(&self.held_out) {
             let message = format!("held_out is {}, expected 0 to 0.9", self.held_out);
@@ -152,7 +163,7 @@ impl Parameters {
             let message = format!("code_dim is {} and hidden is {:?}, expected at least 1", self.code_dim, self.hidden);
             return conflict(message, "LC-Rec has 32 behind 2048, 1024, 512, 256, 128 and 64");
         }
-        let items = items - (items as f64 * self.held_out) as usize;
+        let items = self.items_to_train_on(items);
         if self.codes > items {
             return conflict(
                 format!("codes is {}, but the items to train on are {items}", self.codes),

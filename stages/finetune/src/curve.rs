@@ -16,11 +16,12 @@ pub(crate) struct Curve {
     /// The epoch whose weights are kept, where that is not the last.
     pub(crate) best_epoch: Option<usize>,
     pub(crate) steps_an_epoch: usize,
+    pub(crate) passes_an_epoch: usize,
     /// Tokens of all samples, each sample on its own, once.
     pub(crate) plain_tokens: usize,
-    /// Tokens of an epoch after merging.
+    /// Tokens of a pass after merging.
     pub(crate) merged_tokens: usize,
-    /// Terms of the loss in an epoch.
+    /// Terms of the loss in a pass.
     pub(crate) terms: f64,
 }
 
@@ -76,6 +77,7 @@ impl Curve {
             "groups": samples.groups.len(),
             "steps": self.losses.len(),
             "steps_an_epoch": self.steps_an_epoch,
+            "passes_an_epoch": self.passes_an_epoch,
             "loss": self.recent(),
             "plain_tokens": self.plain_tokens,
             "merged_tokens": self.merged_tokens,

@@ -1,5 +1,6 @@
 //! One training: a model is read, gets the codes' tokens and, where asked for, an item head, and learns the samples.
 
+use crate::course::Length;
 use crate::curve::Curve;
 use crate::new_tokens::{self, Check};
 use crate::parameters::{Keep, Parameters, Train};
@@ -50,8 +51,8 @@ pub(crate) struct Fitted {
 }
 
 impl Task<'_> {
-    /// Trains on prompts, for all epochs of the schedule or the first few of them.
-    pub(crate) fn fit(&self, prompts: &Prompts, evaluation: &Evaluation<'_>, epochs: Option<usize>) -> Result<Fitted> {
+    /// Trains on prompts, for all epochs of the schedule or as long as another training says.
+    pub(crate) fn fit(&self, prompts: &Prompts, evaluation: &Evaluation<'_>, length: Option<Length>) -> Result<Fitted> {
         let Self { context, parameters, llm, device, .. } = *self;
         // A second training draws what the first drew.
         tch::manual_seed(context.seed().cast_signed());
@@ -99,8 +100,8 @@ impl Task<'_> {
         };
         let mut training = Training::new(learner, trained, &samples, validation, parameters, context.seed())?;
         training = training.shared(self.ranks)?;
-        if let Some(epochs) = epochs {
-            training = training.ending_after(epochs);
+        if let Some(length) = length {
+            training = training.of_length(length);
         }
         training.run(context, checkpoints).map_err(|failure| with_way_out(failure, parameters))?;
         let curve = training.finish()?;

@@ -32,6 +32,7 @@
 mod average;
 mod batch;
 mod batching;
+mod course;
 mod curve;
 mod fit;
 mod memory;
@@ -53,6 +54,7 @@ pub use nn::Precision;
 pub use parameters::{Keep, NewTokens, Parameters, Train};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
+use course::Length;
 use fit::{Evaluation, Fitted, Task};
 use frames::{Codes, Prompts, kinds};
 use ranks::Ranks;
@@ -92,7 +94,7 @@ impl Stage for Finetune {
             InputPort::optional(
                 "items",
                 kinds::ITEM_EMBEDDINGS,
-                "Embeddings of the items, in whose directions the item head's vectors start.",
+                "Embeddings of the items, in whose directions the vectors start, where item_head is true.",
             ),
             InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model to tune: a Hugging Face folder.").or_path(),
         ]
@@ -168,9 +170,9 @@ fn choose_and_fit(task: &Task<'_>, prompts: &Prompts) -> Result<(Fitted, Option<
     let (choice, questions) = (read_prompts(task.context, "choice")?, read_prompts(task.context, "choice_questions")?);
     if !choice.0.is_empty() && !questions.0.is_empty() {
         let first = task.fit(&choice, &Evaluation::Lists(&questions), None)?;
-        let epochs = first.curve.best_epoch.unwrap_or(1);
-        task.context.log(format!("trains again on all samples for {epochs} epochs"));
-        let fitted = task.fit(prompts, &Evaluation::None, Some(epochs))?;
+        let length = Length { epochs: first.curve.best_epoch.unwrap_or(1), passes: first.curve.passes_an_epoch };
+        task.context.log(format!("trains again on all samples for {} epochs", length.epochs));
+        let fitted = task.fit(prompts, &Evaluation::None, Some(length))?;
         return Ok((fitted, Some(Chosen::BySecondTraining(Box::new(first)))));
     }
     let validation = read_prompts(task.context, "validation")?;

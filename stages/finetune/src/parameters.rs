@@ -63,9 +63,13 @@ pub struct Parameters {
     /// The highest learning rate; it falls to zero along a cosine.
     #[schemars(range(min = 0.0))]
     pub learning_rate: f64,
-    /// How often each sample is seen; the largest number where validation ends the training.
+    /// How many epochs there are; the largest number where validation ends the training.
     #[schemars(range(min = 1))]
     pub epochs: u32,
+    /// An epoch is as many passes over the samples as have that many steps; with 1 each sample is seen once. Where validation ends the training
+    /// of a small set, one pass teaches too little to tell whether it goes on.
+    #[schemars(range(min = 1))]
+    pub epoch_steps: usize,
     /// What ends the training: the number of `epochs`, or, with `validation`, the NDCG@10 of lists for held-out items. Where
     /// `ingest` holds out none, a training on `choice` chooses the number of epochs, and a second one on `tasks` has as many.
     pub stopping: Stopping,
@@ -152,6 +156,7 @@ impl Default for Parameters {
             target_modules: targets.map(str::to_owned).to_vec(),
             learning_rate: 1e-4,
             epochs: 4,
+            epoch_steps: 1,
             keep: Keep::Last,
             batch_tokens: 8192,
             memory_tokens: 0,
@@ -187,6 +192,7 @@ impl Parameters {
     pub(crate) fn check(&self) -> Result<()> {
         let positive = [
             ("epochs", f64::from(self.epochs)),
+            ("epoch_steps", self.epoch_steps as f64),
             ("batch_tokens", self.batch_tokens as f64),
             ("learning_rate", self.learning_rate),
             ("lora_r", self.lora_r as f64),

@@ -164,6 +164,9 @@ fn tune(folder: &Path, name: &str, parameters: Parameters) -> Result<()> {
     if parameters.new_tokens != NewTokens::Mean {
         inputs.push(("codebook", path("codebook")));
     }
+    if path("items").is_dir() {
+        inputs.push(("items", path("items")));
+    }
     let outputs = ["model", "curve", "validation_model"].map(|port| match port {
         "model" => (port, path(name)),
         _ => (port, path(&format!("{name}_{port}"))),
@@ -582,15 +585,11 @@ fn the_item_head_starts_in_the_directions_of_embeddings() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
-    let path = |part: &str| folder.path().join(part);
     // Items 0 to 2 are alike, and so are 3 to 5.
     let values = (0..6).flat_map(|item| if item < 3 { [1.0, 0.1 * item as f32] } else { [0.0, 1.0] }).collect();
-    fs_err::create_dir_all(path("items")).unwrap();
-    Embeddings { dim: 2, values }.write(&path("items"), EmbeddingsOf::Items, None).unwrap();
-    let inputs = ["tasks", "codes", "llm", "items"].map(|port| (port, path(port)));
-    let outputs = ["model", "curve", "validation_model"].map(|port| (port, path(&format!("tuned_{port}"))));
-    let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
-    let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    let items = folder.path().join("items");
+    fs_err::create_dir_all(&items).unwrap();
+    Embeddings { dim: 2, values }.write(&items, EmbeddingsOf::Items, None).unwrap();
     let parameters = Parameters {
         train: Train::All,
         item_head: true,
@@ -599,8 +598,8 @@ fn the_item_head_starts_in_the_directions_of_embeddings() {
         epochs: 1,
         ..Parameters::default()
     };
-    Finetune::run(parameters, &context(&inputs, &outputs)).unwrap();
-    let head = nn::safetensors_file::read(&path("tuned_model/item_head.safetensors")).unwrap();
+    tune(folder.path(), "tuned", parameters).unwrap();
+    let head = nn::safetensors_file::read(&folder.path().join("tuned/item_head.safetensors")).unwrap();
     let row = |code: i64| head["output"].select(0, code);
     let cosine = |one: i64, other: i64| Tensor::cosine_similarity(&row(one), &row(other), 0, 1e-9).double_value(&[]);
     assert!(cosine(0, 1) > 0.9 && cosine(3, 5) > 0.9 && cosine(0, 5) < -0.9);

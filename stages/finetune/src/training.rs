@@ -2,7 +2,8 @@
 
 use crate::average::Average;
 use crate::batch::{Batch, Terms};
-use crate::batching::{pack, row_multiple, steps};
+use crate::batching::{pack, row_multiple};
+use crate::course::{Course, Length};
 use crate::curve::Curve;
 use crate::memory::tokens_at_once;
 use crate::objective::{ItemObjective, Negatives, Objective};
@@ -18,7 +19,6 @@ use nn::{
 };
 use ranks::Ranks;
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tch::{Tensor, no_grad};
 
@@ -31,10 +31,7 @@ pub(crate) struct Training<'a> {
     memory_tokens: usize,
     seed: u64,
     trees: Vec<TokenTree>,
-    /// The groups of each step.
-    steps: Vec<Vec<u32>>,
-    /// The numbers of steps after which an epoch is over.
-    epoch_ends: BTreeSet<usize>,
+    course: Course,
     validation: Validation<'a>,
     schedule: CosineSchedule,
     optimizer: AdamW,
@@ -84,22 +81,16 @@ impl<'a> Training<'a> {
     ) -> Result<Self> {
         let trees: Vec<TokenTree> = samples.groups.iter().map(|group| learner.tree(group)).collect();
         let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
-        let epochs: Vec<_> =
-            (0..parameters.epochs).map(|epoch| steps(&sizes, parameters.batch_tokens, seed, epoch)).collect();
+        let course = Course::new(&sizes, parameters, seed, None);
         let curve = Curve {
-            steps_an_epoch: epochs.first().map_or(0, Vec::len),
+            steps_an_epoch: course.steps_an_epoch(),
+            passes_an_epoch: course.passes,
             plain_tokens: samples.groups.iter().flatten().map(|sample| sample.tokens.len() - 1).sum(),
             merged_tokens: sizes.iter().sum(),
             terms: trees.iter().map(TokenTree::terms).sum(),
             ..Curve::default()
         };
-        let ends = epochs.iter().scan(0, |end, steps| {
-            *end += steps.len();
-            Some(*end)
-        });
-        let epoch_ends = ends.collect();
-        let steps = epochs.concat();
-        let schedule = CosineSchedule::new(parameters.learning_rate, parameters.warmup, steps.len() as u64);
+        let schedule = schedule(parameters, &course);
         let average = Average::of(&trained, parameters.weight_average)?;
         let optimizer = AdamW::new(trained, parameters.weight_decay)?;
         let memory_tokens = match parameters.memory_tokens {
@@ -113,8 +104,7 @@ impl<'a> Training<'a> {
             memory_tokens,
             seed,
             trees,
-            steps,
-            epoch_ends,
+            course,
             validation,
             schedule,
             optimizer,
@@ -133,11 +123,14 @@ impl<'a> Training<'a> {
         Ok(Self { ranks: ranks.clone(), ..self })
     }
 
-    /// Ends the training after that many epochs of its schedule.
-    pub(crate) fn ending_after(mut self, epochs: usize) -> Self {
-        if let Some(&end) = epochs.checked_sub(1).and_then(|last| self.epoch_ends.iter().nth(last)) {
-            self.steps.truncate(end);
-        }
+    /// The same with epochs of another training's length, and the schedule of all of them, ended after as many as that one found best.
+    pub(crate) fn of_length(mut self, length: Length) -> Self {
+        let sizes: Vec<usize> = self.trees.iter().map(TokenTree::len).collect();
+        self.course = Course::new(&sizes, self.parameters, self.seed, Some(length.passes));
+        self.schedule = schedule(self.parameters, &self.course);
+        self.curve.steps_an_epoch = self.course.steps_an_epoch();
+        self.curve.passes_an_epoch = length.passes;
+        self.course.end_after(length.epochs);
         self
     }
 
@@ -146,7 +139,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// [`FailureKind::Diverged`] when the loss is no number any more.
     pub(crate) fn run(&mut self, context: &Context, mut checkpoints: TrainingCheckpoints) -> Result<()> {
-        let total = self.steps.len() as u64;
+        let total = self.course.steps.len() as u64;
         if let Some(state) = checkpoints.read(context) {
             if self.restore(&state)? {
                 context.log(format!("going on from step {} of {total}", self.done()));
@@ -158,12 +151,12 @@ impl<'a> Training<'a> {
         let progress = context.progress(total);
         let (started, begun_at) = (Instant::now(), self.done());
         let (mut tokens, mut terms) = (0, 0.0);
-        while let Some(groups) = self.steps.get(self.done()).filter(|_| !self.validation.stops()) {
+        while let Some(groups) = self.course.steps.get(self.done()).filter(|_| !self.validation.stops()) {
             let trees = groups.iter().map(|&group| &self.trees[group as usize]);
             (tokens, terms) =
                 trees.fold((tokens, terms), |(tokens, terms), tree| (tokens + tree.len(), terms + tree.terms()));
             self.step()?;
-            if self.epoch_ends.contains(&self.done())
+            if self.course.epoch_ends.contains(&self.done())
                 && let Some(value) = self.validation.values.last()
             {
                 let (epoch, name) = (self.validation.values.len(), self.validation.name());
@@ -214,7 +207,7 @@ impl<'a> Training<'a> {
     /// Makes the next step, if one is left; the last one of an epoch is followed by validation.
     pub(crate) fn step(&mut self) -> Result<()> {
         let number = self.done();
-        let Some(groups) = self.steps.get(number) else { return Ok(()) };
+        let Some(groups) = self.course.steps.get(number) else { return Ok(()) };
         // What dropout draws depends on the step alone, so that a run that goes on draws the same.
         // Each rank draws for its own trees.
         let draws = (number * self.ranks.count() + self.ranks.rank()) as u64;
@@ -243,7 +236,7 @@ impl<'a> Training<'a> {
         if let Some(average) = &mut self.average {
             average.update(trained, done)?;
         }
-        if self.epoch_ends.contains(&done) {
+        if self.course.epoch_ends.contains(&done) {
             self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
             self.validation.measure(&objective, trained, self.memory_tokens, &self.ranks)?;
             self.average.iter_mut().try_for_each(|average| average.swap(trained))?;
@@ -278,9 +271,9 @@ impl<'a> Training<'a> {
 
     /// Goes on from a state. Says whether it is one of this training; if not, nothing is changed.
     pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<bool> {
-        let epochs = self.epoch_ends.range(..=state.losses.len()).count();
+        let epochs = self.course.epoch_ends.range(..=state.losses.len()).count();
         let expected = if self.validation.is_empty() { 0 } else { epochs };
-        if state.losses.len() > self.steps.len() || state.validation.len() != expected {
+        if state.losses.len() > self.course.steps.len() || state.validation.len() != expected {
             return Ok(false);
         }
         let copies = state.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
@@ -314,6 +307,11 @@ pub(crate) fn gradients(
         loss += f64::try_from(&part).map_err(failed("read the loss"))?;
     }
     Ok(loss)
+}
+
+/// The learning rates of all steps.
+fn schedule(parameters: &Parameters, course: &Course) -> CosineSchedule {
+    CosineSchedule::new(parameters.learning_rate, parameters.warmup, course.steps.len() as u64)
 }
 
 fn diverged(step: usize, rate: f64) -> Failure {
