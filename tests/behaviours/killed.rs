@@ -3,8 +3,8 @@
 //! `PIPE_SOAK=N` kills N times.
 
 use crate::soak;
-use crate::space::live::{Ended, Live, process_in, wait_until_gone};
 use crate::space::Space;
+use crate::space::live::{Ended, Live, process_in, wait_until_gone};
 use pipe::fs::Disk;
 use pipe::key::Key;
 use pipe::store::{Lookup, Store};

@@ -32,9 +32,13 @@
 mod average;
 mod batch;
 mod batching;
+#[cfg(test)]
+mod checkpoint_tests;
 mod course;
 mod curve;
 mod fit;
+#[cfg(test)]
+mod loss_tests;
 mod memory;
 mod new_tokens;
 mod objective;
@@ -43,9 +47,9 @@ mod questions;
 #[cfg(test)]
 mod rank_tests;
 mod samples;
-mod targets;
 #[cfg(test)]
-mod tests;
+mod stage_tests;
+mod targets;
 mod training;
 mod tree;
 mod validation;

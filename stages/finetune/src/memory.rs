@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_larger_model_is_given_fewer_tokens_and_a_small_one_all() {
-        let _turn = crate::tests::alone();
+        let _turn = crate::loss_tests::alone();
         let tokens = |layers: i64, hidden: i64, by_block: bool| {
             let fields = json!({"model_type": "llama", "vocab_size": 8, "hidden_size": hidden, "num_hidden_layers": layers,
                 "intermediate_size": 3 * hidden, "num_attention_heads": hidden / 64});

@@ -1,7 +1,8 @@
 //! Several ranks against one process: the same losses, gradients and weights but for the last bits, and the same in every run.
 
+use crate::checkpoint_tests::{validation, with_adapters, with_checkpoint};
+use crate::loss_tests::{alone, groups};
 use crate::samples::Samples;
-use crate::tests::{alone, groups, validation, with_adapters, with_checkpoint};
 use crate::training::{Learner, Training};
 use crate::{Keep, Parameters};
 use contract::Context;

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn parts_have_the_loss_and_the_gradients_of_the_whole() {
-        let _turn = crate::tests::alone();
+        let _turn = crate::loss_tests::alone();
         let terms: Vec<Term> = [(0, 3, 1.0), (0, 4, 2.0), (2, 10, 1.0), (3, 0, 0.5), (4, 7, 1.0)]
             .map(|(row, token, weight)| Term { row, token, weight })
             .to_vec();
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn smoothed_labels_have_the_loss_of_libtorch() {
-        let _turn = crate::tests::alone();
+        let _turn = crate::loss_tests::alone();
         let model = small_model();
         let states = Tensor::arange(24, (Kind::Float, Device::Cpu)).sin().view([3, 8]);
         let terms = [(0, 3), (1, 10), (2, 0)].map(|(row, token)| Term { row, token, weight: 1.0 });
