@@ -27,11 +27,12 @@ pub(crate) struct Length {
 impl Course {
     /// All epochs over groups of these sizes; an epoch is `passes` passes, or as many as `epoch_steps` asks for.
     pub(crate) fn new(sizes: &[usize], parameters: &Parameters, seed: u64, passes: Option<usize>) -> Self {
-        let pass = |number| steps(sizes, parameters.batch_tokens, seed, number);
-        let passes = passes.unwrap_or_else(|| passes_of_epoch(pass(0).len(), 1, parameters.epoch_steps));
+        let mut order = (0..).map(|pass| steps(sizes, parameters.batch_tokens, seed, pass)).peekable();
+        let steps_a_pass = order.peek().map_or(0, Vec::len);
+        let passes = passes.unwrap_or_else(|| passes_of_epoch(steps_a_pass, 1, parameters.epoch_steps));
         let (mut steps, mut epoch_ends) = (Vec::new(), BTreeSet::new());
-        for epoch in 0..parameters.epochs {
-            (0..passes as u32).for_each(|number| steps.extend(pass(epoch * passes as u32 + number)));
+        for _ in 0..parameters.epochs {
+            steps.extend(order.by_ref().take(passes).flatten());
             epoch_ends.insert(steps.len());
         }
         Self { steps, epoch_ends, passes }

@@ -50,6 +50,13 @@ fn taken(parameters: &[Parameter]) -> Vec<Tensor> {
     taken
 }
 
+/// Takes the gradients, which are to be these.
+fn assert_gradients(parameters: &[Parameter], expected: &[Tensor]) {
+    for ((one, other), parameter) in taken(parameters).iter().zip(expected).zip(parameters) {
+        assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
+    }
+}
+
 /// The loss of a step that has these trees alone.
 fn step_loss(objective: &Objective<'_>, trees: &[&TokenTree], memory_tokens: usize, by_block: bool) -> Result<f64> {
     gradients(objective, trees, Terms::of(trees), memory_tokens, by_block)
@@ -80,9 +87,7 @@ fn packing_changes_neither_the_loss_nor_its_gradients() {
                 step_loss(&Objective::tokens(&model), &packed.iter().collect::<Vec<_>>(), memory_tokens, by_block)
                     .unwrap();
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
-            for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
-                assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
-            }
+            assert_gradients(&parameters, &expected_gradients);
         }
     }
 }
@@ -149,9 +154,7 @@ fn packing_changes_neither_the_loss_of_items_nor_its_gradients() {
         for (memory_tokens, by_block) in [(1, false), (24, true), (1000, false)] {
             let loss = of(&packed, memory_tokens, by_block);
             assert!((loss - expected).abs() < 1e-5, "{loss} {expected}");
-            for ((one, other), parameter) in taken(&parameters).iter().zip(&expected_gradients).zip(&parameters) {
-                assert!(one.allclose(other, 1e-4, 1e-6, false), "{}", parameter.name);
-            }
+            assert_gradients(&parameters, &expected_gradients);
         }
     }
 }

@@ -83,8 +83,6 @@ impl<'a> Training<'a> {
         let sizes: Vec<usize> = trees.iter().map(TokenTree::len).collect();
         let course = Course::new(&sizes, parameters, seed, None);
         let curve = Curve {
-            steps_an_epoch: course.steps_an_epoch(),
-            passes_an_epoch: course.passes,
             plain_tokens: samples.groups.iter().flatten().map(|sample| sample.tokens.len() - 1).sum(),
             merged_tokens: sizes.iter().sum(),
             terms: trees.iter().map(TokenTree::terms).sum(),
@@ -128,8 +126,6 @@ impl<'a> Training<'a> {
         let sizes: Vec<usize> = self.trees.iter().map(TokenTree::len).collect();
         self.course = Course::new(&sizes, self.parameters, self.seed, Some(length.passes));
         self.schedule = schedule(self.parameters, &self.course);
-        self.curve.steps_an_epoch = self.course.steps_an_epoch();
-        self.curve.passes_an_epoch = length.passes;
         self.course.end_after(length.epochs);
         self
     }
@@ -193,6 +189,8 @@ impl<'a> Training<'a> {
             average.swap(self.optimizer.parameters())?;
         }
         self.validation.put_back(self.optimizer.parameters())?;
+        self.curve.steps_an_epoch = self.course.steps_an_epoch();
+        self.curve.passes_an_epoch = self.course.passes;
         self.curve.best_epoch = self.validation.best_epoch();
         self.curve.measured_by_lists = self.validation.name() != "loss";
         self.curve.validation = self.validation.values;

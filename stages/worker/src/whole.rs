@@ -10,10 +10,7 @@ use tempfile::TempDir;
 /// Those of `write`, and when there is no room beside the place.
 pub(crate) fn folder<T>(output: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<(T, u64)> {
     let place = beside(output)?;
-    let written = write(place.path())?;
-    let bytes = size(place.path()).map_err(|error| Failure::reading(place.path(), error))?;
-    std::fs::rename(place.path(), output).map_err(|error| Failure::writing(output, error))?;
-    Ok((written, bytes))
+    appear(place.path(), output, write)
 }
 
 /// Writes a file. Gives what `write` gave, and the size in bytes.
@@ -22,11 +19,7 @@ pub(crate) fn folder<T>(output: &Path, write: impl FnOnce(&Path) -> Result<T>) -
 /// Those of `write`, and when there is no room beside the place.
 pub(crate) fn file<T>(output: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<(T, u64)> {
     let place = beside(output)?;
-    let partial = place.path().join("file");
-    let written = write(&partial)?;
-    let bytes = std::fs::metadata(&partial).map_err(|error| Failure::reading(&partial, error))?.len();
-    std::fs::rename(&partial, output).map_err(|error| Failure::writing(output, error))?;
-    Ok((written, bytes))
+    appear(&place.path().join("file"), output, write)
 }
 
 /// A folder on the same file system, so that a rename suffices.
@@ -36,6 +29,19 @@ fn beside(output: &Path) -> Result<TempDir> {
     tempfile::Builder::new().prefix(".export-").tempdir_in(parent).map_err(|error| Failure::writing(parent, error))
 }
 
-fn size(folder: &Path) -> std::io::Result<u64> {
-    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+/// Has `partial` written, which then becomes `output`.
+fn appear<T>(partial: &Path, output: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<(T, u64)> {
+    let written = write(partial)?;
+    let bytes = size(partial).map_err(|error| Failure::reading(partial, error))?;
+    std::fs::rename(partial, output).map_err(|error| Failure::writing(output, error))?;
+    Ok((written, bytes))
+}
+
+/// The bytes of a file, or of all files of a folder.
+fn size(path: &Path) -> std::io::Result<u64> {
+    let metadata = path.metadata()?;
+    if metadata.is_file() {
+        return Ok(metadata.len());
+    }
+    std::fs::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
 }
