@@ -92,7 +92,7 @@ class Ours:
     def _write(self, precision: str) -> str:
         given = self.given
         file = self.folder / f"decode-{precision}.toml"
-        pipeline = "toys-smollm2.toml" if given.pretrained else "instruments.toml"
+        pipeline = "toys-smollm2.toml" if given.pretrained else "instruments-paper.toml"
         model = f"layers = {given.layers}" if given.pretrained else ""
         text = PIPELINE.format(
             base=REPOSITORY / "pipelines" / pipeline, users=given.users, model=model, beam=given.beam, batch=given.batch,
@@ -159,7 +159,7 @@ def _parse() -> argparse.Namespace:
     python = os.environ.get("PIPE_REFERENCE_PYTHON", "python3")
     cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(prog="benches/decode", description=__doc__)
-    parser.add_argument("--pretrained", action="store_true", help="SmolLM2-135M (`make model`) on users of Toys instead of the model of instruments")
+    parser.add_argument("--pretrained", action="store_true", help="SmolLM2-135M (`make model`) on users of Toys instead of the model of instruments-paper")
     parser.add_argument("--layers", type=int, default=30, help="how many of the pretrained model's blocks; 30")
     parser.add_argument("--users", type=int, default=200, help="how many users get lists; 200")
     parser.add_argument("--peer-users", type=int, default=200, help="of how many of them the peer makes lists; 200")

@@ -218,7 +218,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = Path(os.environ.get("PIPE_DATA", ROOT.parent / "shared/data"))
     parser.add_argument("--data", type=Path, default=data, help="the folder of the data")
-    parser.add_argument("--dccf", type=Path, help="a folder with embeddings.safetensors, such as `pipe cache path instruments dccf.items` names")
+    parser.add_argument("--dccf", type=Path, help="a folder with embeddings.safetensors, such as `pipe cache path instruments-paper dccf.items` names")
     parser.add_argument("--worker", default=ROOT / "target/debug/pipe-worker", type=Path)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=2024)

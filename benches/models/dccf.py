@@ -1,7 +1,7 @@
 """An epoch of the stage `dccf` beside the plain PyTorch of stages/dccf/tests/reference.py, on the same pairs and threads.
 
 `PIPE_REFERENCE_PYTHON` is a Python with PyTorch; without one only ours is measured. The data and the settings are
-those of the pipelines `instruments` and `yelp`; the folder of the data is PIPE_DATA.
+those of the pipelines `instruments-paper` and `yelp`; the folder of the data is PIPE_DATA.
 """
 
 import argparse

@@ -69,7 +69,7 @@ def base(given: argparse.Namespace) -> tuple[str, str]:
     if given.pretrained:
         return "toys-smollm2.toml", f"layers = {given.layers or 30}"
     size = {"hidden": given.hidden, "layers": given.layers or 6, "heads": given.heads}
-    return "instruments.toml", RANDOM_MODEL.format(**size, intermediate=given.intermediate or given.hidden * 8 // 3)
+    return "instruments-paper.toml", RANDOM_MODEL.format(**size, intermediate=given.intermediate or given.hidden * 8 // 3)
 
 
 def described(given: argparse.Namespace) -> str:
