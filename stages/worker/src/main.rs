@@ -12,11 +12,13 @@
 //!   standard input has to stay open meanwhile: when it closes, the runner has gone, and so does the worker.
 //! - `mpirun pipe-worker rank` does the same by several processes; the first one has the standard input.
 
+mod allocator;
 mod catalogue;
 mod checking;
 mod decoding;
 mod difference;
 mod doctor;
+mod ending;
 mod lists;
 mod mkl;
 mod model_folder;
@@ -39,11 +41,6 @@ use contract::questions::{
 use contract::{Event, Failure, FailureKind, Result, Spec};
 use serde::Serialize;
 use std::io::{Read as _, Write as _, stderr, stdin, stdout};
-use std::process::ExitCode;
-
-/// Reuses the memory of freed tensors of any size, where the C library's heap falls into pieces.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "\
 pipe-worker does the work of one stage; the program to call is pipe.
@@ -68,9 +65,14 @@ usage:
 ";
 
 /// Called in another way than the usage says.
-const WRONG_USAGE: u8 = 2;
+const WRONG_USAGE: i32 = 2;
 
-fn main() -> ExitCode {
+fn main() -> ! {
+    ending::at_once(exit_code())
+}
+
+/// Does what the arguments ask for.
+fn exit_code() -> i32 {
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["describe"] => finish(describe()),
@@ -91,11 +93,11 @@ fn main() -> ExitCode {
         [Recognise::NAME] => finish(answer(ingest::recognise)),
         ["help" | "--help" | "-h"] => {
             drop(stdout().write_all(USAGE.as_bytes()));
-            ExitCode::SUCCESS
+            0
         }
         _ => {
             drop(stderr().write_all(USAGE.as_bytes()));
-            ExitCode::from(WRONG_USAGE)
+            WRONG_USAGE
         }
     }
 }
@@ -161,12 +163,12 @@ fn run(spec: Spec) -> Result<()> {
 }
 
 /// The exit code of a result; a failure is also sent as an event.
-fn finish(result: Result<()>) -> ExitCode {
-    let Err(failure) = result else { return ExitCode::SUCCESS };
+fn finish(result: Result<()>) -> i32 {
+    let Err(failure) = result else { return 0 };
     let code = failure.kind.exit_code();
     // Whoever no longer listens has the exit code.
     drop(send(&Event::Failed { failure }));
-    ExitCode::from(code)
+    i32::from(code)
 }
 
 fn send(event: &Event) -> Result<()> {

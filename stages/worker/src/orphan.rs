@@ -1,5 +1,6 @@
 //! The end of a worker whose runner has gone.
 
+use crate::ending;
 use contract::{Failure, Result};
 use std::io::{copy, sink, stdin};
 use std::os::unix::process::parent_id;
@@ -18,7 +19,8 @@ pub(crate) fn exit_when_alone() -> Result<()> {
     let watch = || {
         // An unreadable input is a closed one.
         drop(copy(&mut stdin(), &mut sink()));
-        end()
+        // Nothing is torn down: the stage is at work in another thread, and would fail over what is gone and report that.
+        ending::at_once(ALONE)
     };
     let started = thread::Builder::new().name("runner-watch".to_owned()).spawn(watch);
     started.map(drop).map_err(|error| Failure::other("watch the runner", error))
@@ -35,18 +37,8 @@ pub(crate) fn exit_with_parent() -> Result<()> {
         while parent_id() == parent {
             thread::sleep(PAUSE);
         }
-        end()
+        ending::at_once(ALONE)
     };
     let started = thread::Builder::new().name("mpirun-watch".to_owned()).spawn(watch);
     started.map(drop).map_err(|error| Failure::other("watch mpirun", error))
-}
-
-/// Ends the process at once. Nothing is torn down: the stage is at work in another thread, and would fail over what is gone and
-/// report that.
-fn end() -> ! {
-    #[expect(unsafe_code, reason = "the standard library only has an exit that tears down")]
-    // SAFETY: the process ends, whatever its state.
-    unsafe {
-        libc::_exit(ALONE)
-    }
 }
