@@ -11,6 +11,7 @@
 mod ablations;
 mod arguments;
 mod bad_input;
+mod best_lists;
 mod book;
 mod cache;
 mod changes;

@@ -60,7 +60,8 @@ pub struct Parameters {
     /// parameter matters.
     #[schemars(range(min = 1, max = 5))]
     pub levels: usize,
-    /// Codes of a level, C. With 0 one for every eight items that are trained on, at least 2 and at most 256: for a file that is to fit any set.
+    /// Codes of a level, C. With 0 one for every eight items that are trained on, at most 256, and in small sets up to 16 for fewer, but two
+    /// items for each: for a file that is to fit any set.
     pub codes: usize,
     /// How codes are learned.
     pub method: Method,
@@ -127,7 +128,8 @@ impl Parameters {
     /// The same with the number of codes that 0 stands for, where that many items are.
     pub(crate) fn with_codes_for(mut self, items: usize) -> Self {
         if self.codes == 0 {
-            self.codes = (self.items_to_train_on(items) / 8).clamp(2, 256);
+            let trained = self.items_to_train_on(items);
+            self.codes = (trained / 8).max((trained / 2).min(16)).clamp(2, 256);
         }
         self
     }

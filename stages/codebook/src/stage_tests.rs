@@ -175,7 +175,7 @@ fn with_one_level_each_item_is_a_token_of_its_own() {
 #[test]
 fn a_file_for_any_set_has_as_many_codes_as_its_items_allow() {
     let folder = scratch("any-set");
-    for (items, codes) in [(40, 5), (9, 2)] {
+    for (items, codes) in [(200, 25), (40, 16), (9, 4)] {
         let parameters = json!({ "codes": 0, "levels": 2, "llm_alignment": false, "epochs": 1 });
         run_in(&folder, &spread(items, 2), None, parameters).unwrap();
         let tensors = nn::safetensors_file::read(&folder.join("codebook/codebook.safetensors")).unwrap();

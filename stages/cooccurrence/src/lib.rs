@@ -3,7 +3,7 @@
 //! 1. `c_ij`: how often two items stand within `window` steps of each other in training sequences, each time counted by
 //!    1 / distance;
 //! 2. `M_ij = max(0, ln( c_ij Σ_k n_k^s / (n_i n_j^s) ))`, the positive pointwise mutual information;
-//! 3. `M ≈ U Σ Vᵀ`, its largest `dim` singular values; the embedding of item i is row i of `U Σ^power`.
+//! 3. `M ≈ U Σ Vᵀ`, its largest `dim` singular values, or all of fewer; the embedding of item i is row i of `U Σ^power`.
 //!
 //! What word vectors trained by prediction factorise implicitly, this does in the open (Levy & Goldberg 2014). It needs
 //! no training and, unlike a graph of users and items, it knows the order of a sequence. An item that was near no other
@@ -37,7 +37,7 @@ pub struct Cooccurrence;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Length of an embedding.
+    /// Length of an embedding; of fewer items it is their number, for they have no more singular values.
     #[schemars(range(min = 1))]
     pub dim: usize,
     /// How many steps apart two items of a sequence may stand to count as near.
@@ -101,7 +101,7 @@ impl Stage for Cooccurrence {
         // Rows are spread over our own threads; a second level inside libtorch would only contend with them.
         let pool = nn::thread_pool(context)?;
         let interactions = Interactions::read(context.input("interactions")?)?;
-        parameters.check(interactions.dataset.items)?;
+        parameters.check()?;
         let holds_out = parameters.hold_out && !interactions.split.contains(&Split::Validation);
         let interactions = if holds_out { hold_out_last_training_item(&interactions) } else { interactions };
         pool.install(|| run(&parameters, context, &interactions))
@@ -109,11 +109,10 @@ impl Stage for Cooccurrence {
 }
 
 impl Parameters {
-    fn check(&self, items: usize) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let conflict = |message: String, hint: &str| Err(Failure::new(FailureKind::Conflict, message).hint(hint));
-        if self.dim == 0 || self.dim > items {
-            let message = format!("dim is {}, expected 1 to {items}, the number of items", self.dim);
-            return conflict(message, "64 is usual");
+        if self.dim == 0 {
+            return conflict("dim is 0, expected at least 1".to_owned(), "64 is usual");
         }
         if self.window == 0 {
             return conflict("window is 0, expected at least 1".to_owned(), "5 is usual");
@@ -138,8 +137,8 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
             Failure::new(FailureKind::NothingUsable, message).hint("give more interactions, or another holdout")
         );
     }
-    let found =
-        decompose(&matrix, parameters.dim, parameters.iterations, &mut ChaCha8Rng::seed_from_u64(context.seed()))?;
+    let dim = parameters.dim.min(items);
+    let found = decompose(&matrix, dim, parameters.iterations, &mut ChaCha8Rng::seed_from_u64(context.seed()))?;
     let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>();
     let report = Report {
         items,
@@ -150,9 +149,8 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
         singular_values: found.values.clone(),
     };
     context.log(format!(
-        "{pairs} pairs of {items} items, {} of them near no other; {} dimensions keep {:.1} % of the squares",
+        "{pairs} pairs of {items} items, {} of them near no other; {dim} dimensions keep {:.1} % of the squares",
         report.items_alone,
-        parameters.dim,
         100.0 * report.explained,
     ));
     let weights: Vec<f32> = found.values.iter().map(|value| value.powf(parameters.power as f32)).collect();
@@ -163,6 +161,6 @@ fn run(parameters: &Parameters, context: &Context, interactions: &Interactions) 
         .f_contiguous()
         .and_then(|embeddings| Vec::try_from(embeddings.f_view(-1)?))
         .map_err(failed("read the embeddings"))?;
-    Embeddings { dim: parameters.dim, values }.write(context.output("items"), EmbeddingsOf::Items, None)?;
+    Embeddings { dim, values }.write(context.output("items"), EmbeddingsOf::Items, None)?;
     write_json(context.output("report"), "report.json", &report)
 }

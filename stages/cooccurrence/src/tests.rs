@@ -95,10 +95,19 @@ fn threads_do_not_change_a_byte() {
 }
 
 #[test]
+fn fewer_items_than_dimensions_have_as_many_dimensions() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), 1, json!({ "dim": 64 })).unwrap();
+    let items = embeddings(folder.path());
+    assert_eq!(items.size(), [41, 41]);
+    assert!(bool::try_from(items.isfinite().all()).unwrap());
+}
+
+#[test]
 fn parameters_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (parameters, expected) in [
-        (json!({ "dim": 42 }), "dim is 42, expected 1 to 41, the number of items"),
+        (json!({ "dim": 0 }), "dim is 0, expected at least 1"),
         (json!({ "dim": 8, "window": 0 }), "window is 0, expected at least 1"),
         (json!({ "dim": 8, "power": 1.5 }), "power is 1.5, expected 0 to 1"),
     ] {
