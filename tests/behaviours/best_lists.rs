@@ -60,3 +60,17 @@ fn the_language_model_and_the_blend_have_lists_for_toys() {
     let blend = std::fs::read_to_string(space.path("artifacts/toys/blend/report/report.json")).unwrap();
     assert!(blend.contains("\"pipe\"") && blend.contains("\"text-knn\""), "{blend}");
 }
+
+#[test]
+fn the_item_before_the_last_can_choose_the_epochs() {
+    let space = walkers();
+    let settings = QUICK.iter().chain(&["ingest.holdout=\"last-two\""]);
+    let arguments: Vec<&str> = settings.flat_map(|setting| ["--set", setting]).collect();
+    let run = pipe(&space, "run", "best.toml", &arguments);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    let report = std::fs::read_to_string(space.path("artifacts/best/finetune/curve/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let measured = report["validation"].as_array().unwrap();
+    assert!(measured.len() > 1 && measured.iter().all(|epoch| epoch["ndcg"].is_f64()), "{report:#}");
+    assert_eq!(report["choice"], serde_json::Value::Null, "one training: its validation items are nobody's history");
+}
