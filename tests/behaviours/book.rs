@@ -1,6 +1,7 @@
 //! The book: every page is in its table of contents, every link leads somewhere, and every command in it is one.
 
 use crate::space::repository;
+use crate::space::walkers::{pipe as plan, walkers};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -163,4 +164,37 @@ fn every_command_in_a_block_of_code_can_be_parsed() {
     }
     assert!(count > 60, "only {count} commands were found");
     assert!(refused.is_empty(), "commands that pipe refuses:\n{}", refused.join("\n"));
+}
+
+/// The arguments of `pipe plan` for a command that runs a pipeline of the repository: the same choice of stages and settings.
+fn as_plan(words: &[String]) -> Option<(String, Vec<String>)> {
+    const KEPT: [&str; 7] = ["--set", "--profile", "--until", "--from", "--only", "--point", "--force"];
+    let [_, command, pipeline, rest @ ..] = words else { return None };
+    let file = format!("{pipeline}.toml");
+    if command != "run" || !repository().join("pipelines").join(&file).is_file() {
+        return None;
+    }
+    let choices = rest.windows(2).filter(|pair| KEPT.contains(&pair[0].as_str()));
+    Some((file, choices.flatten().cloned().collect()))
+}
+
+#[test]
+fn every_run_of_a_pipeline_in_a_block_of_code_can_be_planned() {
+    let space = walkers();
+    let mut refused = Vec::new();
+    let mut count = 0;
+    for page in all_pages().into_iter().filter(|page| !page.ends_with("CHANGELOG.md")) {
+        for line in commands(&std::fs::read_to_string(&page).unwrap()) {
+            let Some((pipeline, arguments)) = as_plan(&words(&line)) else { continue };
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            count += 1;
+            let planned = plan(&space, "plan", &pipeline, &arguments);
+            // 14: all is right but for data or models that are not on this machine.
+            if ![0, 14].contains(&planned.code) {
+                refused.push(format!("{}: {line}\n  {}", page.display(), planned.err));
+            }
+        }
+    }
+    assert!(count > 15, "only {count} runs were found");
+    assert!(refused.is_empty(), "runs that cannot be planned:\n{}", refused.join("\n"));
 }
