@@ -1,10 +1,9 @@
-//! Two ways to part items that have all codes in common: LC-Rec's (Zheng et al. 2023), and the nearest codes that are free.
+//! Items that have all codes in common, and LC-Rec's way to part them (Zheng et al. 2023).
 
-use crate::assignment::Nearest;
 use crate::rows::Rows;
 use crate::sinkhorn::sinkhorn;
 use frames::Codes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The most iterations. What then still collides stays so.
 const ITERATIONS: usize = 20;
@@ -25,44 +24,8 @@ pub(crate) fn resolve(codes: &mut Codes, inputs: &Rows, last: &Rows) {
     }
 }
 
-/// Gives each colliding item but one the nearest last code that no item with the same first codes has. `inputs` are what
-/// the levels before the last leave of the items. Collisions stay only where more items share their first codes than the
-/// last level has codes.
-pub(crate) fn move_to_free_codes(codes: &mut Codes, inputs: &Rows, last: &Rows) {
-    let groups = colliding(codes);
-    let Some((level, before)) = codes.levels.split_last_mut() else { return };
-    let first_codes = |item: usize| before.iter().map(|level| level[item]).collect::<Vec<_>>();
-    let mut taken: BTreeMap<Vec<u32>, Vec<bool>> = BTreeMap::new();
-    for (item, &code) in level.iter().enumerate() {
-        taken.entry(first_codes(item)).or_insert_with(|| vec![false; last.len()])[code as usize] = true;
-    }
-    let nearest = Nearest::new(last);
-    let mut distances = Vec::new();
-    for group in groups {
-        let Some(taken) = taken.get_mut(&first_codes(group[0])) else { continue };
-        let own = level[group[0]] as usize;
-        let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-        for &item in &group {
-            nearest.distances(inputs.row(item), &mut distances);
-            let free = (0..last.len()).filter(|&code| code == own || !taken[code]);
-            pairs.extend(free.map(|code| (distances[code], item, code)));
-        }
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
-        // The code that they share is free for the first of them.
-        taken[own] = false;
-        let mut moved = BTreeSet::new();
-        for (_, item, code) in pairs {
-            if !taken[code] && moved.insert(item) {
-                taken[code] = true;
-                level[item] = code as u32;
-            }
-        }
-        taken[own] = true;
-    }
-}
-
 /// The groups of items with the same codes, in the order of these.
-fn colliding(codes: &Codes) -> Vec<Vec<usize>> {
+pub(crate) fn colliding(codes: &Codes) -> Vec<Vec<usize>> {
     let mut owners: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
     (0..codes.items()).for_each(|item| owners.entry(codes.of(item)).or_default().push(item));
     owners.into_values().filter(|items| items.len() > 1).collect()
@@ -80,19 +43,6 @@ mod tests {
         resolve(&mut codes, &inputs, &last);
         assert!(colliding(&codes).is_empty(), "{codes:?}");
         assert_eq!((codes.levels[0].clone(), codes.levels[1][3]), (vec![5; 4], 3));
-    }
-
-    #[test]
-    fn colliding_items_take_the_nearest_free_codes() {
-        // The third code is taken by an item that does not collide; the last item has other first codes.
-        let inputs = Rows { dim: 1, values: vec![0.15, 0.0, 0.0, 0.9, 0.0] };
-        let last = Rows { dim: 1, values: vec![0.1, 3.0, 1.0, -2.0] };
-        let mut codes = Codes { levels: vec![vec![5, 5, 5, 5, 6], vec![0, 0, 0, 2, 0]] };
-        move_to_free_codes(&mut codes, &inputs, &last);
-        assert_eq!(codes.levels[1], [0, 3, 1, 2, 0]);
-        let mut crowded = Codes { levels: vec![vec![5; 5], vec![0; 5]] };
-        move_to_free_codes(&mut crowded, &inputs, &last);
-        assert_eq!(colliding(&crowded).concat().len(), 2);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod assignment;
 mod autoencoder;
 mod collisions;
 mod epochs;
+mod free_codes;
 mod hartigan;
 mod held_out;
 mod identity;

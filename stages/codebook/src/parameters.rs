@@ -48,7 +48,8 @@ pub enum Collisions {
     /// As in LC-Rec: up to 20 iterations in which the last code is chosen anew, by optimal transport within each such group.
     /// Equal embeddings cannot be parted, and the new codes may be far.
     Resolve,
-    /// All but one take the nearest last code that no item with the same first codes has.
+    /// All but one take the nearest last code that no item with the same first codes has, and where too many have these, other first
+    /// codes: each item has codes of its own, if there are enough.
     Free,
 }
 

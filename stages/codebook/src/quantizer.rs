@@ -1,7 +1,8 @@
 //! A trained codebook: how a vector becomes codes, and what they leave of it.
 
 use crate::assignment::{Nearest, only_codes};
-use crate::collisions::{move_to_free_codes, resolve};
+use crate::collisions::resolve;
+use crate::free_codes::take_free_codes;
 use crate::layers::Layers;
 use crate::parameters::Collisions;
 use crate::rows::Rows;
@@ -80,12 +81,12 @@ impl Quantizer {
 
     /// Does to rows that have all codes in common what is asked.
     pub(crate) fn part(&self, rows: &Rows, codes: &mut Codes, collisions: Collisions) -> Result<()> {
-        let Some((last, before)) = self.levels.split_last() else { return Ok(()) };
-        let inputs = residual(&self.encode(rows)?, codes, before);
-        match collisions {
-            Collisions::Keep => {}
-            Collisions::Resolve => resolve(codes, &inputs, last),
-            Collisions::Free => move_to_free_codes(codes, &inputs, last),
+        match (collisions, self.levels.split_last()) {
+            (Collisions::Resolve, Some((last, before))) => {
+                resolve(codes, &residual(&self.encode(rows)?, codes, before), last);
+            }
+            (Collisions::Free, _) => take_free_codes(codes, &self.encode(rows)?, &self.levels),
+            _ => {}
         }
         Ok(())
     }

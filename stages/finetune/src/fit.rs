@@ -30,6 +30,13 @@ pub(crate) struct Task<'a> {
     pub(crate) ranks: &'a Ranks,
 }
 
+/// What a training learns.
+pub(crate) struct Lesson<'a> {
+    pub(crate) prompts: &'a Prompts,
+    /// Embeddings of the items, in whose directions the item head starts.
+    pub(crate) items: Option<&'a Path>,
+}
+
 /// What is measured after each epoch.
 pub(crate) enum Evaluation<'a> {
     /// Nothing.
@@ -51,8 +58,13 @@ pub(crate) struct Fitted {
 }
 
 impl Task<'_> {
-    /// Trains on prompts, for all epochs of the schedule or as long as another training says.
-    pub(crate) fn fit(&self, prompts: &Prompts, evaluation: &Evaluation<'_>, length: Option<Length>) -> Result<Fitted> {
+    /// Trains for all epochs of the schedule or as long as another training says.
+    pub(crate) fn fit(
+        &self,
+        lesson: &Lesson<'_>,
+        evaluation: &Evaluation<'_>,
+        length: Option<Length>,
+    ) -> Result<Fitted> {
         let Self { context, parameters, llm, device, .. } = *self;
         // A second training draws what the first drew.
         tch::manual_seed(context.seed().cast_signed());
@@ -66,12 +78,12 @@ impl Task<'_> {
         let added = new_tokens::add(&mut tokenizer, &mut model, self.codes, parameters.new_token_std)?;
         new_tokens::map(&mut model, &tokenizer, &added, context.optional_input("codebook"), parameters.new_tokens)?;
         context.log(format!("{} new tokens, {} in all", added.count, model.tokens()));
-        let samples = samples::encode(&prompts.0, &tokenizer, model.config(), parameters)?;
+        let samples = samples::encode(&lesson.prompts.0, &tokenizer, model.config(), parameters)?;
         context.log(samples.summary());
         model.set_dropout(parameters.dropout);
         let mut trained = trainable(&mut model, parameters)?;
         let codes = ItemCodes::new(self.trie, &tokenizer)?;
-        let head = self.head(&model, &codes, &mut trained)?;
+        let head = self.head(&model, &codes, lesson.items, &mut trained)?;
         let before = new_tokens::Rows::copy(&model, &added)?;
         let questions = match evaluation {
             Evaluation::None => Samples::default(),
@@ -111,13 +123,19 @@ impl Task<'_> {
     }
 
     /// The item head and its place among what is trained, where one is asked for.
-    fn head(&self, model: &Llama, codes: &ItemCodes<'_>, trained: &mut Vec<Parameter>) -> Result<Option<ItemHead>> {
+    fn head(
+        &self,
+        model: &Llama,
+        codes: &ItemCodes<'_>,
+        items: Option<&Path>,
+        trained: &mut Vec<Parameter>,
+    ) -> Result<Option<ItemHead>> {
         let Parameters { item_head, item_input, item_input_scale, item_std, .. } = *self.parameters;
         if !item_head {
             return Ok(None);
         }
         let mut head = ItemHead::random(codes, model, item_input, item_std)?.carried(item_input_scale);
-        if let Some(folder) = self.context.optional_input("items") {
+        if let Some(folder) = items {
             head = head.directed(codes, &Embeddings::read(folder, EmbeddingsOf::Items)?)?;
         }
         trained.push(head.train()?);

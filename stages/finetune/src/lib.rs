@@ -22,6 +22,7 @@
 //!
 //! **Number of epochs.** With `stopping = "validation"` a training on `choice`, which lacks each user's last training item, ends when
 //! the NDCG@10 of lists for these items does not rise any more; a second one on `tasks` has as many epochs of the same schedule.
+//! The first starts its item head from `choice_items`, the second from `items`.
 //!
 //! **Ranks.** Of several processes ([`ranks`]) each computes the gradients of some of a step's trees and of some held-out questions; the
 //! sums are those of one process but for the last bits. All make the same steps, and the first one writes.
@@ -59,7 +60,7 @@ pub use parameters::{Keep, NewTokens, Parameters, Train};
 
 use contract::{Context, Failure, FailureKind, InputPort, OutputPort, Result, Stage, Threads};
 use course::Length;
-use fit::{Evaluation, Fitted, Task};
+use fit::{Evaluation, Fitted, Lesson, Task};
 use frames::{Codes, Prompts, kinds};
 use ranks::Ranks;
 use recommender::Stopping;
@@ -100,6 +101,11 @@ impl Stage for Finetune {
                 kinds::ITEM_EMBEDDINGS,
                 "Embeddings of the items, in whose directions the vectors start, where item_head is true.",
             ),
+            InputPort::optional(
+                "choice_items",
+                kinds::ITEM_EMBEDDINGS,
+                "The same for the training on `choice`, made without the items that it lacks; `items` where it is not bound.",
+            ),
             InputPort::required("llm", kinds::LANGUAGE_MODEL, "The model to tune: a Hugging Face folder.").or_path(),
         ]
     }
@@ -133,13 +139,14 @@ impl Stage for Finetune {
         let llm = context.input("llm")?;
         let (ranks, trie) = (Ranks::of(context)?, Trie::of(&codes));
         let task = Task { context, parameters: &parameters, llm, codes: &codes, trie: &trie, device, ranks: &ranks };
+        let lesson = Lesson { prompts: &prompts, items: context.optional_input("items") };
         let (fitted, chosen) = match parameters.stopping {
             Stopping::Epochs => {
                 let validation = read_prompts(context, "validation")?;
                 check_keep(&parameters, &validation)?;
-                (task.fit(&prompts, &Evaluation::Loss(&validation), None)?, None)
+                (task.fit(&lesson, &Evaluation::Loss(&validation), None)?, None)
             }
-            Stopping::Validation => choose_and_fit(&task, &prompts)?,
+            Stopping::Validation => choose_and_fit(&task, &lesson)?,
         };
         if !ranks.is_first() {
             return Ok(());
@@ -170,13 +177,15 @@ enum Chosen {
 }
 
 /// Trains as long as held-out items say.
-fn choose_and_fit(task: &Task<'_>, prompts: &Prompts) -> Result<(Fitted, Option<Chosen>)> {
+fn choose_and_fit(task: &Task<'_>, lesson: &Lesson<'_>) -> Result<(Fitted, Option<Chosen>)> {
     let (choice, questions) = (read_prompts(task.context, "choice")?, read_prompts(task.context, "choice_questions")?);
     if !choice.0.is_empty() && !questions.0.is_empty() {
-        let first = task.fit(&choice, &Evaluation::Lists(&questions), None)?;
+        let shortened =
+            Lesson { prompts: &choice, items: task.context.optional_input("choice_items").or(lesson.items) };
+        let first = task.fit(&shortened, &Evaluation::Lists(&questions), None)?;
         let length = Length { epochs: first.curve.best_epoch.unwrap_or(1), passes: first.curve.passes_an_epoch };
         task.context.log(format!("trains again on all samples for {} epochs", length.epochs));
-        let fitted = task.fit(prompts, &Evaluation::None, Some(length))?;
+        let fitted = task.fit(lesson, &Evaluation::None, Some(length))?;
         return Ok((fitted, Some(Chosen::BySecondTraining(Box::new(first)))));
     }
     let validation = read_prompts(task.context, "validation")?;
@@ -187,7 +196,7 @@ fn choose_and_fit(task: &Task<'_>, prompts: &Prompts) -> Result<(Fitted, Option<
              ingest have holdout = \"last-two\" and bind validation = \"tasks.validation\"; or set stopping = \"epochs\"",
         ));
     }
-    Ok((task.fit(prompts, &Evaluation::Lists(&validation), None)?, Some(Chosen::Alone)))
+    Ok((task.fit(lesson, &Evaluation::Lists(&validation), None)?, Some(Chosen::Alone)))
 }
 
 /// The prompts of an optional input; none where it is not bound.

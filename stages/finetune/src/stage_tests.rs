@@ -267,16 +267,29 @@ fn an_item_head_learns_next_items_beside_the_tokens_and_alone() {
     }
 }
 
+/// Embeddings of six items, of which those that are `alike` are, and so are the others.
+fn write_items(folder: &Path, port: &str, alike: impl Fn(usize) -> bool) {
+    let values = (0..6).flat_map(|item| if alike(item) { [1.0, 0.1 * item as f32] } else { [0.0, 1.0] }).collect();
+    let items = folder.join(port);
+    fs_err::create_dir_all(&items).unwrap();
+    Embeddings { dim: 2, values }.write(&items, EmbeddingsOf::Items, None).unwrap();
+}
+
+/// The cosine of two items' vectors in the head of a tuned model.
+fn cosines(folder: &Path, name: &str) -> impl Fn(i64, i64) -> f64 {
+    let head = nn::safetensors_file::read(&folder.join(name).join("item_head.safetensors")).unwrap();
+    move |one, other| {
+        let row = |code: i64| head["output"].select(0, code);
+        Tensor::cosine_similarity(&row(one), &row(other), 0, 1e-9).double_value(&[])
+    }
+}
+
 #[test]
 fn the_item_head_starts_in_the_directions_of_embeddings() {
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     write_inputs(folder.path());
-    // Items 0 to 2 are alike, and so are 3 to 5.
-    let values = (0..6).flat_map(|item| if item < 3 { [1.0, 0.1 * item as f32] } else { [0.0, 1.0] }).collect();
-    let items = folder.path().join("items");
-    fs_err::create_dir_all(&items).unwrap();
-    Embeddings { dim: 2, values }.write(&items, EmbeddingsOf::Items, None).unwrap();
+    write_items(folder.path(), "items", |item| item < 3);
     let parameters = Parameters {
         train: Train::All,
         item_head: true,
@@ -286,10 +299,9 @@ fn the_item_head_starts_in_the_directions_of_embeddings() {
         ..Parameters::default()
     };
     tune(folder.path(), "tuned", parameters).unwrap();
-    let head = nn::safetensors_file::read(&folder.path().join("tuned/item_head.safetensors")).unwrap();
-    let row = |code: i64| head["output"].select(0, code);
-    let cosine = |one: i64, other: i64| Tensor::cosine_similarity(&row(one), &row(other), 0, 1e-9).double_value(&[]);
+    let cosine = cosines(folder.path(), "tuned");
     assert!(cosine(0, 1) > 0.9 && cosine(3, 5) > 0.9 && cosine(0, 5) < -0.9);
+    let head = nn::safetensors_file::read(&folder.path().join("tuned/item_head.safetensors")).unwrap();
     assert!(head["input"].allclose(&(&head["output"] * 5.0), 1e-5, 1e-6, false));
 }
 
@@ -301,7 +313,9 @@ fn tune_by_lists(folder: &Path, name: &str, parameters: &Parameters) -> Result<(
     Prompts(choice).write(&folder.join("choice")).unwrap();
     Prompts(questions).write(&folder.join("choice_questions")).unwrap();
     let path = |part: &str| folder.join(part);
-    let inputs = ["tasks", "codes", "llm", "choice", "choice_questions"].map(|port| (port, path(port)));
+    let ports = ["tasks", "codes", "llm", "choice", "choice_questions", "items", "choice_items"];
+    let mut inputs = ports.map(|port| (port, path(port))).to_vec();
+    inputs.retain(|(_, path)| path.exists());
     let outputs = [("model", path(name)), ("validation_model", path("held-out")), ("curve", path("curve"))];
     let inputs: Vec<_> = inputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let outputs: Vec<_> = outputs.iter().map(|(name, path)| (*name, path.as_path())).collect();
@@ -337,6 +351,29 @@ fn held_out_lists_choose_the_epochs_of_a_second_training() {
         assert_ne!(read("tuned"), read("held-out"));
         assert_eq!(folder.path().join("held-out/item_head.safetensors").is_file(), item_head);
     }
+}
+
+#[test]
+fn the_choice_has_embeddings_of_its_own() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    write_inputs(folder.path());
+    fs_err::create_dir_all(folder.path().join("choice")).unwrap();
+    fs_err::create_dir_all(folder.path().join("choice_questions")).unwrap();
+    write_items(folder.path(), "items", |item| item < 3);
+    write_items(folder.path(), "choice_items", |item| item % 2 == 0);
+    let parameters = Parameters {
+        train: Train::All,
+        item_head: true,
+        stopping: Stopping::Validation,
+        learning_rate: 1e-6,
+        epochs: 1,
+        ..Parameters::default()
+    };
+    tune_by_lists(folder.path(), "tuned", &parameters).unwrap();
+    let (whole, choice) = (cosines(folder.path(), "tuned"), cosines(folder.path(), "held-out"));
+    assert!(whole(0, 1) > 0.5 && whole(0, 4) < -0.5);
+    assert!(choice(0, 1) < -0.5 && choice(0, 4) > 0.5);
 }
 
 #[test]
