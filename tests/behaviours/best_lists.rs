@@ -1,21 +1,15 @@
 //! The pipelines that give the best lists: one file of settings for any set, even for one with fewer items than an embedding has dimensions.
 
-use crate::space::walkers::{pipe, walkers};
+use crate::space::walkers::{TINY_LANGUAGE_MODEL, pipe, walkers};
 
-/// The settings that make every stage quick.
-const QUICK: [&str; 11] = [
-    "llm.vocabulary=300",
-    "llm.hidden=16",
-    "llm.layers=1",
-    "llm.heads=2",
-    "llm.kv_heads=2",
-    "llm.intermediate=32",
-    "sasrec.epochs=1",
-    "sasrec.epoch_steps=1",
-    "fmlp.epochs=1",
-    "fmlp.epoch_steps=1",
-    "finetune.epoch_steps=5",
-];
+/// The settings that make every other stage quick.
+const QUICK: [&str; 5] =
+    ["sasrec.epochs=1", "sasrec.epoch_steps=1", "fmlp.epochs=1", "fmlp.epoch_steps=1", "finetune.epoch_steps=5"];
+
+/// The arguments of a quick run, and of these settings.
+fn settings<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    TINY_LANGUAGE_MODEL.iter().chain(&QUICK).chain(more).flat_map(|setting| ["--set", setting]).collect()
+}
 
 #[test]
 fn every_set_plans() {
@@ -42,7 +36,7 @@ fn every_set_plans() {
 #[test]
 fn the_language_model_and_the_blend_have_lists_for_toys() {
     let space = walkers();
-    let arguments: Vec<&str> = QUICK.iter().flat_map(|setting| ["--set", setting]).collect();
+    let arguments = settings(&[]);
     let run = pipe(&space, "run", "toys.toml", &arguments);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     let metrics = pipe(&space, "metrics", "toys.toml", &arguments);
@@ -64,8 +58,7 @@ fn the_language_model_and_the_blend_have_lists_for_toys() {
 #[test]
 fn the_item_before_the_last_can_choose_the_epochs() {
     let space = walkers();
-    let settings = QUICK.iter().chain(&["ingest.holdout=\"last-two\""]);
-    let arguments: Vec<&str> = settings.flat_map(|setting| ["--set", setting]).collect();
+    let arguments = settings(&["ingest.holdout=\"last-two\""]);
     let run = pipe(&space, "run", "best.toml", &arguments);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     let report = std::fs::read_to_string(space.path("artifacts/best/finetune/curve/report.json")).unwrap();

@@ -5,6 +5,10 @@ use serde_json::{Map, Value, json};
 
 const ITEMS: usize = 60;
 
+/// The settings of a language model that is trained from nothing in a moment.
+pub(crate) const TINY_LANGUAGE_MODEL: [&str; 6] =
+    ["llm.vocabulary=300", "llm.hidden=16", "llm.layers=1", "llm.heads=2", "llm.kv_heads=2", "llm.intermediate=32"];
+
 /// A folder of data with the names of Instruments' and Toys' files: users who walk around a ring of items.
 pub(crate) fn walkers() -> Space {
     let space = Space::new();
